@@ -1,0 +1,21 @@
+//! Dialects: the options, lines and exit codes of the tools that scripts know.
+
+use std::ffi::OsString;
+
+/// A tool whose command line and output we speak.
+pub struct Dialect {
+    /// The tool's name; a binary of that name speaks it.
+    pub name: &'static str,
+    /// Other names that binaries of the tool go by.
+    pub aliases: &'static [&'static str],
+    /// Runs it: the arguments without the program's name, and the name it was called by.
+    pub run: fn(called: &str, arguments: Vec<OsString>) -> u8,
+}
+
+/// Every dialect.
+pub const ALL: &[Dialect] = &[];
+
+/// The dialect of that name.
+pub fn by_name(name: &str) -> Option<&'static Dialect> {
+    ALL.iter().find(|dialect| dialect.name == name || dialect.aliases.contains(&name))
+}

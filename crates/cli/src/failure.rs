@@ -1,0 +1,59 @@
+//! How the program fails: one line that says what was wrong, perhaps a hint, and an exit code.
+
+use std::fmt;
+
+/// Exit codes of askway's own commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Everything asked was answered.
+    Yes = 0,
+    /// Nothing, or not all.
+    No = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// This process may not.
+    NotPermitted = 3,
+    /// A name does not resolve.
+    NameNotFound = 4,
+    /// Our own failure, or this host's.
+    Failed = 5,
+}
+
+/// Why the program gives up.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What was wrong: lower case, no full stop.
+    pub message: String,
+    /// What would be right.
+    pub hint: Option<String>,
+    /// The exit code of askway's own commands; dialects have theirs.
+    pub exit: Exit,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "askway: {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<net::Fault> for Failure {
+    fn from(fault: net::Fault) -> Failure {
+        let exit = match fault.blame {
+            net::Blame::Usage => Exit::Usage,
+            net::Blame::Rights => Exit::NotPermitted,
+            net::Blame::Host => Exit::Failed,
+        };
+        Failure { message: fault.to_string(), hint: fault.hint, exit }
+    }
+}
+
+impl From<lab::ScenarioFault> for Failure {
+    fn from(fault: lab::ScenarioFault) -> Failure {
+        Failure { message: fault.to_string(), hint: fault.hint, exit: Exit::Usage }
+    }
+}

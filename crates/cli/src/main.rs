@@ -1,0 +1,14 @@
+//! askway: asks the way. Exit codes: 0 yes, 1 no, 2 usage, 3 not permitted, 4 name not found,
+//! 5 our own failure; a dialect keeps its tool's codes.
+
+mod as_;
+mod escape;
+mod failure;
+mod resolve;
+mod road;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}
