@@ -1,5 +1,7 @@
 //! Dialects: the options, lines and exit codes of the tools that scripts know.
 
+mod getopt;
+
 use std::ffi::OsString;
 
 /// A tool whose command line and output we speak.
