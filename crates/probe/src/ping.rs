@@ -43,10 +43,38 @@ pub struct Plan {
     pub identifiers: Vec<u16>,
     /// The run's secret, for tokens.
     pub key: Key,
+    /// Whether an answer may come from any address, because the target stands for many (broadcast);
+    /// multicast addresses need no such word.
+    pub any_source: bool,
     /// Whether each send is reported ([`Outcome::Sent`]).
     pub report_sent: bool,
     /// The wall clock at [`Time::ZERO`], milliseconds since midnight UTC, for kinds that carry it.
     pub midnight_ms: u32,
+}
+
+impl Plan {
+    /// A plan with the usual values: echo, endless, one probe a second, 56 bytes, 1 s timeout.
+    pub fn new(identifiers: Vec<u16>, key: Key) -> Plan {
+        Plan {
+            kind: &crate::kind::ECHO,
+            goal: Goal::Probes(None),
+            pace: Pace::Schedule { preload: 1 },
+            interval: Duration::from_secs(1),
+            gap: Duration::ZERO,
+            timeout: Duration::from_secs(1),
+            linger: Linger::UntilTimeout,
+            deadline: None,
+            until: None,
+            payload_bytes: 56,
+            pattern: Pattern::Counting,
+            first_sequence: 1,
+            identifiers,
+            key,
+            any_source: false,
+            report_sent: false,
+            midnight_ms: 0,
+        }
+    }
 }
 
 /// When a target is done.
@@ -151,7 +179,8 @@ pub enum Outcome {
         /// What came back; `None` if the answer ends before it.
         got: Option<u8>,
     },
-    /// The answer, from an address that was not asked.
+    /// The answer, from an address that was not asked. The token proves that it is one, so it counts
+    /// as received.
     WrongSource(Reply),
     /// An ICMP error.
     IcmpError(Box<IcmpError>),
@@ -257,6 +286,15 @@ impl Ping {
     /// What is known about a target so far; after the run, what was found out.
     pub fn summary(&self, _target: u32) -> Summary {
         Summary::default()
+    }
+
+    /// Says whether targets will still be added: while they will, the run does not end for want of
+    /// anything to do.
+    pub fn expect_targets(&mut self, _more_to_come: bool) {}
+
+    /// Whether [`Plan::until`] came true for a target.
+    pub fn until_met(&self, _target: u32) -> bool {
+        false
     }
 
     /// How many targets are done, for progress.

@@ -6,11 +6,12 @@ use std::time::Duration;
 /// What a run found out about one target. Times in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Probes that were sent and are decided: not those in flight, nor those that never left.
+    /// Probes that the network had and that are decided: `received + lost`. Those in flight, refused
+    /// by the system or lost in this host's own queues are counted below.
     pub sent: u64,
-    /// Probes that were answered, in time or late, damaged or not; each once.
+    /// Probes that were answered, in time or late, damaged or not, from wherever; each once.
     pub received: u64,
-    /// Probes that were not: sent less received, less those lost on this host.
+    /// Probes that were not.
     pub lost: u64,
     /// Answers after the timeout, within `received`.
     pub late: u64,
@@ -20,13 +21,13 @@ pub struct Summary {
     pub reordered: u64,
     /// Damaged answers, within `received`.
     pub corrupted: u64,
-    /// Answers from other addresses; not within `received`.
+    /// Answers from other addresses, within `received`.
     pub wrong_source: u64,
     /// Probes that an ICMP error ended; within `lost`.
     pub icmp_errors: u64,
     /// Probes that the system refused to send; not within `sent`.
     pub send_errors: u64,
-    /// Probes lost in this host's own queues; neither `received` nor `lost`.
+    /// Probes lost in this host's own queues; not within `sent`.
     pub local_drops: u64,
     /// Probes unanswered when the run was interrupted; not within `sent`.
     pub in_flight: u64,
