@@ -9,6 +9,9 @@ use std::io;
 use std::net::IpAddr;
 use wire::Family;
 
+pub mod names;
+mod sys;
+
 /// What a run needs of the network.
 #[derive(Clone, Debug)]
 pub struct Want {

@@ -1,0 +1,4 @@
+//! What the operating system must supply; all `unsafe` stands below.
+#![allow(unsafe_code)]
+
+pub(crate) mod names;
