@@ -83,6 +83,12 @@ impl Targets {
         Target { address, zone: run.first.zone }
     }
 
+    /// Runs of consecutive addresses in order: the first one and how many.
+    pub fn runs(&self) -> impl Iterator<Item = (Target, u32)> + '_ {
+        let ends = self.runs.iter().skip(1).map(|run| run.start).chain([self.len]);
+        self.runs.iter().zip(ends).map(|(run, end)| (run.first, end - run.start))
+    }
+
     /// All of them in order.
     pub fn iter(&self) -> impl Iterator<Item = Target> + '_ {
         (0..self.len).map(|index| self.at(index))
@@ -116,6 +122,8 @@ mod tests {
         assert_eq!(targets.at(0), target("192.0.2.0"));
         assert_eq!(targets.at(256), target("192.0.3.0"));
         assert_eq!(targets.at(258), target("2001:db8::1"));
+        let counts: Vec<u32> = targets.runs().map(|(_, count)| count).collect();
+        assert_eq!(counts, [257, 1, 1]);
     }
 
     #[test]
