@@ -6,6 +6,7 @@ mod escape;
 mod failure;
 mod resolve;
 mod road;
+mod spec;
 
 use std::process::ExitCode;
 
