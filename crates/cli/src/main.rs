@@ -6,10 +6,11 @@ mod escape;
 mod failure;
 mod resolve;
 mod road;
+mod run;
 mod spec;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    ExitCode::from(run::run(std::env::args_os()))
 }

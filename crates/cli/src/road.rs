@@ -1,12 +1,20 @@
 //! Where a run goes: over the real network or through a lab. Everything behind is the same.
 
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::resolve::{self, Resolved, Unresolved};
 use lab::{NodeId, World};
 use net::{Network, Want};
 use probe::targets::Target;
+use probe::token::Key;
 use probe::{Engine, Envelope, Observer, Time};
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use wire::Family;
+
+/// The first identifier in a lab: any will do, as long as it is always the same.
+const LAB_IDENTIFIER: u16 = 0x4157;
 
 /// A lab chosen on the command line: `--lab FILE --from NODE --seed N`.
 #[derive(Clone, Debug)]
@@ -22,9 +30,18 @@ pub struct LabChoice {
 /// Where a run goes.
 pub enum Road {
     /// The real network.
-    Network(Box<Network>),
-    /// A lab: the world, the node, what datagrams are wrapped in, and the identifiers.
-    Lab(Box<World>, NodeId, Envelope, Vec<u16>),
+    Network(Box<Network>, Box<Want>),
+    /// A lab.
+    Lab(Box<Walk>),
+}
+
+/// A run through a lab.
+pub struct Walk {
+    world: World,
+    at: NodeId,
+    envelope: Envelope,
+    identifiers: Vec<u16>,
+    seed: u64,
 }
 
 impl Road {
@@ -32,33 +49,93 @@ impl Road {
     ///
     /// # Errors
     /// If sockets cannot be opened, or the scenario or the node is wrong.
-    pub fn open(_want: &Want, _lab: Option<&LabChoice>) -> Result<Road, Failure> {
-        todo!()
+    pub fn open(want: &Want, lab: Option<&LabChoice>) -> Result<Road, Failure> {
+        match lab {
+            Some(choice) => Ok(Road::Lab(Box::new(Walk::open(want, choice)?))),
+            None => {
+                let network = Network::open(want)?;
+                Ok(Road::Network(Box::new(network), Box::new(want.clone())))
+            }
+        }
     }
 
     /// The identifiers that a plan may use, one a lane.
     pub fn identifiers(&self) -> Vec<u16> {
-        todo!()
+        match self {
+            Road::Network(network, _) => network.identifiers().to_vec(),
+            Road::Lab(walk) => walk.identifiers.clone(),
+        }
     }
 
     /// A fresh secret for the run's tokens: random on the network, from the seed in a lab.
-    pub fn key(&self) -> probe::token::Key {
-        todo!()
+    pub fn key(&self) -> Key {
+        match self {
+            // The standard library seeds its hash maps from the system's random source.
+            Road::Network(..) => {
+                Key([RandomState::new().hash_one(0_u64), RandomState::new().hash_one(1_u64)])
+            }
+            Road::Lab(walk) => Key([walk.seed, u64::from(LAB_IDENTIFIER)]),
+        }
     }
 
     /// Now.
     pub fn now(&self) -> Time {
-        todo!()
+        match self {
+            Road::Network(network, _) => network.now(),
+            Road::Lab(_) => Time::ZERO,
+        }
     }
 
     /// The wall clock at [`Time::ZERO`], nanoseconds since 1970-01-01 UTC.
     pub fn epoch_ns(&self) -> i128 {
-        todo!()
+        match self {
+            Road::Network(network, _) => network.epoch_ns(),
+            Road::Lab(walk) => walk.world.epoch_ns(),
+        }
     }
 
     /// The source address towards a target.
-    pub fn source_towards(&self, _to: Target) -> Option<IpAddr> {
-        todo!()
+    pub fn source_towards(&self, to: Target) -> Option<IpAddr> {
+        match self {
+            Road::Network(_, want) => net::source_towards(
+                to.address,
+                to.zone,
+                want.envelope.source,
+                want.interface.as_deref(),
+                want.mark,
+            )
+            .ok(),
+            Road::Lab(walk) => walk.world.source_towards(walk.at, to.address),
+        }
+    }
+
+    /// The addresses of a name: the system's resolver's, or in a lab those of the node of that name.
+    /// Blocks.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn resolve(&self, name: &str, family: Option<Family>) -> Resolved {
+        match self {
+            Road::Network(..) => resolve::resolve(name, family),
+            Road::Lab(walk) => walk.resolve(name, family),
+        }
+    }
+
+    /// A handle that wakes the run from another thread; none in a lab, where nothing blocks.
+    pub fn waker(&self) -> Option<net::Waker> {
+        match self {
+            Road::Network(network, _) => Some(network.waker()),
+            Road::Lab(_) => None,
+        }
+    }
+
+    /// The lab's name of an address, escaped for a terminal; `None` outside a lab: ask
+    /// [`resolve::reverse`].
+    pub fn lab_name(&self, address: IpAddr) -> Option<String> {
+        match self {
+            Road::Network(..) => None,
+            Road::Lab(walk) => walk.world.name_of(address).map(resolve::shown),
+        }
     }
 
     /// Runs an engine to its end.
@@ -67,9 +144,66 @@ impl Road {
     /// If the operating system fails.
     pub fn drive<E: Engine, O: Observer<E>>(
         &mut self,
-        _engine: &mut E,
-        _observer: &mut O,
+        engine: &mut E,
+        observer: &mut O,
     ) -> Result<(), Failure> {
-        todo!()
+        match self {
+            Road::Network(network, _) => network.drive(engine, observer)?,
+            Road::Lab(walk) => {
+                let Walk { world, at, envelope, .. } = &mut **walk;
+                world.drive(*at, envelope, engine, observer, &mut || None);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Walk {
+    fn open(want: &Want, choice: &LabChoice) -> Result<Walk, Failure> {
+        let origin = choice.file.display().to_string();
+        let text = fs::read_to_string(&choice.file).map_err(|error| Failure {
+            message: format!("cannot read {origin}: {error}"),
+            hint: Some("--lab takes a scenario file".to_owned()),
+            exit: Exit::Usage,
+        })?;
+        let world = World::load(&text, &origin, choice.seed)?;
+        let at = match &choice.from {
+            None => world.default_node(),
+            Some(name) => world.node(name).ok_or_else(|| Failure {
+                message: format!("{origin} has no node `{name}`"),
+                hint: Some("--from takes the name of a node of the scenario".to_owned()),
+                exit: Exit::Usage,
+            })?,
+        };
+        let first = want.identifier.unwrap_or(LAB_IDENTIFIER);
+        Ok(Walk {
+            world,
+            at,
+            envelope: want.envelope.clone(),
+            identifiers: (0..want.lanes.max(1)).map(|lane| first.wrapping_add(lane)).collect(),
+            seed: choice.seed.unwrap_or(0),
+        })
+    }
+
+    fn resolve(&self, name: &str, family: Option<Family>) -> Resolved {
+        let unresolved = || Unresolved {
+            name: name.to_owned(),
+            reason: "no node of that name".to_owned(),
+            code: -2, // EAI_NONAME of the GNU C library
+        };
+        let addresses = match (resolve::literal(name), self.world.node(name)) {
+            (Some(target), _) => vec![target.address],
+            (None, Some(node)) => Family::ALL
+                .into_iter()
+                .flat_map(|family| self.world.addresses(node, family))
+                .collect(),
+            (None, None) => return Err(unresolved()),
+        };
+        let targets: Vec<Target> = addresses
+            .into_iter()
+            .filter(|address| family.is_none_or(|family| family == Family::of(*address)))
+            .map(|address| Target { address, zone: 0 })
+            .collect();
+        if targets.is_empty() { Err(unresolved()) } else { Ok(targets) }
     }
 }
