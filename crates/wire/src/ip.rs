@@ -1,18 +1,37 @@
 //! IP datagrams of both versions (RFC 791, RFC 8200): one parse, one emit each.
+//!
+//! What stands in an IPv4 header's options is read by [`options`], what stands between an IPv6
+//! header and its payload by [`extensions`].
 
 use crate::{Family, Malformed, array, be16, be32, checksum};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+
+pub mod extensions;
+pub mod options;
 
 /// IP protocol numbers that this project speaks (IANA "Assigned Internet Protocol Numbers").
 pub mod protocol {
+    /// IPv6 hop-by-hop options.
+    pub const HOP_BY_HOP: u8 = 0;
     /// ICMP for IPv4.
     pub const ICMP: u8 = 1;
     /// TCP.
     pub const TCP: u8 = 6;
     /// UDP.
     pub const UDP: u8 = 17;
+    /// IPv6 routing header.
+    pub const ROUTING: u8 = 43;
+    /// IPv6 fragment header.
+    pub const FRAGMENT: u8 = 44;
+    /// Authentication header (RFC 4302).
+    pub const AUTHENTICATION: u8 = 51;
     /// ICMPv6.
     pub const ICMPV6: u8 = 58;
+    /// Nothing follows (RFC 8200 §4.7).
+    pub const NO_NEXT_HEADER: u8 = 59;
+    /// IPv6 destination options.
+    pub const DESTINATION_OPTIONS: u8 = 60;
 }
 
 /// The most bytes of options that an IPv4 header can hold: IHL 15 less the fixed 20 (RFC 791 §3.1).
@@ -50,6 +69,9 @@ pub struct Datagram<'a> {
     pub fragment: Option<Fragment>,
     /// IPv4 options, padding included; empty in IPv6.
     pub options: &'a [u8],
+    /// What the fixed header names as following it: the kind of the first extension header in IPv6
+    /// where there are any, else the same as `protocol`.
+    pub next_header: u8,
     /// IPv6 extension headers as they stand between fixed header and payload; empty in IPv4.
     pub extensions: &'a [u8],
     /// The upper layer's protocol number (IPv6: after all extension headers).
@@ -91,6 +113,122 @@ impl<'a> Datagram<'a> {
     pub fn family(&self) -> Family {
         Family::of(self.source)
     }
+
+    /// The IPv4 options one by one; none in IPv6.
+    pub fn ipv4_options(&self) -> options::Options<'a> {
+        options::Options::new(self.options)
+    }
+
+    /// The IPv6 extension headers one by one; none in IPv4.
+    pub fn extension_headers(&self) -> extensions::Extensions<'a> {
+        extensions::Extensions::new(self.next_header, self.extensions)
+    }
+
+    /// Whether this is a fragment whose payload does not begin with a transport header.
+    pub fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|fragment| fragment.offset_bytes != 0)
+    }
+
+    /// The header alone, to be changed and written again.
+    pub fn header(&self) -> Header {
+        let fragment = match self.family() {
+            Family::V4 => self.fragment,
+            Family::V6 => None,
+        };
+        let kept = self.extension_headers().map_while(Result::ok);
+        Header {
+            source: self.source,
+            destination: self.destination,
+            hop_limit: self.hop_limit,
+            traffic_class: self.traffic_class,
+            flow_label: self.flow_label,
+            identification: self.identification as u16,
+            dont_fragment: self.dont_fragment && self.family() == Family::V4,
+            fragment,
+            options: self.options.to_vec(),
+            extensions: kept.map(|header| (header.kind, header.bytes.to_vec())).collect(),
+            protocol: self.protocol,
+        }
+    }
+
+    /// Appends the datagram to `out`: stated lengths as they are, the IPv4 header checksum filled in.
+    /// IPv4's reserved flag is written as 0.
+    ///
+    /// # Errors
+    /// If a value does not fit its field, the options are too long or not padded to 4 bytes, or the
+    /// families of the addresses differ.
+    pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => self.emit_v4(source, destination, out),
+            (IpAddr::V6(source), IpAddr::V6(destination)) => self.emit_v6(source, destination, out),
+            _ => Err(Malformed::Version(0)),
+        }
+    }
+
+    fn emit_v4(
+        &self,
+        source: Ipv4Addr,
+        destination: Ipv4Addr,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Malformed> {
+        let header_bytes = 20 + self.options.len();
+        if self.options.len() > OPTIONS_MAX_BYTES || !self.options.len().is_multiple_of(4) {
+            return Err(Malformed::HeaderLength(header_bytes));
+        }
+        let total = u16::try_from(self.total_bytes)
+            .map_err(|_| Malformed::TotalLength(self.total_bytes))?;
+        let identification = u16::try_from(self.identification).map_err(|_| Malformed::Value(4))?;
+        let mut flags = if self.dont_fragment { 0x4000 } else { 0 };
+        if let Some(fragment) = self.fragment {
+            flags |= if fragment.more { 0x2000 } else { 0 } | fragment.units(6)?;
+        }
+        let start = out.len();
+        out.extend_from_slice(&[0x40 | (header_bytes / 4) as u8, self.traffic_class]);
+        out.extend_from_slice(&total.to_be_bytes());
+        out.extend_from_slice(&identification.to_be_bytes());
+        out.extend_from_slice(&u16::to_be_bytes(flags));
+        out.extend_from_slice(&[self.hop_limit, self.protocol, 0, 0]);
+        out.extend_from_slice(&source.octets());
+        out.extend_from_slice(&destination.octets());
+        out.extend_from_slice(self.options);
+        let sum = checksum::of(&out[start..]);
+        out[start + 10..start + 12].copy_from_slice(&sum.to_be_bytes());
+        out.extend_from_slice(self.payload);
+        Ok(())
+    }
+
+    fn emit_v6(
+        &self,
+        source: Ipv6Addr,
+        destination: Ipv6Addr,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Malformed> {
+        let length = self.total_bytes.checked_sub(40).and_then(|n| u16::try_from(n).ok());
+        let length = length.ok_or(Malformed::TotalLength(self.total_bytes))?;
+        let first =
+            0x6000_0000 | u32::from(self.traffic_class) << 20 | (self.flow_label & 0x000f_ffff);
+        out.extend_from_slice(&first.to_be_bytes());
+        out.extend_from_slice(&length.to_be_bytes());
+        out.extend_from_slice(&[self.next_header, self.hop_limit]);
+        out.extend_from_slice(&source.octets());
+        out.extend_from_slice(&destination.octets());
+        out.extend_from_slice(self.extensions);
+        out.extend_from_slice(self.payload);
+        Ok(())
+    }
+}
+
+/// Whether the checksum of the IPv4 header at the start of `bytes` is right. IPv6 headers have none
+/// and are always right; anything else, and a header that is cut, is wrong.
+pub fn verify_header(bytes: &[u8]) -> bool {
+    match bytes.first() {
+        Some(first) if first >> 4 == 4 && first & 0x0f >= 5 => {
+            let header = bytes.get(..usize::from(first & 0x0f) * 4);
+            header.is_some_and(|header| checksum::of(header) == 0)
+        }
+        Some(first) => first >> 4 == 6 && bytes.len() >= 40,
+        None => false,
+    }
 }
 
 fn parse_v4(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
@@ -124,6 +262,7 @@ fn parse_v4(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
             more,
         }),
         options,
+        next_header: fixed[9],
         extensions: &[],
         protocol: fixed[9],
         total_bytes,
@@ -138,7 +277,7 @@ fn parse_v6(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
     let destination: [u8; 16] = array(bytes, 24)?;
     let total_bytes = 40 + payload_bytes;
     let body = &bytes[40..total_bytes.min(bytes.len())];
-    let chain = walk_extensions(bytes[6], body)?;
+    let chain = extensions::walk(bytes[6], body)?;
     Ok(Datagram {
         source: Ipv6Addr::from(source).into(),
         destination: Ipv6Addr::from(destination).into(),
@@ -149,52 +288,12 @@ fn parse_v6(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
         dont_fragment: true,
         fragment: chain.fragment,
         options: &[],
+        next_header: bytes[6],
         extensions: &body[..chain.bytes],
         protocol: chain.protocol,
         total_bytes,
         payload: &body[chain.bytes..],
     })
-}
-
-struct Chain {
-    protocol: u8,
-    bytes: usize,
-    fragment: Option<Fragment>,
-}
-
-/// Follows hop-by-hop (0), routing (43), fragment (44) and destination options (60) headers to the
-/// upper layer (RFC 8200 §4). Stops behind a fragment that is not the first: what follows it is
-/// payload whatever its number says.
-fn walk_extensions(first: u8, body: &[u8]) -> Result<Chain, Malformed> {
-    let mut chain = Chain { protocol: first, bytes: 0, fragment: None };
-    loop {
-        let header_bytes = match chain.protocol {
-            0 | 43 | 60 => {
-                let [_, units]: [u8; 2] = array(body, chain.bytes)?;
-                (usize::from(units) + 1) * 8
-            }
-            44 => 8,
-            _ => return Ok(chain),
-        };
-        let end = chain.bytes + header_bytes;
-        let header = body
-            .get(chain.bytes..end)
-            .ok_or(Malformed::Truncated { needed: end, got: body.len() })?;
-        if chain.protocol == 44 {
-            let offset = be16(header, 2)?;
-            let fragment = Fragment {
-                identification: be32(header, 4)?,
-                offset_bytes: offset & 0xfff8,
-                more: offset & 1 != 0,
-            };
-            chain.fragment = Some(fragment);
-            if fragment.offset_bytes != 0 {
-                return Ok(Chain { protocol: header[0], bytes: end, ..chain });
-            }
-        }
-        chain.protocol = header[0];
-        chain.bytes = end;
-    }
 }
 
 /// What [`Header::emit`] writes in front of a payload.
@@ -214,8 +313,14 @@ pub struct Header {
     pub identification: u16,
     /// IPv4's DF bit.
     pub dont_fragment: bool,
-    /// IPv4 options, a multiple of 4 bytes, at most 40.
+    /// Set to write a fragment; its identification then stands for the one above. In IPv6 its header
+    /// comes after the extension headers below.
+    pub fragment: Option<Fragment>,
+    /// IPv4 options, a multiple of 4 bytes, at most 40; ignored in IPv6.
     pub options: Vec<u8>,
+    /// IPv6 extension headers, each its kind and its bytes, whose first is overwritten with the kind
+    /// of what follows; ignored in IPv4.
+    pub extensions: Vec<(u8, Vec<u8>)>,
     /// Protocol number of the payload.
     pub protocol: u8,
 }
@@ -231,7 +336,9 @@ impl Header {
             flow_label: 0,
             identification: 0,
             dont_fragment: false,
+            fragment: None,
             options: Vec::new(),
+            extensions: Vec::new(),
             protocol,
         }
     }
@@ -240,64 +347,104 @@ impl Header {
     ///
     /// # Errors
     /// If the payload does not fit the 16-bit length, the options are too long or not padded to 4
-    /// bytes, or the families of the addresses differ.
+    /// bytes, an extension header's length contradicts its own length field, a fragment's offset is
+    /// no multiple of 8, or the families of the addresses differ.
     pub fn emit(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
-        match (self.source, self.destination) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                self.emit_v4(source, destination, payload, out)
+        let family = Family::of(self.source);
+        let (next_header, chain) = match family {
+            Family::V4 => (self.protocol, Vec::new()),
+            Family::V6 => self.chain()?,
+        };
+        let options = match family {
+            Family::V4 => self.options.as_slice(),
+            Family::V6 => &[],
+        };
+        let identification =
+            self.fragment.map_or(u32::from(self.identification), |f| f.identification);
+        Datagram {
+            source: self.source,
+            destination: self.destination,
+            hop_limit: self.hop_limit,
+            traffic_class: self.traffic_class,
+            flow_label: self.flow_label,
+            identification,
+            dont_fragment: self.dont_fragment,
+            fragment: self.fragment,
+            options,
+            next_header,
+            extensions: &chain,
+            protocol: self.protocol,
+            total_bytes: family_header_bytes(family) + options.len() + chain.len() + payload.len(),
+            payload,
+        }
+        .emit(out)
+    }
+
+    /// Bytes that [`Header::emit`] writes in front of the payload.
+    pub fn bytes(&self) -> usize {
+        match Family::of(self.source) {
+            Family::V4 => 20 + self.options.len(),
+            Family::V6 => {
+                let fragment = if self.fragment.is_some() { 8 } else { 0 };
+                40 + self.extensions.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + fragment
             }
-            (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                self.emit_v6(source, destination, payload, out)
-            }
-            _ => Err(Malformed::Version(0)),
         }
     }
 
-    fn emit_v4(
-        &self,
-        source: Ipv4Addr,
-        destination: Ipv4Addr,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Malformed> {
-        let header_bytes = 20 + self.options.len();
-        if self.options.len() > OPTIONS_MAX_BYTES || !self.options.len().is_multiple_of(4) {
-            return Err(Malformed::HeaderLength(header_bytes));
+    /// Extension headers and fragment header in one piece, and the kind of the first.
+    fn chain(&self) -> Result<(u8, Vec<u8>), Malformed> {
+        let mut headers = self.extensions.clone();
+        if let Some(fragment) = self.fragment {
+            let units = fragment.units(2)? << 3 | u16::from(fragment.more);
+            let mut bytes = vec![0, 0];
+            bytes.extend_from_slice(&units.to_be_bytes());
+            bytes.extend_from_slice(&fragment.identification.to_be_bytes());
+            headers.push((protocol::FRAGMENT, bytes));
         }
-        let total = header_bytes + payload.len();
-        let total = u16::try_from(total).map_err(|_| Malformed::TotalLength(total))?;
-        let start = out.len();
-        out.extend_from_slice(&[0x40 | (header_bytes / 4) as u8, self.traffic_class]);
-        out.extend_from_slice(&total.to_be_bytes());
-        out.extend_from_slice(&self.identification.to_be_bytes());
-        out.extend_from_slice(&[if self.dont_fragment { 0x40 } else { 0 }, 0]);
-        out.extend_from_slice(&[self.hop_limit, self.protocol, 0, 0]);
-        out.extend_from_slice(&source.octets());
-        out.extend_from_slice(&destination.octets());
-        out.extend_from_slice(&self.options);
-        let sum = checksum::of(&out[start..]);
-        out[start + 10..start + 12].copy_from_slice(&sum.to_be_bytes());
-        out.extend_from_slice(payload);
-        Ok(())
+        let kinds: Vec<u8> = headers.iter().map(|(kind, _)| *kind).collect();
+        let mut chain = Vec::new();
+        for (index, (kind, mut bytes)) in headers.into_iter().enumerate() {
+            if extensions::stated_bytes(kind, &bytes)? != Some(bytes.len()) {
+                return Err(Malformed::HeaderLength(bytes.len()));
+            }
+            bytes[0] = kinds.get(index + 1).copied().unwrap_or(self.protocol);
+            chain.append(&mut bytes);
+        }
+        Ok((kinds.first().copied().unwrap_or(self.protocol), chain))
     }
+}
 
-    fn emit_v6(
-        &self,
-        source: Ipv6Addr,
-        destination: Ipv6Addr,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), Malformed> {
-        let length = u16::try_from(payload.len())
-            .map_err(|_| Malformed::TotalLength(payload.len().saturating_add(40)))?;
-        let first =
-            0x6000_0000 | u32::from(self.traffic_class) << 20 | (self.flow_label & 0x000f_ffff);
-        out.extend_from_slice(&first.to_be_bytes());
-        out.extend_from_slice(&length.to_be_bytes());
-        out.extend_from_slice(&[self.protocol, self.hop_limit]);
-        out.extend_from_slice(&source.octets());
-        out.extend_from_slice(&destination.octets());
-        out.extend_from_slice(payload);
-        Ok(())
+/// Bytes of the fixed header.
+fn family_header_bytes(family: Family) -> usize {
+    match family {
+        Family::V4 => 20,
+        Family::V6 => 40,
     }
+}
+
+impl Fragment {
+    /// The offset in units of 8 bytes; `at` is where its field stands.
+    fn units(&self, at: usize) -> Result<u16, Malformed> {
+        match self.offset_bytes % 8 {
+            0 => Ok(self.offset_bytes / 8),
+            _ => Err(Malformed::Value(at)),
+        }
+    }
+}
+
+/// Where to cut `payload_bytes` so that every piece and a header of `header_bytes` fit `mtu_bytes`:
+/// pieces in order, each but the last a multiple of 8 bytes, and whether more follow (RFC 791 §3.2,
+/// RFC 8200 §4.5). `header_bytes` includes IPv6's fragment header. No pieces if the MTU leaves no room
+/// for 8 bytes.
+pub fn pieces(
+    payload_bytes: usize,
+    header_bytes: usize,
+    mtu_bytes: usize,
+) -> impl Iterator<Item = (Range<usize>, bool)> {
+    let step = mtu_bytes.saturating_sub(header_bytes) / 8 * 8;
+    let end = if step == 0 { 0 } else { payload_bytes };
+    (0..end).step_by(step.max(1)).map(move |start| {
+        let stop = start.saturating_add(step).min(payload_bytes);
+        (start..stop, stop < payload_bytes)
+    })
 }
