@@ -4,6 +4,8 @@
 mod as_;
 mod escape;
 mod failure;
+mod rate;
+mod replace;
 mod resolve;
 mod road;
 mod run;

@@ -1,0 +1,274 @@
+//! Files that are replaced as a whole or not at all: written beside the old one, brought to the
+//! disk, and renamed over it. A reader sees the old text or the new one, never a part.
+
+use crate::escape::escape;
+use crate::failure::{Exit, Failure};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// How many symbolic links are followed: as many as Linux follows.
+const LINKS_MAX: usize = 40;
+
+/// How many names are tried for the temporary file, should leftovers have taken the first ones.
+const NAMES_MAX: u32 = 100;
+
+/// A file being written, to stand in the place of another. Dropped, it leaves no trace.
+#[derive(Debug)]
+pub struct Replacement {
+    /// As the user named it, safe for a terminal.
+    name: String,
+    /// Where the new file goes, and the temporary one that it is until then; `None` for a device or
+    /// pipe, which is written in place.
+    renaming: Option<(PathBuf, PathBuf)>,
+    out: BufWriter<File>,
+}
+
+impl Replacement {
+    /// Creates the temporary file, in the directory of the file that it will replace, with that
+    /// one's owner and permissions. Symbolic links are followed, so that they stay.
+    ///
+    /// # Errors
+    /// If the directory does not take a file.
+    pub fn begin(path: &Path) -> Result<Replacement, Failure> {
+        let name = escape(&path.to_string_lossy());
+        open(path)
+            .map(|(renaming, file)| {
+                let out = BufWriter::with_capacity(32 * 1024, file);
+                Replacement { name: name.clone(), renaming, out }
+            })
+            .map_err(|error| failure(&name, true, &error))
+    }
+
+    /// Brings what was written to the disk. The old file is still there.
+    ///
+    /// # Errors
+    /// If the disk is full or fails.
+    pub fn finish(&mut self) -> Result<(), Failure> {
+        let synced = self.out.flush().and_then(|()| match self.renaming {
+            Some(_) => self.out.get_ref().sync_all(),
+            None => Ok(()),
+        });
+        synced.map_err(|error| self.failure(&error))
+    }
+
+    /// Puts the new file in the place of the old one. Call [`Replacement::finish`] first; where
+    /// several files belong together, on all of them.
+    ///
+    /// # Errors
+    /// If the directory refuses it.
+    pub fn commit(mut self) -> Result<(), Failure> {
+        let Some((temporary, path)) = self.renaming.as_ref() else { return Ok(()) };
+        let renamed = fs::rename(temporary, path);
+        renamed.map_err(|error| self.failure(&error))?;
+        let directory = directory_of(path).to_owned();
+        self.renaming = None;
+        // The name is on the disk only when the directory is. A file system that cannot sync one
+        // has nothing to add.
+        let synced = File::open(directory).and_then(|directory| directory.sync_all());
+        match synced {
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(self.failure(&error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The failure to tell the user when a write to this failed.
+    pub fn failure(&self, error: &io::Error) -> Failure {
+        failure(&self.name, self.renaming.is_some(), error)
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if let Some((temporary, _)) = &self.renaming {
+            // A leftover is harmless, and there is nobody to tell.
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+type Renaming = Option<(PathBuf, PathBuf)>;
+
+fn open(path: &Path) -> io::Result<(Renaming, File)> {
+    let path = follow(path)?;
+    let old = match fs::metadata(&path) {
+        Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(old) if !old.is_file() => {
+            return Ok((None, OpenOptions::new().write(true).open(&path)?));
+        }
+        Ok(old) => Some(old),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let (temporary, file) = create_beside(&path, old.is_some())?;
+    if let Some(old) = old {
+        if let Err(error) = take_over(&file, &old) {
+            let _ = fs::remove_file(&temporary);
+            return Err(error);
+        }
+    }
+    Ok((Some((temporary, path)), file))
+}
+
+/// Where a path leads, through symbolic links, also to a file that does not exist yet.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => {
+                path = directory_of(&path).join(fs::read_link(&path)?);
+            }
+            _ => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
+}
+
+/// A new file in the directory of `path`. One that takes over permissions starts without any.
+fn create_beside(path: &Path, takes_over: bool) -> io::Result<(PathBuf, File)> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(if takes_over { 0o600 } else { 0o666 });
+    let id = std::process::id();
+    for number in 0..NAMES_MAX {
+        let temporary = directory_of(path).join(format!(".askway-{id}-{number}.tmp"));
+        match options.open(&temporary) {
+            Ok(file) => return Ok((temporary, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Owner first: changing it takes permission bits away.
+fn take_over(file: &File, old: &fs::Metadata) -> io::Result<()> {
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        // Only the superuser may give files away; anybody else's new file is their own.
+        let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+    }
+    file.set_permissions(Permissions::from_mode(old.mode() & 0o777))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        Some(_) => Path::new("."),
+        None => path,
+    }
+}
+
+fn failure(name: &str, keeps_old: bool, error: &io::Error) -> Failure {
+    Failure {
+        message: format!("cannot write {name}: {error}"),
+        hint: keeps_old.then(|| "what stood there before is unchanged".into()),
+        exit: Exit::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    /// A directory of the test's own, removed at its end.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Scratch {
+            let path =
+                std::env::temp_dir().join(format!("askway-replace-{name}-{}", std::process::id()));
+            fs::create_dir(&path).expect("a new directory");
+            Scratch(path)
+        }
+
+        fn files(&self) -> Vec<String> {
+            let mut names: Vec<String> = fs::read_dir(&self.0)
+                .expect("readable")
+                .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+                .collect();
+            names.sort();
+            names
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn replace(path: &Path, text: &str) {
+        let mut new = Replacement::begin(path).expect("a writable directory");
+        new.write_all(text.as_bytes()).expect("room");
+        new.finish().expect("room");
+        new.commit().expect("a writable directory");
+    }
+
+    #[test]
+    fn old_text_and_mode_stay_until_the_new_text_is_whole() {
+        let scratch = Scratch::new("whole");
+        let path = scratch.0.join("ok");
+        fs::write(&path, "old").expect("room");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("ours");
+        let mut new = Replacement::begin(&path).expect("writable");
+        new.write_all(b"new").expect("room");
+        new.finish().expect("room");
+        assert_eq!(fs::read_to_string(&path).expect("there"), "old");
+        new.commit().expect("writable");
+        assert_eq!(fs::read_to_string(&path).expect("there"), "new");
+        assert_eq!(fs::metadata(&path).expect("there").mode() & 0o7777, 0o640);
+        assert_eq!(scratch.files(), ["ok"]);
+    }
+
+    #[test]
+    fn given_up_it_leaves_no_trace() {
+        let scratch = Scratch::new("trace");
+        let mut new = Replacement::begin(&scratch.0.join("ok")).expect("writable");
+        new.write_all(b"half").expect("room");
+        drop(new);
+        assert!(scratch.files().is_empty());
+    }
+
+    #[test]
+    fn symbolic_links_stay_and_lead_to_the_new_text() {
+        let scratch = Scratch::new("links");
+        symlink("b", scratch.0.join("a")).expect("room");
+        symlink("file", scratch.0.join("b")).expect("room");
+        replace(&scratch.0.join("a"), "one");
+        replace(&scratch.0.join("a"), "two");
+        assert_eq!(fs::read_to_string(scratch.0.join("file")).expect("there"), "two");
+        assert_eq!(scratch.files(), ["a", "b", "file"]);
+        symlink("loop", scratch.0.join("loop")).expect("room");
+        let failure = Replacement::begin(&scratch.0.join("loop")).expect_err("a loop");
+        assert!(failure.message.ends_with("too many symbolic links"), "{}", failure.message);
+    }
+
+    #[test]
+    fn devices_are_written_in_place() {
+        replace(Path::new("/dev/null"), "gone");
+        let mut full = Replacement::begin(Path::new("/dev/full")).expect("a device");
+        full.write_all(b"x").expect("buffered");
+        let failure = full.finish().expect_err("always full");
+        assert_eq!(failure.exit, Exit::Failed);
+    }
+
+    #[test]
+    fn a_directory_is_not_replaced() {
+        let scratch = Scratch::new("directory");
+        let failure = Replacement::begin(&scratch.0).expect_err("a directory");
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(scratch.files().is_empty());
+    }
+}
