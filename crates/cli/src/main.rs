@@ -4,6 +4,7 @@
 mod as_;
 mod escape;
 mod failure;
+mod lang;
 mod rate;
 mod replace;
 mod resolve;
