@@ -154,9 +154,8 @@ impl Running {
     /// If the process is gone.
     #[track_caller]
     pub fn signal(&self, name: &str) {
-        let sent =
-            Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
-        assert!(sent.is_ok_and(|s| s.success()), "cannot send SIG{name}: the command has ended");
+        let sent = crate::send_signal(name, self.pid());
+        assert!(sent, "cannot send SIG{name}: the command has ended");
     }
 
     /// Waits until its standard output contains a text.

@@ -16,6 +16,7 @@ pub use node::Node;
 use std::collections::hash_map::RandomState;
 use std::ffi::OsStr;
 use std::hash::BuildHasher;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,6 +24,9 @@ use std::time::{Duration, Instant};
 
 /// Set to `1`, it lets a machine without namespaces pass: tests that need them say so and do nothing.
 pub const SKIP_VARIABLE: &str = "ASKWAY_NO_NETNS";
+
+/// What the line begins with that says what did not run.
+pub const NOT_RUN: &str = "NOT RUN";
 
 /// What every bed's namespaces begin with; the number of the process that made them follows.
 const MARK: &str = "askway-bed-";
@@ -48,9 +52,11 @@ impl Bed {
         if missing.is_empty() {
             return Some(Bed::new());
         }
-        let caller = std::panic::Location::caller();
         if std::env::var(SKIP_VARIABLE).is_ok_and(|value| value == "1") {
-            eprintln!("NOT RUN ({SKIP_VARIABLE}=1): {caller}: {missing}");
+            let thread = std::thread::current();
+            let test = thread.name().unwrap_or("a test");
+            // Not `eprintln`: the test harness would hide it.
+            let _ = writeln!(std::io::stderr(), "{NOT_RUN} ({SKIP_VARIABLE}=1): {test}: {missing}");
             return None;
         }
         panic!("{missing}\nhint: {SKIP_VARIABLE}=1 leaves out the tests that need namespaces");
@@ -223,10 +229,18 @@ fn delete_namespace(name: &str) {
         Command::new("ip").args(arguments).stderr(Stdio::null()).output().map(|out| out.stdout)
     };
     let pids = quiet(&["netns", "pids", name]).unwrap_or_default();
-    for pid in String::from_utf8_lossy(&pids).split_whitespace() {
-        let _ = Command::new("kill").args(["-KILL", pid]).stderr(Stdio::null()).status();
+    for pid in String::from_utf8_lossy(&pids).split_whitespace().flat_map(str::parse) {
+        send_signal("KILL", pid);
     }
     let _ = quiet(&["netns", "delete", name]);
+}
+
+/// Whether the process was there to take the signal. The shell has `kill` built in; the program of
+/// that name is not installed everywhere.
+pub(crate) fn send_signal(name: &str, pid: u32) -> bool {
+    let script = format!("kill -{name} {pid}");
+    let shell = Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status();
+    shell.is_ok_and(|status| status.success())
 }
 
 /// Runs `ip` and returns what it printed.
@@ -315,7 +329,8 @@ mod tests {
         let chain = bed.chain(&["client", "r1", "server"]);
         let server = chain.v4(2).to_string();
         let arguments = ["-n", "-c", "1", "-W", "0.1", &server];
-        chain[2].nft("table inet t { chain c { type filter hook input priority 0; icmp type echo-request drop; }; }");
+        let drop = "type filter hook input priority 0; icmp type echo-request drop;";
+        chain[2].nft(&format!("table inet t {{ chain c {{ {drop} }}; }}"));
         assert!(chain[0].run("ping", &arguments).stdout().contains("100% packet loss"));
         chain[2].nft("flush ruleset");
         assert_eq!(chain[0].run("ping", &arguments).code(), Some(0));
