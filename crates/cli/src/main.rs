@@ -1,7 +1,9 @@
 //! askway: asks the way. Exit codes: 0 yes, 1 no, 2 usage, 3 not permitted, 4 name not found,
 //! 5 our own failure; a dialect keeps its tool's codes.
 
+mod args;
 mod as_;
+mod command;
 mod escape;
 mod failure;
 mod lang;

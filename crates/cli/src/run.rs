@@ -1,8 +1,13 @@
 //! From the command line to an exit code. A binary under the name of a dialect speaks that dialect.
 
+use crate::args::{self, Common, Refusal};
 use crate::as_::{self, Dialect};
+use crate::command::{self, Command};
+use crate::escape::escape;
 use crate::failure::{Exit, Failure};
-use std::ffi::{OsStr, OsString};
+use crate::lang::Language;
+use clap::FromArgMatches;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -15,41 +20,151 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     if let Some(dialect) = as_::by_name(&called) {
         return (dialect.run)(&called, rest);
     }
-    match rest.split_first() {
-        Some((first, rest)) if first == "as" => speak(rest),
-        _ => finish(Ok(Exit::Yes)),
-    }
-}
-
-/// `askway as NAME ARGS...`
-fn speak(arguments: &[OsString]) -> u8 {
-    let Some((name, rest)) = arguments.split_first() else {
-        return finish(Err(unknown_dialect("no tool is named".to_owned())));
-    };
-    match name.to_str().and_then(as_::by_name) {
-        Some(dialect) => (dialect.run)(&name.to_string_lossy(), rest.to_vec()),
-        None => finish(Err(unknown_dialect(format!("no dialect `{}`", quoted(name))))),
-    }
-}
-
-fn unknown_dialect(message: String) -> Failure {
-    let names: Vec<&str> = as_::ALL.iter().map(|Dialect { name, .. }| *name).collect();
-    let hint = format!("askway as NAME ARGS..., where NAME is one of: {}", names.join(", "));
-    Failure { message, hint: Some(hint), exit: Exit::Usage }
-}
-
-/// An argument, safe for a terminal.
-fn quoted(argument: &OsStr) -> String {
-    crate::escape::escape(&argument.to_string_lossy())
-}
-
-fn finish(result: Result<Exit, Failure>) -> u8 {
-    match result {
-        Ok(exit) => exit as u8,
+    match dispatch(&rest) {
+        Ok(code) => code,
         Err(failure) => {
             // Nobody is left to tell if this fails.
             let _ = writeln!(io::stderr(), "{failure}");
             failure.exit as u8
         }
+    }
+}
+
+fn dispatch(arguments: &[OsString]) -> Result<u8, Failure> {
+    let Some((first, rest)) = arguments.split_first() else {
+        return Err(usage("no command".to_owned(), commands()));
+    };
+    let first = first.to_string_lossy();
+    match &*first {
+        "as" => return speak(rest),
+        "--help" | "-h" | "help" => return show(&help(Language::chosen(None))),
+        "--version" | "-V" => return show(&format!("askway {}\n", env!("CARGO_PKG_VERSION"))),
+        _ => {}
+    }
+    match command::by_name(&first) {
+        Some(command) => obey(command, rest),
+        None => Err(unknown(&first)),
+    }
+}
+
+/// `askway as NAME ARGS...`
+fn speak(arguments: &[OsString]) -> Result<u8, Failure> {
+    let names: Vec<&str> = as_::ALL.iter().map(|Dialect { name, .. }| *name).collect();
+    let hint = format!("askway as NAME ARGS..., where NAME is one of: {}", names.join(", "));
+    let Some((name, rest)) = arguments.split_first() else {
+        return Err(usage("no tool is named".to_owned(), hint));
+    };
+    let name = name.to_string_lossy();
+    match as_::by_name(&name) {
+        Some(dialect) => Ok((dialect.run)(&name, rest.to_vec())),
+        None if name == "--help" || name == "-h" => show(&format!("{hint}\n")),
+        None => Err(usage(format!("no dialect `{}`", escape(&name)), hint)),
+    }
+}
+
+/// Runs one command; only its own parser is built.
+fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
+    // The language of help must be known before there is a parser.
+    let lang = Language::chosen(None);
+    let summary = lang.pick(command.summary.0, command.summary.1);
+    let parser = (command.define)(args::parser(command.name, summary));
+    let program = OsString::from(command.name);
+    let parsed = parser
+        .try_get_matches_from(std::iter::once(&program).chain(arguments))
+        .and_then(|matches| Common::from_arg_matches(&matches).map(|common| (matches, common)));
+    match parsed {
+        Ok((matches, common)) => (command.run)(&matches, &common).map(|exit| exit as u8),
+        Err(error) => match args::refusal(&error, command.name) {
+            Refusal::Help(text) => show(&text),
+            Refusal::Wrong(failure) => Err(failure),
+        },
+    }
+}
+
+fn show(text: &str) -> Result<u8, Failure> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => Ok(Exit::Yes as u8),
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Yes as u8),
+        Err(error) => Err(Failure {
+            message: format!("cannot write to standard output: {error}"),
+            hint: None,
+            exit: Exit::Failed,
+        }),
+    }
+}
+
+fn help(lang: Language) -> String {
+    let mut text = lang
+        .pick(
+            "askway asks the way: is the host there, how far, by which road?\n\n\
+         Usage: askway COMMAND ...\n       askway as NAME ...\n\nCommands:\n",
+            "askway（问路）：主机在不在，有多远，走哪条路？\n\n\
+         用法：askway 命令 ...\n      askway as 工具名 ...\n\n命令：\n",
+        )
+        .to_owned();
+    for command in command::ALL {
+        let summary = lang.pick(command.summary.0, command.summary.1);
+        text.push_str(&format!("  {:<10}{summary}\n", command.name));
+    }
+    let names: Vec<&str> = as_::ALL.iter().map(|Dialect { name, .. }| *name).collect();
+    let dialects = lang.pick("speaks the language of another tool", "按另一个工具的方式工作");
+    text.push_str(&format!("  {:<10}{dialects}: {}\n", "as", names.join(", ")));
+    text.push_str(lang.pick(
+        "\naskway COMMAND --help shows the options of a command.\n",
+        "\naskway 命令 --help 显示该命令的选项。\n",
+    ));
+    text
+}
+
+fn commands() -> String {
+    let names: Vec<&str> = command::ALL.iter().map(|command| command.name).collect();
+    format!("askway COMMAND ..., where COMMAND is one of: {}, as", names.join(", "))
+}
+
+fn unknown(name: &str) -> Failure {
+    let nearest = command::ALL
+        .iter()
+        .map(|command| command.name)
+        .chain(["as"])
+        .map(|known| (distance(name, known), known))
+        .min()
+        .filter(|(distance, known)| *distance * 2 <= known.len());
+    let message = format!("no command `{}`", escape(name));
+    match nearest {
+        Some((_, known)) => usage(message, format!("did you mean `askway {known}`?")),
+        None => usage(message, commands()),
+    }
+}
+
+fn usage(message: String, hint: String) -> Failure {
+    Failure { message, hint: Some(hint), exit: Exit::Usage }
+}
+
+/// How many characters must be added, dropped or changed to make one word the other (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().take(64).enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, to) in b.iter().enumerate() {
+            let changed = diagonal + usize::from(from != *to);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_edits() {
+        assert_eq!(distance("pnig", "ping"), 2);
+        assert_eq!(distance("", "ping"), 4);
+        assert_eq!(distance("ping", "ping"), 0);
     }
 }
