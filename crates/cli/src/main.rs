@@ -7,6 +7,7 @@ mod command;
 mod escape;
 mod failure;
 mod lang;
+mod meaning;
 mod rate;
 mod replace;
 mod resolve;
