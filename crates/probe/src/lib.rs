@@ -14,6 +14,10 @@ pub mod stats;
 pub mod targets;
 pub mod token;
 
+mod flight;
+mod pace;
+mod random;
+
 /// Nanoseconds since the run began, on a clock that never steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub u64);

@@ -1,13 +1,17 @@
 //! The ping engine: thousands of targets in one loop, every probe accounted for.
 
 use crate::kind::{Detail, Kind};
-use crate::stats::Summary;
-use crate::targets::{Target, Targets, TooMany};
 use crate::token::Key;
-use crate::{Arrival, Engine, Output, RttSource, SendFault, Stamp, Ticket, Time};
+use crate::{RttSource, SendFault, Time};
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::icmp::Meaning;
+
+mod account;
+mod engine;
+mod proof;
+
+pub use engine::Ping;
 
 /// Everything that is decided before the first probe.
 #[derive(Clone, Debug)]
@@ -249,84 +253,3 @@ pub struct IcmpError {
 
 /// The most of a quoted datagram that a report keeps.
 pub const QUOTED_MAX_BYTES: usize = 128;
-
-/// The ping engine.
-pub struct Ping {
-    plan: Plan,
-    targets: Targets,
-}
-
-impl Ping {
-    /// Starts a run at `now`.
-    ///
-    /// # Panics
-    /// If the plan names no identifier, or an empty pattern: whoever builds plans checks them.
-    pub fn new(plan: Plan, targets: Targets, _now: Time) -> Ping {
-        Ping { plan, targets }
-    }
-
-    /// Adds a target while the run goes on (its name has been resolved).
-    ///
-    /// # Errors
-    /// If an index cannot count them any more.
-    pub fn add_target(&mut self, target: Target) -> Result<u32, TooMany> {
-        self.targets.push(target)
-    }
-
-    /// The targets, by index.
-    pub fn targets(&self) -> &Targets {
-        &self.targets
-    }
-
-    /// The plan.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// What is known about a target so far; after the run, what was found out.
-    pub fn summary(&self, _target: u32) -> Summary {
-        Summary::default()
-    }
-
-    /// Says whether targets will still be added: while they will, the run does not end for want of
-    /// anything to do.
-    pub fn expect_targets(&mut self, _more_to_come: bool) {}
-
-    /// Whether [`Plan::until`] came true for a target.
-    pub fn until_met(&self, _target: u32) -> bool {
-        false
-    }
-
-    /// How many targets are done, for progress.
-    pub fn targets_done(&self) -> u32 {
-        0
-    }
-
-    /// Probes sent to all targets so far.
-    pub fn probes_sent(&self) -> u64 {
-        0
-    }
-
-    /// Datagrams that arrived and had nothing to do with this run.
-    pub fn foreign(&self) -> u64 {
-        0
-    }
-}
-
-impl Engine for Ping {
-    type Report = Report;
-
-    fn poll(&mut self, _now: Time, _datagram: &mut Vec<u8>) -> Output<Report> {
-        Output::Done
-    }
-
-    fn receive(&mut self, _now: Time, _arrival: &Arrival<'_>) {}
-
-    fn sent(&mut self, _ticket: Ticket, _stamp: Stamp) {}
-
-    fn send_failed(&mut self, _now: Time, _ticket: Ticket, _fault: SendFault) {}
-
-    fn receive_dropped(&mut self, _count: u32) {}
-
-    fn stop(&mut self, _now: Time) {}
-}

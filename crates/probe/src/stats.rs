@@ -1,6 +1,7 @@
 //! Statistics of round trips and losses, in constant or bounded memory.
 
 use crate::Time;
+use hdrhistogram::Histogram;
 use std::time::Duration;
 
 /// What a run found out about one target. Times in nanoseconds.
@@ -83,4 +84,230 @@ pub struct RttSummary {
     pub ewma_ns: f64,
     /// The newest.
     pub last_ns: u64,
+}
+
+/// Round trips of one target, as they come. Percentiles are exact up to [`EXACT_SAMPLES`] samples,
+/// then within the precision of the histogram that takes over.
+#[derive(Clone, Debug)]
+pub(crate) struct RoundTrips {
+    count: u64,
+    min_ns: u64,
+    max_ns: u64,
+    mean_ns: f64,
+    /// Sum of squared deviations (Welford 1962).
+    squares: f64,
+    jitter_ns: f64,
+    ewma_ns: f64,
+    last_ns: u64,
+    samples: Samples,
+}
+
+/// How many samples are kept as they are.
+pub(crate) const EXACT_SAMPLES: usize = 1_000;
+
+#[derive(Clone, Debug)]
+enum Samples {
+    Exact(Vec<u64>),
+    Counted(Box<Histogram<u32>>),
+}
+
+impl RoundTrips {
+    /// Starts with one sample.
+    pub fn first(rtt_ns: u64) -> RoundTrips {
+        RoundTrips {
+            count: 1,
+            min_ns: rtt_ns,
+            max_ns: rtt_ns,
+            mean_ns: rtt_ns as f64,
+            squares: 0.0,
+            jitter_ns: 0.0,
+            ewma_ns: rtt_ns as f64,
+            last_ns: rtt_ns,
+            samples: Samples::Exact(vec![rtt_ns]),
+        }
+    }
+
+    /// Adds a sample.
+    pub fn push(&mut self, rtt_ns: u64) {
+        let rtt = rtt_ns as f64;
+        self.count += 1;
+        self.min_ns = self.min_ns.min(rtt_ns);
+        self.max_ns = self.max_ns.max(rtt_ns);
+        let before = rtt - self.mean_ns;
+        self.mean_ns += before / self.count as f64;
+        self.squares += before * (rtt - self.mean_ns);
+        // RFC 3550 §6.4.1: J += (|D| - J) / 16, D being the difference of successive transits.
+        self.jitter_ns += (rtt_ns.abs_diff(self.last_ns) as f64 - self.jitter_ns) / 16.0;
+        self.ewma_ns += (rtt - self.ewma_ns) / 8.0;
+        self.last_ns = rtt_ns;
+        self.samples.push(rtt_ns);
+    }
+
+    pub fn summary(&self) -> RttSummary {
+        let mut sorted = self.samples.clone();
+        sorted.sort();
+        RttSummary {
+            count: self.count,
+            min_ns: self.min_ns,
+            mean_ns: self.mean_ns,
+            max_ns: self.max_ns,
+            stddev_ns: (self.squares / self.count as f64).sqrt(),
+            median_ns: sorted.quantile(0.50),
+            p90_ns: sorted.quantile(0.90),
+            p95_ns: sorted.quantile(0.95),
+            p99_ns: sorted.quantile(0.99),
+            jitter_ns: self.jitter_ns,
+            ewma_ns: self.ewma_ns,
+            last_ns: self.last_ns,
+        }
+    }
+}
+
+impl Samples {
+    fn push(&mut self, rtt_ns: u64) {
+        match self {
+            Samples::Exact(list) if list.len() < EXACT_SAMPLES => list.push(rtt_ns),
+            Samples::Exact(list) => {
+                let mut histogram = Histogram::new(3).expect("3 digits are allowed");
+                histogram.auto(true);
+                list.iter().for_each(|sample| count(&mut histogram, *sample));
+                count(&mut histogram, rtt_ns);
+                *self = Samples::Counted(Box::new(histogram));
+            }
+            Samples::Counted(histogram) => count(histogram, rtt_ns),
+        }
+    }
+
+    fn sort(&mut self) {
+        if let Samples::Exact(list) = self {
+            list.sort_unstable();
+        }
+    }
+
+    /// The least sample that at least that part of all does not exceed (nearest rank); the samples
+    /// are sorted.
+    fn quantile(&self, part: f64) -> u64 {
+        match self {
+            Samples::Exact(list) => {
+                let rank = (part * list.len() as f64).ceil() as usize;
+                list[rank.clamp(1, list.len()) - 1]
+            }
+            Samples::Counted(histogram) => histogram.value_at_quantile(part),
+        }
+    }
+}
+
+/// Counts a sample, clamped to 13 days so that the histogram's size is bounded.
+fn count(histogram: &mut Histogram<u32>, rtt_ns: u64) {
+    histogram.record(rtt_ns.min(1 << 50)).expect("an automatic histogram grows that far");
+}
+
+/// Runs of consecutive losses, in the order in which probes are decided. A late answer ends the run
+/// that it stood in; runs that ended before are not rewritten.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LossRuns {
+    runs: u64,
+    longest: u64,
+    outage_ns: u64,
+    outage_max_ns: u64,
+    current: Option<(Time, u64)>,
+}
+
+impl LossRuns {
+    pub fn lost(&mut self, sent_at: Time) {
+        let (since, count) = self.current.unwrap_or((sent_at, 0));
+        self.runs += u64::from(count == 0);
+        self.current = Some((since, count + 1));
+        self.longest = self.longest.max(count + 1);
+    }
+
+    pub fn answered(&mut self, sent_at: Time) {
+        let Some((since, _)) = self.current else { return };
+        // An answer to a probe from before the outage does not end it.
+        if sent_at < since {
+            return;
+        }
+        let outage_ns = sent_at.0.saturating_sub(since.0);
+        self.outage_ns = self.outage_ns.saturating_add(outage_ns);
+        self.outage_max_ns = self.outage_max_ns.max(outage_ns);
+        self.current = None;
+    }
+
+    /// Writes what is known at the send time of the last decided probe.
+    pub fn summarise(&self, last: Time, summary: &mut Summary) {
+        let open_ns = self.current.map_or(0, |(since, _)| last.0.saturating_sub(since.0));
+        summary.loss_runs = self.runs;
+        summary.loss_run_max = self.longest;
+        summary.outage = Duration::from_nanos(self.outage_ns.saturating_add(open_ns));
+        summary.outage_max = Duration::from_nanos(self.outage_max_ns.max(open_ns));
+        summary.down_since = self.current.map(|(since, _)| since);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trips(samples: &[u64]) -> RttSummary {
+        let mut all = RoundTrips::first(samples[0]);
+        samples[1..].iter().for_each(|sample| all.push(*sample));
+        all.summary()
+    }
+
+    #[test]
+    fn moments_of_a_known_sample() {
+        let summary = round_trips(&[2, 4, 4, 4, 5, 5, 7, 9]);
+        assert_eq!((summary.min_ns, summary.max_ns, summary.count), (2, 9, 8));
+        assert_eq!(summary.mean_ns, 5.0);
+        assert!((summary.stddev_ns - 2.0).abs() < 1e-12);
+        assert_eq!((summary.median_ns, summary.p90_ns, summary.p99_ns), (4, 9, 9));
+    }
+
+    #[test]
+    fn deviation_survives_large_offsets() {
+        let far = 1_000_000_000_000_000;
+        let summary = round_trips(&[far + 1, far + 3]);
+        assert!((summary.stddev_ns - 1.0).abs() < 1e-3, "{}", summary.stddev_ns);
+    }
+
+    #[test]
+    fn jitter_follows_rfc_3550() {
+        let summary = round_trips(&[100, 116, 100]);
+        assert!((summary.jitter_ns - (1.0 + (16.0 - 1.0) / 16.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn percentiles_stay_within_a_thousandth_when_counted() {
+        let samples: Vec<u64> = (1..=100_000).map(|n| n * 1_000).collect();
+        let summary = round_trips(&samples);
+        for (got, exact) in [(summary.median_ns, 50_000_000.0), (summary.p99_ns, 99_000_000.0)] {
+            assert!((got as f64 / exact - 1.0).abs() < 1e-3, "{got} for {exact}");
+        }
+    }
+
+    #[test]
+    fn the_largest_number_is_no_trouble() {
+        let mut all = RoundTrips::first(u64::MAX);
+        (0..2_000).for_each(|n| all.push(u64::MAX - n));
+        assert!(all.summary().median_ns > 0);
+    }
+
+    #[test]
+    fn outages_last_from_the_first_lost_probe_to_the_next_answered_one() {
+        let mut runs = LossRuns::default();
+        let second = |n: u64| Time(n * 1_000_000_000);
+        runs.answered(second(0));
+        runs.lost(second(1));
+        runs.lost(second(2));
+        runs.answered(second(0));
+        runs.answered(second(3));
+        runs.lost(second(4));
+        runs.lost(second(5));
+        let mut summary = Summary::default();
+        runs.summarise(second(5), &mut summary);
+        assert_eq!((summary.loss_runs, summary.loss_run_max), (2, 2));
+        assert_eq!(summary.outage, Duration::from_secs(3));
+        assert_eq!(summary.outage_max, Duration::from_secs(2));
+        assert_eq!(summary.down_since, Some(second(4)));
+    }
 }

@@ -1,0 +1,751 @@
+//! The engine: turns, flights, answers, and the end.
+
+use super::account::{Account, Depth, Mark};
+use super::proof::{Payload, Proof};
+use super::{Goal, IcmpError, Linger, Outcome, Pace, Plan, QUOTED_MAX_BYTES, Reply, Report};
+use crate::flight::{Flight, Flights, Slot, State};
+use crate::kind::{Answer, Question};
+use crate::pace::{Queue, Rounds};
+use crate::stats::Summary;
+use crate::targets::{Target, Targets, TooMany};
+use crate::{
+    Arrival, Engine, Output, RttSource, SendFault, SendFaultReason, Stamp, StampedBy, Ticket, Time,
+    Transmit,
+};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+use wire::icmp::{Error, Meaning, Message};
+use wire::ip::Datagram;
+use wire::{Family, checksum};
+
+/// An unanswered probe counts as in flight, not as lost, at an interrupt if it is younger than this
+/// while no round trip is known.
+const FIRST_ANSWER_GRACE: Duration = Duration::from_secs(1);
+
+/// The least age at which an unanswered probe counts as lost at an interrupt.
+const LEAST_GRACE: Duration = Duration::from_millis(10);
+
+/// The ping engine.
+///
+/// Every probe takes a slot (identifier and sequence number) and a token. An answer is believed if
+/// slot, token and address fit; everything else is counted as foreign and has no other effect.
+#[derive(Debug)]
+pub struct Ping {
+    plan: Plan,
+    targets: Targets,
+    accounts: Vec<Account>,
+    flights: Flights,
+    payload: Payload,
+    /// Identifiers with their lanes, sorted.
+    lanes: Vec<(u16, u16)>,
+    turns: Turns,
+    /// Targets to send to again.
+    retries: VecDeque<u32>,
+    /// First probes and all probes with equal timeouts expire in order: up to here they have.
+    expired: Ticket,
+    /// Retries, whose timeouts differ, by the time at which they expire.
+    expiries: BinaryHeap<Reverse<(Time, Ticket)>>,
+    reports: VecDeque<Report>,
+    /// Sends of one target's preload still to come in its turn.
+    preload_left: u32,
+    started: Time,
+    last_send: Option<Time>,
+    rtt_max_ns: Option<u64>,
+    targets_done: u32,
+    foreign: u64,
+    /// Datagrams that this host threw away and that no missing answer was put down to yet.
+    dropped: u64,
+    expects_targets: bool,
+    is_stopped: bool,
+    /// The run is over; probes from here on are to be written off.
+    closing: Option<Ticket>,
+}
+
+/// Whose turn it is.
+#[derive(Debug)]
+enum Turns {
+    Rounds(Rounds),
+    /// First probes in order, retries between, each a gap after the one before.
+    Queue(Queue, u32),
+    /// Whenever an answer makes room.
+    Answered {
+        in_flight: u32,
+        index: u32,
+    },
+}
+
+impl Ping {
+    /// Starts a run at `now`.
+    ///
+    /// # Panics
+    /// If the plan names no identifier, or an empty pattern: whoever builds plans checks them.
+    pub fn new(plan: Plan, targets: Targets, now: Time) -> Ping {
+        let lanes = u16::try_from(plan.identifiers.len()).expect("at most 65,535 identifiers");
+        let mut flights = Flights::new(lanes, plan.first_sequence);
+        let turns = match (plan.goal, plan.pace) {
+            (Goal::FirstReply { .. }, _) => Turns::Queue(Queue::new(now, plan.gap), 0),
+            (_, Pace::Answered { in_flight }) => {
+                Turns::Answered { in_flight: in_flight.max(1), index: 0 }
+            }
+            _ => Turns::Rounds(Rounds::new(now, plan.interval, plan.gap)),
+        };
+        flights.reserve(targets.len() as usize);
+        let mut by_identifier: Vec<(u16, u16)> =
+            plan.identifiers.iter().copied().zip(0..).collect();
+        by_identifier.sort_unstable();
+        let mut ping = Ping {
+            payload: Payload::new(&plan),
+            flights,
+            turns,
+            lanes: by_identifier,
+            accounts: Vec::with_capacity(targets.len() as usize),
+            retries: VecDeque::new(),
+            expired: 0,
+            expiries: BinaryHeap::new(),
+            reports: VecDeque::new(),
+            preload_left: preload(&plan),
+            started: now,
+            last_send: None,
+            rtt_max_ns: None,
+            targets_done: 0,
+            foreign: 0,
+            dropped: 0,
+            expects_targets: false,
+            is_stopped: false,
+            closing: None,
+            plan,
+            targets,
+        };
+        ping.accounts.resize_with(ping.targets.len() as usize, Account::default);
+        ping
+    }
+
+    /// Adds a target while the run goes on (its name has been resolved).
+    ///
+    /// # Errors
+    /// If an index cannot count them any more.
+    pub fn add_target(&mut self, target: Target) -> Result<u32, TooMany> {
+        let index = self.targets.push(target)?;
+        self.accounts.push(Account::default());
+        Ok(index)
+    }
+
+    /// Says whether targets will still be added: while they will, the run does not end for want of
+    /// anything to do.
+    pub fn expect_targets(&mut self, more_to_come: bool) {
+        self.expects_targets = more_to_come;
+    }
+
+    /// The targets, by index.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What is known about a target so far; after the run, what was found out.
+    ///
+    /// # Panics
+    /// If there is no target of that index.
+    pub fn summary(&self, target: u32) -> Summary {
+        self.accounts[target as usize].summary()
+    }
+
+    /// Whether [`Plan::until`] came true for a target.
+    ///
+    /// # Panics
+    /// If there is no target of that index.
+    pub fn until_met(&self, target: u32) -> bool {
+        self.accounts[target as usize].until_met
+    }
+
+    /// How many targets are done, for progress.
+    pub fn targets_done(&self) -> u32 {
+        self.targets_done
+    }
+
+    /// Probes sent to all targets so far.
+    pub fn probes_sent(&self) -> u64 {
+        self.flights.next()
+    }
+
+    /// Datagrams that arrived and had nothing to do with this run.
+    pub fn foreign(&self) -> u64 {
+        self.foreign
+    }
+
+    fn depth(&self) -> Depth {
+        match self.plan.goal {
+            Goal::FirstReply { .. } => Depth::Counts,
+            _ => Depth::Full,
+        }
+    }
+
+    fn report(&mut self, flight: &Flight, at: Time, outcome: Outcome) {
+        let number = self.accounts[flight.target as usize].number(flight);
+        self.reports.push_back(Report {
+            target: flight.target,
+            sequence: u64::from(self.plan.first_sequence).saturating_add(number),
+            sent_at: flight.sent_at(),
+            at,
+            outcome,
+        });
+    }
+
+    fn finish(&mut self, target: u32) {
+        let account = &mut self.accounts[target as usize];
+        self.targets_done += u32::from(!account.is_done);
+        account.is_done = true;
+    }
+}
+
+/// Sending.
+impl Ping {
+    /// The target whose turn it is and when that comes; `None` if nobody's.
+    fn turn(&mut self, now: Time) -> Option<(u32, Time)> {
+        if self.is_stopped || self.targets_done == self.targets.len() {
+            return None;
+        }
+        match &mut self.turns {
+            Turns::Queue(queue, next) => {
+                while let Some(&target) = self.retries.front() {
+                    if !self.accounts[target as usize].is_done {
+                        return Some((target, queue.due()));
+                    }
+                    self.retries.pop_front();
+                }
+                (*next < self.targets.len()).then(|| (*next, queue.due()))
+            }
+            Turns::Rounds(rounds) => {
+                while self.accounts[rounds.index() as usize].is_done {
+                    rounds.step(self.targets.len());
+                }
+                rounds.catch_up(now, self.targets.len());
+                Some((rounds.index(), rounds.due()))
+            }
+            Turns::Answered { in_flight, index } => {
+                while self.accounts[*index as usize].is_done {
+                    *index = (*index + 1) % self.targets.len();
+                }
+                let has_room = self.flights.unanswered() < *in_flight;
+                let wait = if has_room { self.plan.gap } else { self.plan.interval };
+                Some((*index, self.last_send.map_or(now, |last| last + wait)))
+            }
+        }
+    }
+
+    /// Passes the turn on.
+    fn step(&mut self, now: Time) {
+        self.preload_left = self.preload_left.saturating_sub(1);
+        match &mut self.turns {
+            Turns::Queue(queue, next) => {
+                if self.retries.pop_front().is_none() {
+                    *next += 1;
+                }
+                queue.step(now);
+            }
+            Turns::Rounds(rounds) => {
+                if self.preload_left == 0 {
+                    rounds.step(self.targets.len());
+                    let in_first_round = self.flights.next()
+                        < u64::from(preload(&self.plan)) * u64::from(self.targets.len());
+                    self.preload_left = if in_first_round { preload(&self.plan) } else { 1 };
+                }
+            }
+            Turns::Answered { index, .. } => *index = (*index + 1) % self.targets.len(),
+        }
+    }
+
+    fn launch(&mut self, index: u32, now: Time, datagram: &mut Vec<u8>) -> Transmit {
+        let depth = self.depth();
+        let number = self.accounts[index as usize].launch(depth, now);
+        let ticket = self.flights.launch(index, number as u32, now);
+        self.step(now);
+        self.last_send = Some(now);
+        if let Goal::Probes(Some(count)) = self.plan.goal
+            && number + 1 >= count
+        {
+            self.finish(index);
+        }
+        if let Goal::FirstReply { .. } = self.plan.goal
+            && number > 0
+        {
+            self.expiries.push(Reverse((now + self.patience(number), ticket)));
+        }
+        let target = self.targets.at(index);
+        let slot = self.flights.slot(ticket);
+        let question = Question {
+            family: Family::of(target.address),
+            identifier: self.plan.identifiers[usize::from(slot.lane)],
+            sequence: slot.sequence,
+            payload: self.payload.with(self.plan.key.token(ticket, target.address)),
+            originate_ms: milliseconds_since_midnight(self.plan.midnight_ms, now),
+        };
+        datagram.clear();
+        self.plan.kind.encode(&question, datagram);
+        if self.plan.report_sent {
+            let flight = *self.flights.find(ticket).expect("just launched");
+            self.report(&flight, now, Outcome::Sent);
+        }
+        Transmit { to: target.address, zone: target.zone, lane: slot.lane, ticket }
+    }
+
+    /// How long the probe of that number to a target may stay unanswered.
+    fn patience(&self, number: u64) -> Duration {
+        match self.plan.goal {
+            Goal::FirstReply { backoff, .. } if number > 0 => {
+                let factor = backoff.max(1.0).powi(i32::try_from(number).unwrap_or(i32::MAX));
+                let seconds = self.plan.timeout.as_secs_f64() * factor;
+                Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+            }
+            _ => self.plan.timeout,
+        }
+    }
+}
+
+/// Timeouts and the end.
+impl Ping {
+    /// The next probe to time out and when, of those that time out in order.
+    fn next_in_order(&mut self) -> Option<(Ticket, Time)> {
+        self.expired = self.expired.max(self.flights.oldest());
+        let retries = matches!(self.plan.goal, Goal::FirstReply { .. });
+        loop {
+            let flight = self.flights.find(self.expired)?;
+            let waits = if retries {
+                // Also a probe that an error ended is tried again, when its time is up.
+                flight.number == 0 && !self.accounts[flight.target as usize].is_done
+            } else {
+                flight.state == State::InFlight
+            };
+            if waits {
+                return Some((self.expired, flight.sent_at() + self.plan.timeout));
+            }
+            self.expired += 1;
+        }
+    }
+
+    /// When the next probe times out.
+    fn next_expiry(&mut self) -> Time {
+        let in_order = self.next_in_order().map_or(Time::NEVER, |(_, at)| at);
+        let retry = self.expiries.peek().map_or(Time::NEVER, |Reverse((at, _))| *at);
+        in_order.min(retry)
+    }
+
+    /// Times out one probe whose time is up; says whether there was one.
+    fn expire_one(&mut self, now: Time) -> bool {
+        if let Some((ticket, at)) = self.next_in_order()
+            && at <= now
+            && at != Time::NEVER
+        {
+            self.expired += 1;
+            self.time_out(ticket, now);
+            return true;
+        }
+        if let Some(&Reverse((at, ticket))) = self.expiries.peek()
+            && at <= now
+        {
+            self.expiries.pop();
+            self.time_out(ticket, now);
+            return true;
+        }
+        false
+    }
+
+    fn time_out(&mut self, ticket: Ticket, now: Time) {
+        let Some(flight) = self.flights.find(ticket).copied() else { return };
+        if flight.state == State::InFlight {
+            self.write_off(ticket, &flight, now);
+        }
+        if let Goal::FirstReply { retries, .. } = self.plan.goal {
+            if self.accounts[flight.target as usize].is_done {
+                return;
+            }
+            if flight.number < retries {
+                self.retries.push_back(flight.target);
+            } else {
+                self.finish(flight.target);
+            }
+        }
+    }
+
+    /// Books an unanswered probe as lost: by this host if it threw arrivals away, else by the network.
+    fn write_off(&mut self, ticket: Ticket, flight: &Flight, now: Time) {
+        let depth = self.depth();
+        let account = &mut self.accounts[flight.target as usize];
+        if self.dropped > 0 {
+            self.dropped -= 1;
+            account.drop_locally();
+            self.flights.settle(ticket, State::Dropped);
+            self.report(flight, now, Outcome::LocalDrop);
+        } else {
+            account.lose(flight, depth, now);
+            self.flights.settle(ticket, State::TimedOut);
+            self.report(flight, now, Outcome::Timeout);
+            self.judge(flight.target);
+        }
+    }
+
+    /// Ends a target's probing if its latest answers or losses say so.
+    fn judge(&mut self, target: u32) {
+        let account = &mut self.accounts[target as usize];
+        if let Some(until) = self.plan.until
+            && account.meets(until)
+            && !account.is_done
+        {
+            account.until_met = true;
+            self.finish(target);
+            return;
+        }
+        let is_done = match self.plan.goal {
+            Goal::Answers(count) => account.answers() >= count,
+            Goal::FirstReply { .. } => account.received > 0,
+            Goal::Probes(_) => false,
+        };
+        if is_done {
+            self.finish(target);
+        }
+    }
+
+    /// When the run ends at the latest, as things stand; `now` or earlier if it is over.
+    fn end(&self, now: Time) -> (Time, &'static str) {
+        let deadline = match self.plan.deadline {
+            Some(span) => (self.started + span, "deadline"),
+            None => (Time::NEVER, "deadline"),
+        };
+        if self.is_stopped {
+            return (now, "stopped");
+        }
+        if self.expects_targets || self.targets_done < self.targets.len() {
+            return deadline;
+        }
+        let waits_for_answers =
+            matches!(self.plan.goal, Goal::Probes(_)) && self.flights.unanswered() > 0;
+        if !waits_for_answers || self.all_met() {
+            return (now, "done");
+        }
+        let linger = match self.plan.linger {
+            Linger::UntilTimeout => Time::NEVER,
+            Linger::TwiceLongest(none_yet) => {
+                let span = match self.rtt_max_ns {
+                    Some(longest) => {
+                        self.plan.interval.max(Duration::from_nanos(longest.saturating_mul(2)))
+                    }
+                    None => none_yet,
+                };
+                self.last_send.map_or(now, |last| last + span)
+            }
+        };
+        if linger < deadline.0 { (linger, "linger") } else { deadline }
+    }
+
+    fn all_met(&self) -> bool {
+        self.plan.until.is_some() && self.accounts.iter().all(|account| account.until_met)
+    }
+
+    /// Decides one unanswered probe after the end; `None` when there are none left.
+    fn close_one(&mut self, now: Time) -> Option<()> {
+        let ticket = self.closing?.max(self.flights.oldest());
+        let flight = self.flights.find(ticket).copied()?;
+        self.closing = Some(ticket + 1);
+        if flight.state != State::InFlight {
+            return Some(());
+        }
+        let grace = match self.rtt_max_ns {
+            Some(longest) => LEAST_GRACE.max(Duration::from_nanos(longest.saturating_mul(2))),
+            None => FIRST_ANSWER_GRACE,
+        };
+        let ended_by_itself = !self.is_stopped
+            && matches!(self.plan.linger, Linger::TwiceLongest(_))
+            && self.targets_done == self.targets.len();
+        let age = now.since(flight.sent_at());
+        if ended_by_itself || age >= grace.min(self.plan.timeout) {
+            self.write_off(ticket, &flight, now);
+        } else {
+            self.report(&flight, now, Outcome::InFlight);
+        }
+        Some(())
+    }
+}
+
+/// Answers.
+impl Ping {
+    fn receive_answer(
+        &mut self,
+        now: Time,
+        arrival: &Arrival<'_>,
+        answer: &Answer<'_>,
+    ) -> Option<()> {
+        let ticket = self.ticket(answer.identifier, answer.sequence)?;
+        let flight = *self.flights.find(ticket)?;
+        let target = self.targets.at(flight.target);
+        let token = self.plan.key.token(ticket, target.address);
+        let proof = match answer.payload {
+            Some(payload) => self.payload.check(token, payload),
+            None => Proof::Whole,
+        };
+        if proof == Proof::Foreign {
+            return None;
+        }
+        let is_elsewhere = arrival.source != target.address;
+        let any_source = self.plan.any_source || stands_for_many(target.address);
+        if is_elsewhere && !any_source && answer.payload.is_none_or(<[u8]>::is_empty) {
+            // Without a token, only the address says that it is ours.
+            return None;
+        }
+        let (rtt, rtt_source) = round_trip(&flight, arrival.received);
+        let mut reply = Reply {
+            from: arrival.source,
+            to: arrival.destination,
+            bytes: arrival.payload.len(),
+            hop_limit: arrival.hop_limit,
+            traffic_class: arrival.traffic_class,
+            rtt,
+            rtt_source,
+            reordered: false,
+            bad_checksum: Family::of(arrival.source) == Family::V4
+                && checksum::of(arrival.payload) != 0,
+            options: (!arrival.options.is_empty()).then(|| arrival.options.into()),
+            detail: answer.detail,
+        };
+        let account = &mut self.accounts[flight.target as usize];
+        if flight.state == State::Answered {
+            account.mark(Mark::Duplicate, now);
+            self.report(&flight, now, Outcome::Duplicate(reply));
+            return Some(());
+        }
+        reply.reordered = account.answer(&flight, rtt, now);
+        if matches!(proof, Proof::Damaged { .. }) || reply.bad_checksum {
+            account.mark(Mark::Corrupted, now);
+        }
+        let is_late = matches!(flight.state, State::TimedOut | State::Dropped);
+        if is_late {
+            account.mark(Mark::Late, now);
+        }
+        if is_elsewhere && !any_source {
+            account.mark(Mark::WrongSource, now);
+        }
+        let rtt_ns = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX);
+        self.rtt_max_ns = self.rtt_max_ns.max(Some(rtt_ns));
+        self.flights.settle(ticket, State::Answered);
+        let outcome = match proof {
+            Proof::Damaged { offset, sent, got } => Outcome::Corrupted { reply, offset, sent, got },
+            _ if is_elsewhere && !any_source => Outcome::WrongSource(reply),
+            _ if is_late => Outcome::Late(reply),
+            _ => Outcome::Reply(reply),
+        };
+        self.report(&flight, now, outcome);
+        self.judge(flight.target);
+        Some(())
+    }
+
+    fn receive_error(&mut self, now: Time, arrival: &Arrival<'_>, error: &Error<'_>) -> Option<()> {
+        let quoted = Datagram::parse_quoted(error.body).ok()?;
+        let family = quoted.family();
+        if quoted.protocol != self.plan.kind.protocol(family) {
+            return None;
+        }
+        let question = self.plan.kind.recognise_quoted(family, quoted.payload)?;
+        let ticket = self.ticket(question.identifier, question.sequence)?;
+        let flight = *self.flights.find(ticket)?;
+        let target = self.targets.at(flight.target);
+        let token = self.plan.key.token(ticket, target.address);
+        let is_ours = (quoted.destination == target.address || target.address.is_unspecified())
+            && question.payload.is_none_or(|payload| self.payload.quotes(token, payload));
+        if !is_ours {
+            return None;
+        }
+        let (rtt, rtt_source) = round_trip(&flight, arrival.received);
+        let report = IcmpError {
+            from: arrival.source,
+            meaning: error.meaning,
+            kind: error.kind,
+            code: error.code,
+            word: error.word,
+            mtu_bytes: error.mtu_bytes(),
+            hop_limit: arrival.hop_limit,
+            rtt,
+            rtt_source,
+            quoted: error.body[..error.body.len().min(QUOTED_MAX_BYTES)].into(),
+        };
+        if ends_nothing(error.meaning) {
+            self.report(&flight, now, Outcome::IcmpError(Box::new(report)));
+            return Some(());
+        }
+        if !matches!(flight.state, State::InFlight | State::TimedOut) {
+            return None;
+        }
+        let depth = self.depth();
+        self.accounts[flight.target as usize].fail(&flight, depth, now);
+        self.flights.settle(ticket, State::Failed);
+        self.report(&flight, now, Outcome::IcmpError(Box::new(report)));
+        self.judge(flight.target);
+        Some(())
+    }
+
+    /// The newest probe with that identifier and sequence number.
+    fn ticket(&self, identifier: u16, sequence: u16) -> Option<Ticket> {
+        let at = self.lanes.binary_search_by_key(&identifier, |(known, _)| *known).ok()?;
+        self.flights.at_slot(Slot { lane: self.lanes[at].1, sequence })
+    }
+}
+
+impl Engine for Ping {
+    type Report = Report;
+
+    fn poll(&mut self, now: Time, datagram: &mut Vec<u8>) -> Output<Report> {
+        loop {
+            if let Some(report) = self.reports.pop_front() {
+                return Output::Report(report);
+            }
+            if self.closing.is_some() {
+                match self.close_one(now) {
+                    Some(()) => continue,
+                    None => return Output::Done,
+                }
+            }
+            if self.expire_one(now) {
+                continue;
+            }
+            let (end, end_why) = self.end(now);
+            if end <= now {
+                self.closing = Some(self.flights.oldest());
+                continue;
+            }
+            let turn = self.turn(now);
+            if let Some((_, due)) = turn
+                && due <= now
+                && let Some(ticket) = self.flights.in_the_way()
+            {
+                if let Some(wait) = self.make_way(ticket, now) {
+                    return Output::Wait { until: wait.min(end), why: "window" };
+                }
+                continue;
+            }
+            return match turn {
+                Some((index, due)) if due <= now => Output::Send(self.launch(index, now, datagram)),
+                _ => {
+                    let due = turn.map_or(Time::NEVER, |(_, due)| due);
+                    let expiry = self.next_expiry();
+                    let waits = [(due, "send"), (expiry, "timeout"), (end, end_why)];
+                    let (until, why) = waits.into_iter().min().expect("three timers");
+                    Output::Wait { until, why }
+                }
+            };
+        }
+    }
+
+    fn receive(&mut self, now: Time, arrival: &Arrival<'_>) {
+        let family = Family::of(arrival.source);
+        let kind = self.plan.kind;
+        let believed = if arrival.protocol == kind.protocol(family)
+            && let Some(answer) = kind.recognise_answer(family, arrival.payload)
+        {
+            self.receive_answer(now, arrival, &answer)
+        } else if is_icmp(family, arrival.protocol)
+            && let Ok(Message::Error(error)) = Message::parse(family, arrival.payload)
+        {
+            self.receive_error(now, arrival, &error)
+        } else {
+            None
+        };
+        self.foreign += u64::from(believed.is_none());
+    }
+
+    fn sent(&mut self, ticket: Ticket, stamp: Stamp) {
+        self.flights.stamp(ticket, stamp);
+    }
+
+    fn send_failed(&mut self, now: Time, ticket: Ticket, fault: SendFault) {
+        let Some(flight) = self.flights.find(ticket).copied() else { return };
+        if flight.state != State::InFlight {
+            return;
+        }
+        let account = &mut self.accounts[flight.target as usize];
+        if fault.reason == SendFaultReason::NoBuffers {
+            account.drop_locally();
+            self.flights.settle(ticket, State::Dropped);
+            self.report(&flight, now, Outcome::LocalDrop);
+        } else {
+            account.refuse();
+            self.flights.settle(ticket, State::Unsent);
+            self.report(&flight, now, Outcome::SendError(fault));
+            self.judge(flight.target);
+        }
+    }
+
+    fn receive_dropped(&mut self, count: u32) {
+        self.dropped += u64::from(count);
+    }
+
+    fn stop(&mut self, _now: Time) {
+        self.is_stopped = true;
+    }
+}
+
+impl Ping {
+    /// Frees the slot of the oldest probe for the next one: says how long to wait for that, or writes
+    /// the probe off if nothing else would ever decide it.
+    fn make_way(&mut self, ticket: Ticket, now: Time) -> Option<Time> {
+        let flight = *self.flights.find(ticket).expect("in the way");
+        let expiry = flight.sent_at() + self.patience(flight.number.into());
+        let is_flood = matches!(self.turns, Turns::Answered { .. });
+        if expiry > now && expiry != Time::NEVER && !is_flood {
+            return Some(expiry);
+        }
+        self.write_off(ticket, &flight, now);
+        None
+    }
+}
+
+fn preload(plan: &Plan) -> u32 {
+    match plan.pace {
+        Pace::Schedule { preload } => preload.max(1),
+        Pace::Answered { .. } => 1,
+    }
+}
+
+fn is_icmp(family: Family, protocol: u8) -> bool {
+    protocol == crate::kind::Kind::protocol(&crate::kind::ECHO, family)
+}
+
+/// Redirects and source quench tell of a probe that went on.
+fn ends_nothing(meaning: Meaning) -> bool {
+    matches!(
+        meaning,
+        Meaning::SourceQuench
+            | Meaning::RedirectNetwork
+            | Meaning::RedirectHost
+            | Meaning::RedirectNetworkForService
+            | Meaning::RedirectHostForService
+    )
+}
+
+/// Whether answers from other addresses than the one asked are to be expected.
+fn stands_for_many(address: IpAddr) -> bool {
+    address.is_multicast()
+        || address.is_unspecified()
+        || matches!(address, IpAddr::V4(address) if address.is_broadcast())
+}
+
+/// Round-trip time and how it was measured. Kernel stamps are taken only if their order is possible;
+/// a lone kernel send stamp is not mixed with this program's receive time.
+fn round_trip(flight: &Flight, received: Stamp) -> (Duration, RttSource) {
+    let sent = flight.stamp();
+    match (sent.by, received.by) {
+        (StampedBy::Kernel, StampedBy::Kernel) if received.at >= sent.at => {
+            (received.at.since(sent.at), RttSource::Kernel)
+        }
+        (_, StampedBy::Kernel) => (received.at.since(flight.sent_at()), RttSource::KernelReceive),
+        (_, StampedBy::Program) => (received.at.since(flight.sent_at()), RttSource::User),
+    }
+}
+
+fn milliseconds_since_midnight(at_start_ms: u32, now: Time) -> u32 {
+    let now_ms = u64::from(at_start_ms).saturating_add(now.0 / 1_000_000);
+    u32::try_from(now_ms % 86_400_000).expect("less than a day")
+}
