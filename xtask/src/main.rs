@@ -1,1 +1,38 @@
-fn main() {}
+//! The project's own chores: `cargo xtask test | tidy | gen | capture | bench`.
+
+#![expect(clippy::disallowed_methods, reason = "chores take real time, and say how much")]
+
+mod bench;
+mod generate;
+mod test;
+mod tidy;
+mod tree;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+  test              installs what is missing, then runs every check and every test
+  tidy              checks the rules of the source tree
+  gen [--check]     writes the files that are made from the program, or says which are stale
+  bench [ROW...]    measures askway and its peers in turn; writes docs/benchmarks.md";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments.as_slice() {
+        ["test"] => test::run(),
+        ["tidy"] => tidy::run(),
+        ["gen"] => generate::write(),
+        ["gen", "--check"] => generate::check(),
+        ["bench", rows @ ..] => bench::run(rows),
+        ["measure", report, command @ ..] => bench::measure(report, command),
+        _ => Err(USAGE.into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("xtask: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
