@@ -1,137 +1,20 @@
 //! ICMP messages by meaning, the same for both families (RFC 792, RFC 4443).
 //!
-//! Numbers that differ between the families stand in one table ([`NUMBERS`]); layouts do not differ
-//! but for the checksum, which in ICMPv6 covers a pseudo-header too (RFC 4443 §2.3).
+//! Errors stand in one table ([`NUMBERS`]), the types of queries in [`Message::numbers`]. The families
+//! share most layouts but for the checksum, which in ICMPv6 covers a pseudo-header too (RFC 4443 §2.3).
 
 use crate::{Family, Malformed, array, be16, be32, checksum};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
-/// What an ICMP error says, whatever the family that says it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Meaning {
-    /// No route to the network.
-    NetworkUnreachable,
-    /// The last router cannot reach the host.
-    HostUnreachable,
-    /// The host does not speak the protocol.
-    ProtocolUnreachable,
-    /// Nobody listens on the port.
-    PortUnreachable,
-    /// The datagram is larger than the next link takes.
-    PacketTooBig,
-    /// The source route cannot be followed.
-    SourceRouteFailed,
-    /// The destination network does not exist.
-    NetworkUnknown,
-    /// The destination host does not exist.
-    HostUnknown,
-    /// The source is isolated (obsolete).
-    SourceIsolated,
-    /// Policy forbids the network.
-    NetworkProhibited,
-    /// Policy forbids the host.
-    HostProhibited,
-    /// The network is not reachable for this type of service.
-    NetworkUnreachableForService,
-    /// The host is not reachable for this type of service.
-    HostUnreachableForService,
-    /// A filter forbids the packet.
-    CommunicationProhibited,
-    /// Host precedence violation (RFC 1812 §5.2.7.1).
-    PrecedenceViolation,
-    /// Precedence cutoff in effect (RFC 1812 §5.2.7.1).
-    PrecedenceCutoff,
-    /// Destination beyond the scope of the source address (ICMPv6).
-    BeyondScope,
-    /// The source address failed ingress or egress policy (ICMPv6).
-    SourceAddressFailedPolicy,
-    /// The route to the destination rejects (ICMPv6).
-    RejectRoute,
-    /// Error in a source routing header (ICMPv6).
-    SourceRoutingHeader,
-    /// Source quench (deprecated, RFC 6633).
-    SourceQuench,
-    /// A better first hop for the network.
-    RedirectNetwork,
-    /// A better first hop for the host.
-    RedirectHost,
-    /// A better first hop for the network and service.
-    RedirectNetworkForService,
-    /// A better first hop for the host and service.
-    RedirectHostForService,
-    /// The hop limit ran out on the way.
-    HopLimitExceeded,
-    /// Fragments were missing when reassembly timed out.
-    ReassemblyTimeExceeded,
-    /// A header field is wrong; the pointer says where.
-    HeaderField,
-    /// A required option is missing (IPv4, RFC 1108).
-    OptionMissing,
-    /// A length is wrong (IPv4).
-    BadLength,
-    /// An unrecognised next header (ICMPv6).
-    NextHeaderUnknown,
-    /// An unrecognised IPv6 option (ICMPv6).
-    OptionUnknown,
-    /// An error type or code without a name here.
-    Unnamed,
-}
+pub mod listener;
+mod meaning;
+pub mod neighbour;
+pub mod node;
+mod quoted;
+pub mod router;
 
-/// Meaning, then type and code in IPv4, then in IPv6: RFC 792, 1122 §3.2.2.1, 1812 §5.2.7, 4443 §3, 4861 §4.5.
-pub const NUMBERS: &[(Meaning, Option<(u8, u8)>, Option<(u8, u8)>)] = &[
-    (Meaning::NetworkUnreachable, Some((3, 0)), Some((1, 0))),
-    (Meaning::HostUnreachable, Some((3, 1)), Some((1, 3))),
-    (Meaning::ProtocolUnreachable, Some((3, 2)), None),
-    (Meaning::PortUnreachable, Some((3, 3)), Some((1, 4))),
-    (Meaning::PacketTooBig, Some((3, 4)), Some((2, 0))),
-    (Meaning::SourceRouteFailed, Some((3, 5)), None),
-    (Meaning::NetworkUnknown, Some((3, 6)), None),
-    (Meaning::HostUnknown, Some((3, 7)), None),
-    (Meaning::SourceIsolated, Some((3, 8)), None),
-    (Meaning::NetworkProhibited, Some((3, 9)), None),
-    (Meaning::HostProhibited, Some((3, 10)), None),
-    (Meaning::NetworkUnreachableForService, Some((3, 11)), None),
-    (Meaning::HostUnreachableForService, Some((3, 12)), None),
-    (Meaning::CommunicationProhibited, Some((3, 13)), Some((1, 1))),
-    (Meaning::PrecedenceViolation, Some((3, 14)), None),
-    (Meaning::PrecedenceCutoff, Some((3, 15)), None),
-    (Meaning::BeyondScope, None, Some((1, 2))),
-    (Meaning::SourceAddressFailedPolicy, None, Some((1, 5))),
-    (Meaning::RejectRoute, None, Some((1, 6))),
-    (Meaning::SourceRoutingHeader, None, Some((1, 7))),
-    (Meaning::SourceQuench, Some((4, 0)), None),
-    (Meaning::RedirectNetwork, Some((5, 0)), None),
-    (Meaning::RedirectHost, Some((5, 1)), Some((137, 0))),
-    (Meaning::RedirectNetworkForService, Some((5, 2)), None),
-    (Meaning::RedirectHostForService, Some((5, 3)), None),
-    (Meaning::HopLimitExceeded, Some((11, 0)), Some((3, 0))),
-    (Meaning::ReassemblyTimeExceeded, Some((11, 1)), Some((3, 1))),
-    (Meaning::HeaderField, Some((12, 0)), Some((4, 0))),
-    (Meaning::OptionMissing, Some((12, 1)), None),
-    (Meaning::BadLength, Some((12, 2)), None),
-    (Meaning::NextHeaderUnknown, None, Some((4, 1))),
-    (Meaning::OptionUnknown, None, Some((4, 2))),
-];
-
-impl Meaning {
-    /// The meaning of a type and code; [`Meaning::Unnamed`] if the table has none.
-    pub fn of(family: Family, kind: u8, code: u8) -> Meaning {
-        let row = NUMBERS.iter().find(|(_, v4, v6)| match family {
-            Family::V4 => *v4 == Some((kind, code)),
-            Family::V6 => *v6 == Some((kind, code)),
-        });
-        row.map_or(Meaning::Unnamed, |(meaning, _, _)| *meaning)
-    }
-
-    /// Type and code in a family; `None` if that family cannot say it.
-    pub fn numbers(self, family: Family) -> Option<(u8, u8)> {
-        let (_, v4, v6) = NUMBERS.iter().find(|(meaning, _, _)| *meaning == self)?;
-        match family {
-            Family::V4 => *v4,
-            Family::V6 => *v6,
-        }
-    }
-}
+pub use meaning::{Meaning, NUMBERS, Numbers};
+pub use quoted::{Quoted, Transport};
 
 /// An ICMP error, with the start of the datagram that caused it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,8 +27,9 @@ pub struct Error<'a> {
     pub code: u8,
     /// Bytes 4 to 7 of the message: MTU, pointer, gateway or unused, as the type has it.
     pub word: u32,
-    /// Everything behind the 8-byte header: the quoted datagram, and extensions (RFC 4884) if any.
-    /// [`crate::ip::Datagram::parse_quoted`] reads its start.
+    /// Everything behind the 8-byte header: the quoted datagram, and extensions (RFC 4884) if any;
+    /// in an ICMPv6 redirect the two addresses and options (RFC 4861 §4.5). [`Error::parse_quoted`]
+    /// takes it apart.
     pub body: &'a [u8],
 }
 
@@ -160,7 +44,30 @@ impl Error<'_> {
         };
         (mtu != 0).then_some(mtu)
     }
+
+    /// The better first hop that a redirect names.
+    pub fn gateway(&self) -> Option<IpAddr> {
+        match self.kind {
+            REDIRECT_V4 => Some(Ipv4Addr::from(self.word).into()),
+            REDIRECT_V6 => Some(IpAddr::from(array::<16>(self.body, 0).ok()?)),
+            _ => None,
+        }
+    }
+
+    /// Where in the quoted datagram a parameter problem lies.
+    pub fn pointer(&self) -> Option<u32> {
+        match (self.meaning, self.kind) {
+            (_, 12) => Some(self.word >> 24),
+            (Meaning::HeaderField | Meaning::NextHeaderUnknown | Meaning::OptionUnknown, 4) => {
+                Some(self.word)
+            }
+            _ => None,
+        }
+    }
 }
+
+const REDIRECT_V4: u8 = 5;
+const REDIRECT_V6: u8 = 137;
 
 /// An ICMP message of either family, by meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +81,42 @@ pub enum Message<'a> {
     TimestampRequest(Timestamp),
     /// Timestamp reply: type 14, IPv4 only.
     TimestampReply(Timestamp),
-    /// Any error.
+    /// Information request: type 15, IPv4 only, deprecated (RFC 6918). Carries no payload.
+    InformationRequest(Echo<'a>),
+    /// Information reply: type 16, likewise.
+    InformationReply(Echo<'a>),
+    /// Address mask request: type 17, IPv4 only, deprecated (RFC 6918).
+    MaskRequest(Mask),
+    /// Address mask reply: type 18, likewise.
+    MaskReply(Mask),
+    /// Who routes here? Type 10 (RFC 1256), ICMPv6 133 (RFC 4861 §4.1).
+    RouterSolicitation {
+        /// Neighbour discovery options: see [`neighbour::Options`]. IPv4 has none.
+        options: &'a [u8],
+    },
+    /// A router offers itself: type 9 (RFC 1256), ICMPv6 134 (RFC 4861 §4.2).
+    RouterAdvertisement(router::Advertisement<'a>),
+    /// Who has this address? ICMPv6 135.
+    NeighbourSolicitation(neighbour::Solicitation<'a>),
+    /// Who has an address: ICMPv6 136.
+    NeighbourAdvertisement(neighbour::Advertisement<'a>),
+    /// Who listens to multicast? ICMPv6 130 of either version (RFC 2710, RFC 3810).
+    ListenerQuery(listener::Query<'a>),
+    /// Listens to a group: ICMPv6 131 (RFC 2710).
+    ListenerReport(listener::Membership),
+    /// Listens no more: ICMPv6 132 (RFC 2710).
+    ListenerDone(listener::Membership),
+    /// Listens to groups, by source: ICMPv6 143 (RFC 3810 §5.2).
+    ListenerReports(listener::Reports<'a>),
+    /// Asks a node for its names or addresses: ICMPv6 139 (RFC 4620).
+    NodeQuery(node::Query<'a>),
+    /// Names or addresses: ICMPv6 140 (RFC 4620).
+    NodeReply(node::Reply<'a>),
+    /// Asks after an interface: type 42, ICMPv6 160 (RFC 8335).
+    ExtendedEchoRequest(ExtendedRequest<'a>),
+    /// The state of an interface: type 43, ICMPv6 161 (RFC 8335).
+    ExtendedEchoReply(ExtendedReply),
+    /// Any error, redirects included.
     Error(Error<'a>),
     /// A message that this parser has no layout for.
     Other {
@@ -230,66 +172,180 @@ pub fn echo_reply_type(family: Family) -> u8 {
     }
 }
 
+/// The fields of an address mask request or reply, RFC 950 appendix I.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mask {
+    /// Whose probe this is.
+    pub identifier: u16,
+    /// Which probe this is.
+    pub sequence: u16,
+    /// The subnet mask; zero in a request.
+    pub mask: Ipv4Addr,
+}
+
+/// The fields of an extended echo request, RFC 8335 §2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtendedRequest<'a> {
+    /// Whose probe this is.
+    pub identifier: u16,
+    /// Which probe this is.
+    pub sequence: u8,
+    /// Whether the interface is the proxy's own (L bit), not a neighbour's.
+    pub is_local: bool,
+    /// The extension structure that names the interface: see [`crate::ext::Structure`].
+    pub extension: &'a [u8],
+}
+
+/// The fields of an extended echo reply, RFC 8335 §3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExtendedReply {
+    /// 0 no error, 1 malformed query, 2 no such interface, 3 no such table entry, 4 several
+    /// interfaces fit.
+    pub code: u8,
+    /// Whose probe this answers.
+    pub identifier: u16,
+    /// Which probe this answers.
+    pub sequence: u8,
+    /// State of a neighbour's entry, 3 bits: 2 reachable, 3 stale, 4 delay, 5 probe, 6 failed.
+    pub state: u8,
+    /// Whether the interface is up.
+    pub active: bool,
+    /// Whether it speaks IPv4.
+    pub ipv4: bool,
+    /// Whether it speaks IPv6.
+    pub ipv6: bool,
+}
+
 impl<'a> Message<'a> {
-    /// Parses a message from its type field on. The checksum is not checked: see [`verify`].
+    /// Parses a message from its type field on. The checksum is not checked: see [`verify`]. A code
+    /// that the type does not define makes it [`Message::Other`].
     ///
     /// # Errors
     /// If the message is shorter than its type's fixed fields.
     pub fn parse(family: Family, bytes: &'a [u8]) -> Result<Message<'a>, Malformed> {
         let [kind, code]: [u8; 2] = array(bytes, 0)?;
-        let body = bytes.get(4..).ok_or(Malformed::Truncated { needed: 4, got: bytes.len() })?;
+        let body = after(bytes, 4)?;
         let is_error = match family {
-            Family::V4 => matches!(kind, 3 | 4 | 5 | 11 | 12),
-            Family::V6 => kind < 128,
+            Family::V4 => matches!(kind, 3 | 4 | REDIRECT_V4 | 11 | 12),
+            Family::V6 => kind < 128 || (kind, code) == (REDIRECT_V6, 0),
         };
         if is_error {
-            let word = be32(bytes, 4)?;
+            if (family, kind) == (Family::V6, REDIRECT_V6) {
+                after(bytes, 40)?;
+            }
             let meaning = Meaning::of(family, kind, code);
+            let word = be32(bytes, 4)?;
             return Ok(Message::Error(Error { meaning, kind, code, word, body: &bytes[8..] }));
         }
-        if kind == echo_request_type(family) && code == 0 {
-            return Ok(Message::EchoRequest(Echo::parse(bytes)?));
-        }
-        if kind == echo_reply_type(family) && code == 0 {
-            return Ok(Message::EchoReply(Echo::parse(bytes)?));
-        }
-        match (family, kind, code) {
-            (Family::V4, 13, 0) => Ok(Message::TimestampRequest(Timestamp::parse(bytes)?)),
-            (Family::V4, 14, 0) => Ok(Message::TimestampReply(Timestamp::parse(bytes)?)),
-            _ => Ok(Message::Other { kind, code, body }),
+        let query = match family {
+            Family::V4 => Message::parse_v4(kind, code, bytes)?,
+            Family::V6 => Message::parse_v6(kind, code, bytes)?,
+        };
+        Ok(query.unwrap_or(Message::Other { kind, code, body }))
+    }
+
+    fn parse_v4(kind: u8, code: u8, bytes: &'a [u8]) -> Result<Option<Message<'a>>, Malformed> {
+        Ok(Some(match (kind, code) {
+            (0, 0) => Message::EchoReply(Echo::parse(bytes)?),
+            (8, 0) => Message::EchoRequest(Echo::parse(bytes)?),
+            (9, 0) => Message::RouterAdvertisement(router::Advertisement::parse_v4(bytes)?),
+            (10, 0) => Message::RouterSolicitation { options: after(bytes, 8)? },
+            (13, 0) => Message::TimestampRequest(Timestamp::parse(bytes)?),
+            (14, 0) => Message::TimestampReply(Timestamp::parse(bytes)?),
+            (15, 0) => Message::InformationRequest(Echo::parse(bytes)?),
+            (16, 0) => Message::InformationReply(Echo::parse(bytes)?),
+            (17, 0) => Message::MaskRequest(Mask::parse(bytes)?),
+            (18, 0) => Message::MaskReply(Mask::parse(bytes)?),
+            (42, 0) => Message::ExtendedEchoRequest(ExtendedRequest::parse(bytes)?),
+            (43, _) => Message::ExtendedEchoReply(ExtendedReply::parse(bytes)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    fn parse_v6(kind: u8, code: u8, bytes: &'a [u8]) -> Result<Option<Message<'a>>, Malformed> {
+        Ok(Some(match (kind, code) {
+            (128, 0) => Message::EchoRequest(Echo::parse(bytes)?),
+            (129, 0) => Message::EchoReply(Echo::parse(bytes)?),
+            (130, 0) => Message::ListenerQuery(listener::Query::parse(bytes)?),
+            (131, 0) => Message::ListenerReport(listener::Membership::parse(bytes)?),
+            (132, 0) => Message::ListenerDone(listener::Membership::parse(bytes)?),
+            (133, 0) => Message::RouterSolicitation { options: after(bytes, 8)? },
+            (134, 0) => Message::RouterAdvertisement(router::Advertisement::parse_v6(bytes)?),
+            (135, 0) => Message::NeighbourSolicitation(neighbour::Solicitation::parse(bytes)?),
+            (136, 0) => Message::NeighbourAdvertisement(neighbour::Advertisement::parse(bytes)?),
+            (139, _) => Message::NodeQuery(node::Query::parse(bytes)?),
+            (140, _) => Message::NodeReply(node::Reply::parse(bytes)?),
+            (143, 0) => Message::ListenerReports(listener::Reports::parse(bytes)?),
+            (160, 0) => Message::ExtendedEchoRequest(ExtendedRequest::parse(bytes)?),
+            (161, _) => Message::ExtendedEchoReply(ExtendedReply::parse(bytes)?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Type and code. A message that exists in one family only has that family's numbers in both.
+    pub fn numbers(&self, family: Family) -> (u8, u8) {
+        let by_family = |v4, v6| match family {
+            Family::V4 => (v4, 0),
+            Family::V6 => (v6, 0),
+        };
+        match self {
+            Message::EchoRequest(_) => by_family(8, 128),
+            Message::EchoReply(_) => by_family(0, 129),
+            Message::TimestampRequest(_) => (13, 0),
+            Message::TimestampReply(_) => (14, 0),
+            Message::InformationRequest(_) => (15, 0),
+            Message::InformationReply(_) => (16, 0),
+            Message::MaskRequest(_) => (17, 0),
+            Message::MaskReply(_) => (18, 0),
+            Message::RouterSolicitation { .. } => by_family(10, 133),
+            Message::RouterAdvertisement(_) => by_family(9, 134),
+            Message::NeighbourSolicitation(_) => (135, 0),
+            Message::NeighbourAdvertisement(_) => (136, 0),
+            Message::ListenerQuery(_) => (130, 0),
+            Message::ListenerReport(_) => (131, 0),
+            Message::ListenerDone(_) => (132, 0),
+            Message::ListenerReports(_) => (143, 0),
+            Message::NodeQuery(query) => (139, query.subject_kind),
+            Message::NodeReply(reply) => (140, reply.result),
+            Message::ExtendedEchoRequest(_) => by_family(42, 160),
+            Message::ExtendedEchoReply(reply) => (by_family(43, 161).0, reply.code),
+            Message::Error(error) => (error.kind, error.code),
+            Message::Other { kind, code, .. } => (*kind, *code),
         }
     }
 
-    /// Appends the message to `out`. The checksum is complete in IPv4; in IPv6 it is left 0 for
-    /// [`fill_checksum`], because only the sender's stack knows the source address.
+    /// Appends the message to `out`, reserved fields 0. The checksum is complete in IPv4; in IPv6 it
+    /// is left 0 for [`fill_checksum`], because only the sender's stack knows the source address.
     pub fn emit(&self, family: Family, out: &mut Vec<u8>) {
         let start = out.len();
+        let (kind, code) = self.numbers(family);
+        out.extend_from_slice(&[kind, code, 0, 0]);
         match self {
-            Message::EchoRequest(echo) => {
-                out.extend_from_slice(&[echo_request_type(family), 0, 0, 0]);
-                echo.emit(out);
+            Message::EchoRequest(echo)
+            | Message::EchoReply(echo)
+            | Message::InformationRequest(echo)
+            | Message::InformationReply(echo) => echo.emit(out),
+            Message::TimestampRequest(stamp) | Message::TimestampReply(stamp) => stamp.emit(out),
+            Message::MaskRequest(mask) | Message::MaskReply(mask) => mask.emit(out),
+            Message::RouterSolicitation { options } => {
+                out.extend_from_slice(&[0; 4]);
+                out.extend_from_slice(options);
             }
-            Message::EchoReply(echo) => {
-                out.extend_from_slice(&[echo_reply_type(family), 0, 0, 0]);
-                echo.emit(out);
-            }
-            Message::TimestampRequest(stamp) => {
-                out.extend_from_slice(&[13, 0, 0, 0]);
-                stamp.emit(out);
-            }
-            Message::TimestampReply(stamp) => {
-                out.extend_from_slice(&[14, 0, 0, 0]);
-                stamp.emit(out);
-            }
+            Message::RouterAdvertisement(advertisement) => advertisement.emit(out),
+            Message::NeighbourSolicitation(solicitation) => solicitation.emit(out),
+            Message::NeighbourAdvertisement(advertisement) => advertisement.emit(out),
+            Message::ListenerQuery(query) => query.emit(out),
+            Message::ListenerReport(group) | Message::ListenerDone(group) => group.emit(out),
+            Message::ListenerReports(reports) => reports.emit(out),
+            Message::NodeQuery(query) => query.emit(out),
+            Message::NodeReply(reply) => reply.emit(out),
+            Message::ExtendedEchoRequest(request) => request.emit(out),
+            Message::ExtendedEchoReply(reply) => reply.emit(out),
             Message::Error(error) => {
-                out.extend_from_slice(&[error.kind, error.code, 0, 0]);
                 out.extend_from_slice(&error.word.to_be_bytes());
                 out.extend_from_slice(error.body);
             }
-            Message::Other { kind, code, body } => {
-                out.extend_from_slice(&[*kind, *code, 0, 0]);
-                out.extend_from_slice(body);
-            }
+            Message::Other { body, .. } => out.extend_from_slice(body),
         }
         if family == Family::V4 {
             let sum = checksum::of(&out[start..]);
@@ -330,6 +386,63 @@ impl Timestamp {
         out.extend_from_slice(&self.receive.to_be_bytes());
         out.extend_from_slice(&self.transmit.to_be_bytes());
     }
+}
+
+impl Mask {
+    fn parse(bytes: &[u8]) -> Result<Mask, Malformed> {
+        Ok(Mask {
+            identifier: be16(bytes, 4)?,
+            sequence: be16(bytes, 6)?,
+            mask: Ipv4Addr::from(be32(bytes, 8)?),
+        })
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.identifier.to_be_bytes());
+        out.extend_from_slice(&self.sequence.to_be_bytes());
+        out.extend_from_slice(&self.mask.octets());
+    }
+}
+
+impl<'a> ExtendedRequest<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<ExtendedRequest<'a>, Malformed> {
+        let [i0, i1, sequence, flags]: [u8; 4] = array(bytes, 4)?;
+        let identifier = u16::from_be_bytes([i0, i1]);
+        let extension = &bytes[8..];
+        Ok(ExtendedRequest { identifier, sequence, is_local: flags & 1 != 0, extension })
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.identifier.to_be_bytes());
+        out.extend_from_slice(&[self.sequence, u8::from(self.is_local)]);
+        out.extend_from_slice(self.extension);
+    }
+}
+
+impl ExtendedReply {
+    fn parse(bytes: &[u8]) -> Result<ExtendedReply, Malformed> {
+        let [_, code, _, _, i0, i1, sequence, flags]: [u8; 8] = array(bytes, 0)?;
+        Ok(ExtendedReply {
+            code,
+            identifier: u16::from_be_bytes([i0, i1]),
+            sequence,
+            state: flags >> 5,
+            active: flags & 4 != 0,
+            ipv4: flags & 2 != 0,
+            ipv6: flags & 1 != 0,
+        })
+    }
+
+    fn emit(&self, out: &mut Vec<u8>) {
+        let bits = u8::from(self.active) << 2 | u8::from(self.ipv4) << 1 | u8::from(self.ipv6);
+        out.extend_from_slice(&self.identifier.to_be_bytes());
+        out.extend_from_slice(&[self.sequence, self.state << 5 | bits]);
+    }
+}
+
+/// The bytes from `offset` on.
+fn after(bytes: &[u8], offset: usize) -> Result<&[u8], Malformed> {
+    bytes.get(offset..).ok_or(Malformed::Truncated { needed: offset, got: bytes.len() })
 }
 
 /// Writes the checksum of a whole ICMP message between two addresses into its bytes 2 and 3.

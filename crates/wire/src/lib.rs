@@ -6,6 +6,7 @@
 use core::fmt;
 
 pub mod checksum;
+pub mod ext;
 pub mod icmp;
 pub mod ip;
 
