@@ -9,6 +9,7 @@ use std::io;
 use std::net::IpAddr;
 use wire::Family;
 
+pub mod local_time;
 pub mod names;
 mod sys;
 
