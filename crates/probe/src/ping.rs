@@ -128,9 +128,9 @@ pub enum Linger {
 /// Ends a target's probing when its answers say so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// That many replies in a row.
+    /// That many successive probes answered.
     Up(u32),
-    /// That many probes lost in a row.
+    /// That many successive probes lost.
     Down(u32),
 }
 

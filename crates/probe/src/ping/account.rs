@@ -20,8 +20,10 @@ pub(super) struct Account {
     /// The only round trip, while `more` has none.
     first_rtt_ns: u64,
     more: Option<Box<More>>,
-    /// Successive answers (positive) or losses (negative).
+    /// Answers (positive) or losses (negative) to successive probes.
     streak: i32,
+    /// The low 32 bits of the number of the probe that `streak` ends with.
+    streak_end: u32,
     icmp_errors: u32,
     /// Nothing more is to be sent.
     pub is_done: bool,
@@ -95,9 +97,14 @@ impl Account {
                 let more = self.more();
                 more.local_drops = more.local_drops.saturating_sub(1);
             }
-            _ => {}
+            // The system said that it did not leave, and yet it was answered.
+            State::Unsent => {
+                let more = self.more();
+                more.send_errors = more.send_errors.saturating_sub(1);
+            }
+            State::InFlight | State::Answered => {}
         }
-        self.streak = self.streak.max(0).saturating_add(1);
+        self.prolong(flight.number, 1);
         if self.received == 0 && self.more.is_none() {
             self.received = 1;
             self.first_rtt_ns = rtt_ns;
@@ -133,7 +140,7 @@ impl Account {
     /// Books a loss.
     pub fn lose(&mut self, flight: &Flight, depth: Depth, now: Time) {
         self.lost += 1;
-        self.streak = self.streak.min(0).saturating_sub(1);
+        self.prolong(flight.number, -1);
         if depth == Depth::Full {
             let more = self.more();
             more.losses.lost(flight.sent_at());
@@ -150,14 +157,22 @@ impl Account {
     }
 
     /// Books a probe that the system refused to send.
-    pub fn refuse(&mut self) {
-        self.streak = self.streak.min(0).saturating_sub(1);
+    pub fn refuse(&mut self, flight: &Flight) {
+        self.prolong(flight.number, -1);
         self.more().send_errors += 1;
     }
 
     /// Books a probe lost in a queue of this host's.
     pub fn drop_locally(&mut self) {
         self.more().local_drops += 1;
+    }
+
+    /// Counts a probe into the streak: by number, because a loss is known later than the answers to
+    /// the probes behind it.
+    fn prolong(&mut self, number: u32, by: i32) {
+        let goes_on = self.streak.signum() == by && number == self.streak_end.wrapping_add(1);
+        self.streak = if goes_on { self.streak.saturating_add(by) } else { by };
+        self.streak_end = number;
     }
 
     /// Whether the target's probing ends by its latest answers.

@@ -671,7 +671,7 @@ impl Engine for Ping {
             self.flights.settle(ticket, State::Dropped);
             self.report(&flight, now, Outcome::LocalDrop);
         } else {
-            account.refuse();
+            account.refuse(&flight);
             self.flights.settle(ticket, State::Unsent);
             self.report(&flight, now, Outcome::SendError(fault));
             self.judge(flight.target);
