@@ -53,14 +53,13 @@ impl Payload {
         let token = token.to_be_bytes();
         let token = &token[..self.token_bytes];
         let Some(got_token) = got.get(..self.token_bytes) else { return Proof::Foreign };
+        let pattern = &self.bytes[self.token_bytes..];
+        if token == got_token && got[self.token_bytes..].starts_with(pattern) {
+            return Proof::Whole;
+        }
         let differing: u32 = token.iter().zip(got_token).map(|(a, b)| (a ^ b).count_ones()).sum();
         if differing > 0 && (self.token_bytes < TOKEN_BYTES || differing > DAMAGED_BITS_MAX) {
             return Proof::Foreign;
-        }
-        let pattern = &self.bytes[self.token_bytes..];
-        let got_pattern = &got[self.token_bytes..];
-        if differing == 0 && got_pattern.starts_with(pattern) {
-            return Proof::Whole;
         }
         let sent = token.iter().chain(pattern).copied();
         let mut pairs = sent.zip(got.iter().map(|byte| Some(*byte)).chain(std::iter::repeat(None)));
