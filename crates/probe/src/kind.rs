@@ -7,13 +7,15 @@ use std::fmt;
 use wire::Family;
 
 mod echo;
+mod node_information;
 mod timestamp;
 
 pub use echo::ECHO;
+pub use node_information::{NODE_INFORMATION, NodeInformationKind};
 pub use timestamp::TIMESTAMP;
 
 /// Every kind, in the order in which help shows them.
-pub const ALL: &[&dyn Kind] = &[&ECHO, &TIMESTAMP];
+pub const ALL: &[&dyn Kind] = &[&ECHO, &TIMESTAMP, &NODE_INFORMATION];
 
 /// What a socket must be able to do for a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,7 @@ pub struct Question<'a> {
 }
 
 /// An answer that names its probe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer<'a> {
     /// The identifier that came back.
     pub identifier: u16,
@@ -53,7 +55,7 @@ pub struct Answer<'a> {
 }
 
 /// What an answer says beyond "here I am".
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Detail {
     /// Nothing.
     #[default]
@@ -68,6 +70,8 @@ pub enum Detail {
         /// When the peer answered.
         transmit: u32,
     },
+    /// A node information reply (RFC 4620): the whole message, as [`wire::icmp::Message`] reads it.
+    NodeInformation(Box<[u8]>),
 }
 
 /// A probe type.

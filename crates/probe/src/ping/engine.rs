@@ -510,7 +510,7 @@ impl Ping {
             bad_checksum: Family::of(arrival.source) == Family::V4
                 && checksum::of(arrival.payload) != 0,
             options: (!arrival.options.is_empty()).then(|| arrival.options.into()),
-            detail: answer.detail,
+            detail: answer.detail.clone(),
         };
         let account = &mut self.accounts[flight.target as usize];
         if flight.state == State::Answered {

@@ -117,6 +117,8 @@ pub struct Names<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a> {
     rest: &'a [u8],
+    /// Whether it is fully qualified, and not just the start of a name.
+    pub is_qualified: bool,
 }
 
 impl<'a> Iterator for Names<'a> {
@@ -137,10 +139,11 @@ impl<'a> Iterator for Names<'a> {
         }
         self.rest = start.get(bytes..)?;
         // A name that is not fully qualified ends with a second empty label (RFC 4620 §6.2).
-        if bytes > 1 && self.rest.first() == Some(&0) {
+        let is_qualified = bytes == 1 || self.rest.first() != Some(&0);
+        if !is_qualified {
             self.rest = &self.rest[1..];
         }
-        Some(Name { rest: &start[..bytes] })
+        Some(Name { rest: &start[..bytes], is_qualified })
     }
 }
 
@@ -167,8 +170,10 @@ mod tests {
     fn names_are_read_label_by_label() {
         let answer = b"\0\0\0\0\x04host\x07example\0\x04only\0\0";
         let names = reply(question::NAME, answer).names();
+        let qualified: Vec<bool> = names.map(|name| name.is_qualified).collect();
         let read: Vec<Vec<&[u8]>> = names.map(Iterator::collect).collect();
         assert_eq!(read, [vec![&b"host"[..], b"example"], vec![b"only"]]);
+        assert_eq!(qualified, [true, false]);
     }
 
     #[test]
