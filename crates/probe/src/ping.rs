@@ -182,6 +182,8 @@ pub enum Outcome {
         sent: u8,
         /// What came back; `None` if the answer ends before it.
         got: Option<u8>,
+        /// Everything that came back behind identifier and sequence number.
+        payload: Box<[u8]>,
     },
     /// The answer, from an address that was not asked. The token proves that it is one, so it counts
     /// as received.

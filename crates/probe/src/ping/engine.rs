@@ -533,7 +533,10 @@ impl Ping {
         self.rtt_max_ns = self.rtt_max_ns.max(Some(rtt_ns));
         self.flights.settle(ticket, State::Answered);
         let outcome = match proof {
-            Proof::Damaged { offset, sent, got } => Outcome::Corrupted { reply, offset, sent, got },
+            Proof::Damaged { offset, sent, got } => {
+                let payload = answer.payload.unwrap_or_default().into();
+                Outcome::Corrupted { reply, offset, sent, got, payload }
+            }
             _ if is_elsewhere && !any_source => Outcome::WrongSource(reply),
             _ if is_late => Outcome::Late(reply),
             _ => Outcome::Reply(reply),
