@@ -5,10 +5,15 @@
 
 use core::fmt;
 
+pub mod arp;
+pub mod catalogue;
 pub mod checksum;
 pub mod ext;
 pub mod icmp;
 pub mod ip;
+pub mod tcp;
+pub mod text;
+pub mod udp;
 
 /// IP version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
