@@ -1,5 +1,6 @@
 //! Dialects: the options, lines and exit codes of the tools that scripts know.
 
+mod fping;
 mod getopt;
 
 use std::ffi::OsString;
@@ -15,7 +16,7 @@ pub struct Dialect {
 }
 
 /// Every dialect.
-pub const ALL: &[Dialect] = &[];
+pub const ALL: &[Dialect] = &[fping::FPING];
 
 /// The dialect of that name.
 pub fn by_name(name: &str) -> Option<&'static Dialect> {
