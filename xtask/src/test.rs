@@ -40,7 +40,16 @@ pub fn run() -> Result<(), String> {
     tally.check("install", || install(PROGRAMS));
     tally.check("format", || cargo(&["fmt", "--all", "--check"]));
     tally.check("clippy", || {
-        cargo(&["clippy", "--workspace", "--all-targets", "--quiet", "--keep-going", "--", "-D", "warnings"])
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--keep-going",
+            "--",
+            "-D",
+            "warnings",
+        ])
     });
     tally.check("tidy", tidy::run);
     tally.tests();

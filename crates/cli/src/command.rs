@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod ping;
+pub mod up;
 
 /// A command of askway's own.
 pub struct Command {
@@ -19,7 +20,7 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] = &[ping::COMMAND];
+pub const ALL: &[Command] = &[ping::COMMAND, up::COMMAND];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

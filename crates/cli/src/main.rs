@@ -14,6 +14,7 @@ mod resolve;
 mod road;
 mod run;
 mod spec;
+mod wall;
 
 use std::process::ExitCode;
 

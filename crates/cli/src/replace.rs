@@ -73,6 +73,16 @@ impl Replacement {
         }
     }
 
+    /// Whether both would stand in one place.
+    pub fn replaces_same(&self, other: &Replacement) -> bool {
+        let place = |replacement: &Replacement| {
+            let (_, path) = replacement.renaming.as_ref()?;
+            let directory = fs::metadata(directory_of(path)).ok()?;
+            Some((directory.dev(), directory.ino(), path.file_name()?.to_owned()))
+        };
+        place(self).is_some_and(|here| place(other) == Some(here))
+    }
+
     /// The failure to tell the user when a write to this failed.
     pub fn failure(&self, error: &io::Error) -> Failure {
         failure(&self.name, self.renaming.is_some(), error)
@@ -104,8 +114,9 @@ fn open(path: &Path) -> io::Result<(Renaming, File)> {
     let path = follow(path)?;
     let old = match fs::metadata(&path) {
         Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
-        Ok(old) if !old.is_file() => {
-            return Ok((None, OpenOptions::new().write(true).open(&path)?));
+        // An open file of a process (/dev/stdout) is no place in a directory.
+        Ok(old) if !old.is_file() || path.starts_with("/proc") => {
+            return Ok((None, OpenOptions::new().append(true).open(&path)?));
         }
         Ok(old) => Some(old),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
@@ -121,12 +132,13 @@ fn open(path: &Path) -> io::Result<(Renaming, File)> {
     Ok((Some((temporary, path)), file))
 }
 
-/// Where a path leads, through symbolic links, also to a file that does not exist yet.
+/// Where a path leads, through symbolic links, also to a file that does not exist yet. Those of
+/// `/proc` lead to open files rather than to names.
 fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
         match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_symlink() => {
+            Ok(found) if found.is_symlink() && !path.starts_with("/proc") => {
                 path = directory_of(&path).join(fs::read_link(&path)?);
             }
             _ => return Ok(path),

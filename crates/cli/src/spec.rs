@@ -134,6 +134,11 @@ impl List {
         &self.addresses
     }
 
+    /// The literal addresses alone, as their own list.
+    pub fn into_addresses(self) -> Targets {
+        self.addresses
+    }
+
     /// The names in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(|(_, name)| &**name)
