@@ -1,9 +1,84 @@
-//! ours and peers in turn
-pub fn run(rows: &[&str]) -> Result<(), String> {
-    let _ = rows;
+//! askway beside its peers, in turn and in one run, over namespaces joined by veth.
+//!
+//! Every figure is the median of several runs, ours and the peer's alternating, so that whatever
+//! else the machine does falls on both.
+
+mod arena;
+mod figures;
+mod launcher;
+mod rows;
+
+pub use launcher::measure;
+
+use crate::{test, tree};
+use arena::Arena;
+use rows::Row;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Programs that only the benchmarks call, and the Debian packages that bring them.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("ip", "iproute2"),
+    ("ping", "iputils-ping"),
+    ("fping", "fping"),
+    ("strace", "strace"),
+    ("chrt", "util-linux"),
+    ("timeout", "coreutils"),
+];
+
+const PAGE: &str = "docs/benchmarks.md";
+
+/// Measures the groups of those names, or all of them, and prints the table. A full run also
+/// replaces the page that keeps it.
+///
+/// # Errors
+/// If a name is no group, something cannot be installed or built, or a command fails.
+pub fn run(wanted: &[&str]) -> Result<(), String> {
+    let known = |name: &&&str| rows::ALL.iter().any(|group| group.name == **name);
+    if let Some(unknown) = wanted.iter().find(|name| !known(name)) {
+        let names: Vec<&str> = rows::ALL.iter().map(|group| group.name).collect();
+        return Err(format!("no benchmark is called {unknown}\nhint: one of {}", names.join(", ")));
+    }
+    test::install(PROGRAMS)?;
+    test::cargo(&["build", "--release", "--package", "askway"])?;
+    let arena = Arena::new(binary()?)?;
+    let mut table = Vec::new();
+    for group in rows::ALL {
+        if wanted.is_empty() || wanted.contains(&group.name) {
+            eprintln!("measuring {}", group.name);
+            table.extend((group.measure)(&arena)?);
+        }
+    }
+    let text = page(&arena, &table);
+    println!("{text}");
+    if wanted.is_empty() {
+        let path = tree::root().join(PAGE);
+        std::fs::write(path, text).map_err(|e| format!("cannot write {PAGE}: {e}"))?;
+    }
     Ok(())
 }
-pub fn measure(a: &str, b: &[&str]) -> Result<(), String> {
-    let _ = (a, b);
-    Ok(())
+
+/// The release binary.
+fn binary() -> Result<PathBuf, String> {
+    let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = chosen.unwrap_or_else(|| tree::root().join("target"));
+    let binary = target.join("release/askway");
+    if binary.is_file() { Ok(binary) } else { Err("the build left no release/askway".into()) }
+}
+
+fn page(arena: &Arena, table: &[Row]) -> String {
+    let mut text = String::from("# Benchmarks\n\n");
+    text +=
+        "Written by `cargo xtask bench`; see `xtask/src/bench/rows.rs` for the exact commands.\n\n";
+    for line in arena.description() {
+        let _ = writeln!(text, "- {line}");
+    }
+    text += "\n| what | peer | peer's | askway's | ratio | bar | met |\n|---|---|---|---|---|---|---|\n";
+    for row in table {
+        let met = if row.is_met { "yes" } else { "**no**" };
+        let cells =
+            [&row.what, row.peer, &row.theirs, &row.ours, &row.ratio, &row.bar, met].join(" | ");
+        let _ = writeln!(text, "| {cells} |");
+    }
+    text
 }

@@ -19,9 +19,6 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ethtool", "ethtool"),
 ];
 
-/// Programs that only the benchmarks call.
-pub const BENCH_PROGRAMS: &[(&str, &str)] = &[("strace", "strace"), ("chrt", "util-linux")];
-
 /// What ran, and what came of it.
 #[derive(Default)]
 struct Tally {

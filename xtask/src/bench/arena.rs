@@ -1,0 +1,152 @@
+//! Where the benchmarks run: a client, a server that holds a whole prefix, a cable between them.
+
+use super::launcher::{self, Cost};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use testbed::{Bed, Chain, Launch, Running};
+
+/// A client and a server, and how commands run there.
+pub struct Arena {
+    chain: Chain,
+    bed: Bed,
+    askway: PathBuf,
+    has_real_time: bool,
+}
+
+/// One run of a command.
+pub struct Sample {
+    /// What it cost.
+    pub cost: Cost,
+    /// What it printed, standard error after standard output.
+    pub said: String,
+    /// Its exit code.
+    pub code: i32,
+}
+
+impl Arena {
+    /// Makes the namespaces.
+    ///
+    /// # Errors
+    /// If the binary's path is not text.
+    pub fn new(askway: PathBuf) -> Result<Arena, String> {
+        let mut bed = Bed::new();
+        let chain = bed.chain(&["client", "server"]);
+        chain.answers_for("10.0.0.0/8");
+        chain.answers_for("2001:db8:8000::/33");
+        let has_real_time = chain[0].run("chrt", &["-f", "20", "true"]).code() == Some(0);
+        Ok(Arena { chain, bed, askway, has_real_time })
+    }
+
+    /// The program that is measured.
+    pub fn askway(&self) -> &Path {
+        &self.askway
+    }
+
+    /// A file for the commands to read.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn file(&self, name: &str, text: &str) -> Result<String, String> {
+        let path = self.bed.scratch().join(name);
+        std::fs::write(&path, text).map_err(|e| format!("cannot write {name}: {e}"))?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
+    /// Runs a command at the client with real-time priority, where there is that. `askway` stands
+    /// for the program that is measured.
+    ///
+    /// # Errors
+    /// If it cannot be run or does not end in time.
+    pub fn run(&self, command: &[&str]) -> Result<Sample, String> {
+        self.measured(command, self.has_real_time)
+    }
+
+    /// As [`Arena::run`], with the priority that programs usually have.
+    ///
+    /// # Errors
+    /// If it cannot be run or does not end in time.
+    pub fn run_plain(&self, command: &[&str]) -> Result<Sample, String> {
+        self.measured(command, false)
+    }
+
+    fn measured(&self, command: &[&str], real_time: bool) -> Result<Sample, String> {
+        let report = self.bed.scratch().join("report");
+        let _ = std::fs::remove_file(&report);
+        let ourselves = std::env::current_exe().map_err(|e| format!("who am I: {e}"))?;
+        let launch = match real_time {
+            true => self.chain[0].launch("chrt").args(&["-f", "20"]).args(&[&ourselves]),
+            false => self.chain[0].launch(&ourselves),
+        };
+        let launch = launch.args(&["measure"]).args(&[&report]).args(&self.named(command));
+        let ran = launch.limit(Duration::from_secs(60)).run();
+        let written = std::fs::read_to_string(&report).unwrap_or_default();
+        let line = command.join(" ");
+        let (cost, code) = launcher::read(&written).ok_or(format!("{line}: {ran:?}"))?;
+        let said = ran.stdout() + &ran.stderr();
+        Ok(Sample { cost, said, code })
+    }
+
+    /// How many system calls a command makes.
+    ///
+    /// # Errors
+    /// If it cannot be traced.
+    pub fn system_calls(&self, command: &[&str]) -> Result<f64, String> {
+        let counts = self.bed.scratch().join("strace");
+        let launch = self.chain[0].launch("strace").args(&["-f", "-c", "-o"]).args(&[&counts]);
+        let ran = launch.args(&self.named(command)).limit(Duration::from_secs(60)).run();
+        let counts = std::fs::read_to_string(&counts).unwrap_or_default();
+        // % time, seconds, usecs/call, calls, errors if any, name
+        let total = counts.lines().find(|line| line.ends_with(" total"));
+        total
+            .and_then(|line| line.split_whitespace().nth(3)?.parse().ok())
+            .ok_or_else(|| format!("strace {}: {ran:?}", command.join(" ")))
+    }
+
+    /// Keeps both cores busy until dropped, for two minutes at most.
+    pub fn load(&self) -> [Running; 2] {
+        let spin = ["120", "sh", "-c", "while :; do :; done"];
+        [(); 2].map(|()| self.spinner(&spin).start())
+    }
+
+    fn spinner(&self, arguments: &[&str]) -> Launch {
+        self.chain[0].launch("timeout").args(arguments)
+    }
+
+    fn named(&self, command: &[&str]) -> Vec<PathBuf> {
+        let path = |&word: &&str| if word == "askway" { self.askway.clone() } else { word.into() };
+        command[..1].iter().map(path).chain(command[1..].iter().map(PathBuf::from)).collect()
+    }
+
+    /// The machine and the programs, a line each.
+    pub fn description(&self) -> Vec<String> {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let field = |text: &str, name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+            line.split_once(':').map_or("unknown".into(), |(_, value)| value.trim().to_owned())
+        };
+        let cores = std::thread::available_parallelism().map_or(0, usize::from);
+        let memory = field(&read("/proc/meminfo"), "MemTotal");
+        let kib = memory.split(' ').next().and_then(|kib| kib.parse::<u64>().ok());
+        let memory_gib = kib.unwrap_or(0).div_ceil(1 << 20);
+        let release = read("/proc/sys/kernel/osrelease");
+        let release: Vec<&str> = release.split('.').take(2).collect();
+        let priority = match self.has_real_time {
+            true => "with real-time priority (`chrt -f 20`), except under load",
+            false => "with usual priority: this machine gives no other",
+        };
+        let first = |program: &str, argument: &str| {
+            let said = self.chain[0].run(program, &[argument]);
+            let said = said.stdout() + &said.stderr();
+            said.lines().next().unwrap_or_default().trim_start_matches("fping: ").to_owned()
+        };
+        vec![
+            format!(
+                "{}, {cores} cores, {memory_gib} GiB",
+                field(&read("/proc/cpuinfo"), "model name")
+            ),
+            format!("Linux {}; two namespaces joined by veth", release.join(".")),
+            format!("peers: {}; fping {}", first("ping", "-V"), first("fping", "-v")),
+            format!("everything runs {priority}; medians, ours and the peer's runs alternating"),
+        ]
+    }
+}
