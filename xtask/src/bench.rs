@@ -73,7 +73,8 @@ fn page(arena: &Arena, table: &[Row]) -> String {
     for line in arena.description() {
         let _ = writeln!(text, "- {line}");
     }
-    text += "\n| what | peer | peer's | askway's | ratio | bar | met |\n|---|---|---|---|---|---|---|\n";
+    text += "\n| what | peer | peer's | askway's | ratio | bar | met |\n";
+    text += "|---|---|---|---|---|---|---|\n";
     for row in table {
         let met = if row.is_met { "yes" } else { "**no**" };
         let cells =

@@ -22,7 +22,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Set to `1`, it lets a machine without namespaces pass: tests that need them say so and do nothing.
+/// Set to `1`, it lets a machine without namespaces pass: tests that need them say so and do
+/// nothing.
 pub const SKIP_VARIABLE: &str = "ASKWAY_NO_NETNS";
 
 /// What the line begins with that says what did not run.

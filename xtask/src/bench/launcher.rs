@@ -1,5 +1,5 @@
-//! Runs one command and writes down what it cost. A process of its own, so that the peak memory that
-//! the kernel gives for a process's children is this one child's.
+//! Runs one command and writes down what it cost. A process of its own, so that the peak memory
+//! that the kernel gives for a process's children is this one child's.
 
 use nix::sys::resource::{UsageWho, getrusage};
 use std::process::Command;
