@@ -8,6 +8,7 @@ mod run;
 mod summary;
 mod tally;
 mod text;
+mod words;
 
 use super::Dialect;
 use crate::failure::{Exit, Failure};
@@ -32,8 +33,8 @@ use wire::Family;
 /// fping, and fping6, which is fping with `-6`.
 pub const FPING: Dialect = Dialect { name: "fping", aliases: &["fping6"], run: speak };
 
-/// Below this gap between probes they are handed to the kernel in batches: what it sends within that
-/// time does not matter to anybody who asks for that rate.
+/// Below this gap between probes they are handed to the kernel in batches: who asks for that rate
+/// does not care for the exact time of each.
 const BATCH_GAP_MAX: Duration = Duration::from_micros(20);
 
 /// Below this gap the exact send stamp is worth less than the system call that it costs.
@@ -74,7 +75,7 @@ fn probe_all(options: &Options) -> Result<u8, Leave> {
     Ok(printer.finish(&run, now))
 }
 
-/// Finds the targets and opens the network; a lab has to be there first, because it knows the names.
+/// Finds the targets and opens the network; a lab has to be there first, it knows the names.
 fn open(options: &Options) -> Result<(Hosts, Road), Leave> {
     let mut streams = Streams::default();
     let mut warn = |name: &str, reason: &str| {
@@ -154,11 +155,9 @@ fn in_flight(options: &Options, targets: &Targets) -> u64 {
 
 fn want(options: &Options, families: Vec<Family>, in_flight: u64) -> Want {
     let is_fast = options.interval < EXACT_GAP_MIN && in_flight > FEW;
-    let source = match (families.as_slice(), options.sources) {
-        ([Family::V6], (_, source)) => source.map(IpAddr::V6),
-        (_, (Some(source), _)) => Some(source.into()),
-        (_, (None, source)) => source.map(IpAddr::V6),
-    };
+    let source = families
+        .iter()
+        .find_map(|family| options.sources.iter().rfind(|source| Family::of(**source) == *family));
     let fragmentation =
         if options.dont_fragment { Fragmentation::Forbidden } else { Fragmentation::System };
     Want {
@@ -166,7 +165,7 @@ fn want(options: &Options, families: Vec<Family>, in_flight: u64) -> Want {
         access: Access::Auto,
         datagram_will_do: kind(options).rights() == Rights::Datagram,
         envelope: Envelope {
-            source,
+            source: source.copied(),
             hop_limit: options.hop_limit,
             traffic_class: options.traffic_class,
             fragmentation,

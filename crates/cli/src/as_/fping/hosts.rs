@@ -1,5 +1,5 @@
-//! The targets of a run and what they are called: from operands, a file, standard input, a prefix or
-//! a range. Kept so that a name costs its letters and an address that stands for itself nothing.
+//! The targets of a run and what they are called: from operands, a file, standard input, a prefix
+//! or a range. A name costs its letters, an address that stands for itself nothing.
 
 use super::options::{Leave, Naming, Options};
 use crate::resolve::{self, Resolved};
@@ -482,9 +482,8 @@ mod tests {
     fn files_give_the_first_word_of_each_line() {
         let path = std::env::temp_dir().join(format!("askway-hosts-{}", std::process::id()));
         let long = "x".repeat(200);
-        let text = format!(
-            "# comment\n\n  \t\n192.0.2.1 not this\r\n\t192.0.2.2\n  #no\n192.0.2.3 {long}{long}\n{long}\n192.0.2.4"
-        );
+        let head = "# comment\n\n  \t\n192.0.2.1 not this\r\n\t192.0.2.2\n  #no\n";
+        let text = format!("{head}192.0.2.3 {long}{long}\n{long}\n192.0.2.4");
         File::create(&path).and_then(|mut file| file.write_all(text.as_bytes())).expect("writes");
         let line = format!("-f {}", path.display());
         let said = shown(&line);

@@ -5,7 +5,7 @@ use super::number;
 use crate::as_::getopt::{self, Found, Long, Style, Takes};
 use crate::road::LabChoice;
 use std::ffi::{OsStr, OsString};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use wire::Family;
@@ -213,8 +213,8 @@ pub struct Options {
     pub interface: Option<String>,
     /// `-k`.
     pub mark: Option<u32>,
-    /// `-S`; the last one of each family.
-    pub sources: (Option<Ipv4Addr>, Option<Ipv6Addr>),
+    /// `-S`; of each family the last one counts.
+    pub sources: Vec<IpAddr>,
     /// `-f`; `-` is standard input.
     pub file: Option<PathBuf>,
     /// `-g`.
@@ -344,7 +344,7 @@ impl Reading {
             dont_fragment: false,
             interface: None,
             mark: None,
-            sources: (None, None),
+            sources: Vec::new(),
             file: None,
             generate: false,
             operands: Vec::new(),
@@ -564,8 +564,7 @@ impl Reading {
 
     fn source(&mut self, text: &str) -> Result<(), Leave> {
         match text.parse() {
-            Ok(IpAddr::V4(source)) => self.options.sources.0 = Some(source),
-            Ok(IpAddr::V6(source)) => self.options.sources.1 = Some(source),
+            Ok(source) => self.options.sources.push(source),
             Err(_) => return Err(self.complain(&format!("can't parse source address: {text}"))),
         }
         Ok(())
@@ -645,7 +644,8 @@ Probing options:
    -B, --backoff=N    each retry waits N times as long as the try before (default: 1.5)
    -c, --count=N      N probes to each target, then a summary
    -f, --file=FILE    targets from a file, one a line (- is standard input)
-   -g, --generate     all addresses of a prefix (192.0.2.0/24, 2001:db8::/112) or from one to another
+   -g, --generate     all addresses of a prefix (192.0.2.0/24, 2001:db8::/112)
+                      or from one to another
    -H, --ttl=N        TTL or hop limit of probes
    -i, --interval=MSEC  least time between any two probes (default: 10 ms)
    -I, --iface=IFACE  bind to an interface

@@ -304,6 +304,7 @@ const LATENCY: Chart = Chart {
     unit: "ms",
     kind: "area",
     priority: 110_000,
-    dimensions: "DIMENSION min minimum absolute 1 1000000\nDIMENSION max maximum absolute 1 1000000\n\
+    dimensions: "DIMENSION min minimum absolute 1 1000000\n\
+                 DIMENSION max maximum absolute 1 1000000\n\
                  DIMENSION avg average absolute 1 1000000\n",
 };
