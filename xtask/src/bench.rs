@@ -14,7 +14,6 @@ use crate::{test, tree};
 use arena::Arena;
 use rows::Row;
 use std::fmt::Write;
-use std::path::PathBuf;
 
 /// Programs that only the benchmarks call, and the Debian packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -41,7 +40,7 @@ pub fn run(wanted: &[&str]) -> Result<(), String> {
     }
     test::install(PROGRAMS)?;
     test::cargo(&["build", "--release", "--package", "askway"])?;
-    let arena = Arena::new(binary()?)?;
+    let arena = Arena::new(tree::built("release"));
     let mut table = Vec::new();
     for group in rows::ALL {
         if wanted.is_empty() || wanted.contains(&group.name) {
@@ -56,14 +55,6 @@ pub fn run(wanted: &[&str]) -> Result<(), String> {
         std::fs::write(path, text).map_err(|e| format!("cannot write {PAGE}: {e}"))?;
     }
     Ok(())
-}
-
-/// The release binary.
-fn binary() -> Result<PathBuf, String> {
-    let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = chosen.unwrap_or_else(|| tree::root().join("target"));
-    let binary = target.join("release/askway");
-    if binary.is_file() { Ok(binary) } else { Err("the build left no release/askway".into()) }
 }
 
 fn page(arena: &Arena, table: &[Row]) -> String {

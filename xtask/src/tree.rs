@@ -16,6 +16,12 @@ pub fn root() -> PathBuf {
     here.parent().expect("xtask stands in the workspace").to_owned()
 }
 
+/// The program as a profile (`debug`, `release`) has built it.
+pub fn built(profile: &str) -> PathBuf {
+    let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    chosen.unwrap_or_else(|| root().join("target")).join(profile).join("askway")
+}
+
 /// Every text file of the tree, in the order of their paths; what git ignores is left out.
 ///
 /// # Errors
