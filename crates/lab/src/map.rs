@@ -1,0 +1,443 @@
+//! Who is linked to whom, under which addresses, and which way leads where. Ways are shortest paths
+//! in links, found when first asked for; static routes come before them if they are as specific.
+
+use crate::address::{Both, Pool, Prefix, is_for_all};
+use crate::scenario::text::Source;
+use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario};
+use crate::{NodeId, ScenarioFault};
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use wire::Family;
+
+/// IPv6 wants 1,280 bytes of every link (RFC 8200 §5); a smaller one is taken to fragment and
+/// reassemble below IP, as the RFC demands.
+const V6_MTU_LEAST_BYTES: u32 = 1_280;
+
+/// The network as a graph.
+#[derive(Debug)]
+pub(crate) struct Map {
+    places: Vec<Place>,
+    links: Vec<Segment>,
+    by_name: BTreeMap<String, NodeId>,
+    by_address: BTreeMap<IpAddr, NodeId>,
+    /// First address of each network, the network, and its link; networks do not overlap.
+    by_network: BTreeMap<IpAddr, (Prefix, usize)>,
+    /// Ways to a link from every node, once somebody asked.
+    ways: BTreeMap<usize, Vec<Option<Way>>>,
+}
+
+/// A node as the graph sees it.
+#[derive(Debug)]
+struct Place {
+    name: String,
+    forwards: bool,
+    is_absent: bool,
+    computes_routes: bool,
+    interfaces: Vec<Interface>,
+    routes: Vec<Route>,
+}
+
+/// A node's end of a link.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Interface {
+    pub(crate) link: usize,
+    /// Which end of the link this is, 0-based.
+    pub(crate) end: usize,
+    address: Both<IpAddr>,
+    mtu_bytes: u32,
+}
+
+impl Interface {
+    pub(crate) fn address(&self, family: Family) -> IpAddr {
+        self.address.of(family)
+    }
+
+    pub(crate) fn mtu_bytes(&self, family: Family) -> u32 {
+        match family {
+            Family::V4 => self.mtu_bytes,
+            Family::V6 => self.mtu_bytes.max(V6_MTU_LEAST_BYTES),
+        }
+    }
+}
+
+/// A link as the graph sees it: nodes and the index of their interface, in the order of its ends.
+#[derive(Debug)]
+struct Segment {
+    networks: Both<Prefix>,
+    ends: Vec<(NodeId, usize)>,
+}
+
+#[derive(Debug)]
+struct Route {
+    to: Prefix,
+    by: Result<Way, Reject>,
+}
+
+/// One step towards a destination: out of that interface, to that neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Way {
+    interface: usize,
+    neighbour: NodeId,
+}
+
+/// What a node does with a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It is the node itself.
+    Local,
+    /// Out of that interface.
+    Out {
+        interface: usize,
+        to: Recipient,
+    },
+    /// A route says so.
+    Reject(Reject),
+    /// No route leads there.
+    NoRoute,
+}
+
+/// Who on a link takes a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Recipient {
+    Node(NodeId),
+    /// All other ends.
+    Everyone,
+    /// Nobody there holds the address.
+    Nobody,
+}
+
+impl Map {
+    /// Assigns addresses and checks what needs the whole graph.
+    pub(crate) fn build(scenario: &Scenario, source: Source<'_>) -> Result<Map, ScenarioFault> {
+        let mut map = Map {
+            places: scenario.nodes.iter().map(Place::new).collect(),
+            links: Vec::new(),
+            by_name: BTreeMap::new(),
+            by_address: BTreeMap::new(),
+            by_network: BTreeMap::new(),
+            ways: BTreeMap::new(),
+        };
+        for (index, node) in scenario.nodes.iter().enumerate() {
+            map.by_name.insert(node.name.clone(), crate::scenario::node_id(index));
+        }
+        let mut pool = Pool::default();
+        for link in &scenario.links {
+            if let Some(network) = link.networks.iter().find(|network| !pool.reserve(**network)) {
+                let message = format!("the network {} overlaps another", network.first());
+                return Err(source.fault(link.at, message, None));
+            }
+        }
+        for link in &scenario.links {
+            map.connect(link, scenario, &mut pool, source)?;
+        }
+        for node in &scenario.nodes {
+            if let Some(lost) = node.addresses.iter().find(|a| !map.by_address.contains_key(a)) {
+                let message = format!("no link of `{}` has a network with {lost}", node.name);
+                let hint = "give the link `networks`".to_string();
+                return Err(source.fault(node.at, message, Some(hint)));
+            }
+        }
+        for (index, node) in scenario.nodes.iter().enumerate() {
+            let routes = map.static_routes(index, node, source)?;
+            map.places[index].routes = routes;
+        }
+        Ok(map)
+    }
+
+    fn connect(
+        &mut self,
+        plan: &LinkPlan,
+        scenario: &Scenario,
+        pool: &mut Pool,
+        source: Source<'_>,
+    ) -> Result<(), ScenarioFault> {
+        let link = self.links.len();
+        let mut network = |family| {
+            let chosen = plan.networks.iter().find(|network| network.family() == family);
+            let network = chosen.copied().or_else(|| pool.network(family, plan.ends.len()));
+            let message = format!("no {family} network is left for {} nodes", plan.ends.len());
+            network.ok_or_else(|| source.fault(plan.at, message, None))
+        };
+        let networks = Both { v4: network(Family::V4)?, v6: network(Family::V6)? };
+        let v4 = self.assign(plan, networks.v4, scenario, source)?;
+        let v6 = self.assign(plan, networks.v6, scenario, source)?;
+        let mut ends = Vec::with_capacity(plan.ends.len());
+        for (end, node) in plan.ends.iter().enumerate() {
+            let sends = if end == 0 { &plan.there } else { &plan.back };
+            let interfaces = &mut self.places[node.0 as usize].interfaces;
+            ends.push((*node, interfaces.len()));
+            let address = Both { v4: v4[end], v6: v6[end] };
+            interfaces.push(Interface { link, end, address, mtu_bytes: sends.mtu_bytes });
+        }
+        for network in [networks.v4, networks.v6] {
+            self.by_network.insert(network.first(), (network, link));
+        }
+        self.links.push(Segment { networks, ends });
+        Ok(())
+    }
+
+    /// The addresses of a link's ends: chosen ones, then the network's others in order.
+    fn assign(
+        &mut self,
+        plan: &LinkPlan,
+        network: Prefix,
+        scenario: &Scenario,
+        source: Source<'_>,
+    ) -> Result<Vec<IpAddr>, ScenarioFault> {
+        let chosen = |node: &NodeId| {
+            let addresses = &scenario.nodes[node.0 as usize].addresses;
+            addresses.iter().copied().find(|address| network.contains(*address))
+        };
+        for node in &plan.ends {
+            let Some(address) = chosen(node) else { continue };
+            if self.by_address.insert(address, *node).is_some() {
+                return Err(source.fault(plan.at, format!("two nodes hold {address}"), None));
+            }
+        }
+        let mut index = 0;
+        let mut addresses = Vec::with_capacity(plan.ends.len());
+        for node in &plan.ends {
+            let address = chosen(node).or_else(|| {
+                let mut free = (index..).map_while(|i| network.host(i).map(|host| (i, host)));
+                let (i, host) = free.find(|(_, host)| !self.by_address.contains_key(host))?;
+                index = i + 1;
+                Some(host)
+            });
+            let Some(address) = address else {
+                let message = format!("the network {} is too small", network.first());
+                return Err(source.fault(plan.at, message, None));
+            };
+            self.by_address.insert(address, *node);
+            addresses.push(address);
+        }
+        Ok(addresses)
+    }
+
+    fn static_routes(
+        &self,
+        index: usize,
+        plan: &NodePlan,
+        source: Source<'_>,
+    ) -> Result<Vec<Route>, ScenarioFault> {
+        let mut routes = Vec::new();
+        for route in &plan.routes {
+            let by = match route.by {
+                RouteBy::Reject(reject) => Err(reject),
+                RouteBy::Via(neighbour) => Ok(self.way_to(index, neighbour).ok_or_else(|| {
+                    let other = &self.places[neighbour.0 as usize].name;
+                    let message = format!("no link joins `{}` and `{other}`", plan.name);
+                    source.fault(route.at, message, None)
+                })?),
+            };
+            let everything = Family::ALL.map(|family| match family {
+                Family::V4 => Prefix::parse("0.0.0.0/0").expect("a prefix"),
+                Family::V6 => Prefix::parse("::/0").expect("a prefix"),
+            });
+            let prefixes = match &route.to {
+                RouteTo::Default => everything.to_vec(),
+                RouteTo::Network(prefix) => vec![*prefix],
+                RouteTo::Node(node) => {
+                    let both = Family::ALL.map(|family| self.addresses(*node, family));
+                    both.concat().into_iter().map(Prefix::of_one).collect()
+                }
+            };
+            routes.extend(prefixes.into_iter().map(|to| Route { to, by }));
+        }
+        // The most specific first; of two alike, the one that the scenario names first.
+        routes.sort_by_key(|route| std::cmp::Reverse(route.to.length()));
+        Ok(routes)
+    }
+
+    /// The interface of a node that leads straight to a neighbour.
+    fn way_to(&self, index: usize, neighbour: NodeId) -> Option<Way> {
+        let reaches = |interface: &Interface| {
+            self.links[interface.link].ends.iter().any(|(node, _)| *node == neighbour)
+        };
+        let interface = self.places[index].interfaces.iter().position(reaches)?;
+        Some(Way { interface, neighbour })
+    }
+
+    pub(crate) fn node(&self, name: &str) -> Option<NodeId> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(crate) fn holder(&self, address: IpAddr) -> Option<NodeId> {
+        self.by_address.get(&address).copied()
+    }
+
+    pub(crate) fn name(&self, node: NodeId) -> &str {
+        &self.places[node.0 as usize].name
+    }
+
+    pub(crate) fn nodes(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(crate) fn addresses(&self, node: NodeId, family: Family) -> Vec<IpAddr> {
+        let interfaces = &self.places[node.0 as usize].interfaces;
+        interfaces.iter().map(|interface| interface.address(family)).collect()
+    }
+
+    pub(crate) fn interface(&self, node: NodeId, interface: usize) -> &Interface {
+        &self.places[node.0 as usize].interfaces[interface]
+    }
+
+    /// The ends of a link that take a packet which one of them sends.
+    pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<(NodeId, usize)> {
+        let is_taker = |node: NodeId| match to {
+            Recipient::Node(one) => node == one,
+            Recipient::Everyone => node != from,
+            Recipient::Nobody => false,
+        };
+        let ends = self.links[link].ends.iter().copied();
+        ends.filter(|(node, _)| is_taker(*node) && !self.places[node.0 as usize].is_absent)
+            .collect()
+    }
+
+    /// Whether a node itself is meant by a destination: its own address, the loopback, or one that
+    /// all hosts of a link of it listen to.
+    pub(crate) fn is_for(&self, node: NodeId, destination: IpAddr) -> bool {
+        destination.is_loopback()
+            || self.holder(destination) == Some(node)
+            || self.is_for_many(node, destination)
+    }
+
+    /// Whether a destination is the broadcast address of a link of the node, or of all nodes.
+    pub(crate) fn is_for_many(&self, node: NodeId, destination: IpAddr) -> bool {
+        is_for_all(destination) || self.broadcast_interface(node, destination).is_some()
+    }
+
+    fn broadcast_interface(&self, node: NodeId, destination: IpAddr) -> Option<usize> {
+        let family = Family::of(destination);
+        self.places[node.0 as usize].interfaces.iter().position(|interface| {
+            self.links[interface.link].networks.of(family).is_broadcast(destination)
+        })
+    }
+
+    /// Whether a destination is the broadcast address of any link.
+    pub(crate) fn is_broadcast(&self, destination: IpAddr) -> bool {
+        self.network_of(destination).is_some_and(|(network, _)| network.is_broadcast(destination))
+    }
+
+    fn network_of(&self, address: IpAddr) -> Option<(Prefix, usize)> {
+        let (_, found) = self.by_network.range(..=address).next_back()?;
+        found.0.contains(address).then_some(*found)
+    }
+
+    /// What a node does with a destination: the most specific of its own links, its static routes
+    /// and the computed ways.
+    pub(crate) fn route(&mut self, node: NodeId, destination: IpAddr) -> Next {
+        if destination.is_loopback() || self.holder(destination) == Some(node) {
+            return Next::Local;
+        }
+        let place = &self.places[node.0 as usize];
+        if is_for_all(destination) {
+            return match place.interfaces.is_empty() {
+                true => Next::NoRoute,
+                false => Next::Out { interface: 0, to: Recipient::Everyone },
+            };
+        }
+        if let Some(interface) = self.broadcast_interface(node, destination) {
+            return Next::Out { interface, to: Recipient::Everyone };
+        }
+        let network = self.network_of(destination);
+        let least = network.map_or(0, |(network, _)| network.length());
+        let stated = place.routes.iter().find(|route| route.to.contains(destination));
+        if let Some(route) = stated.filter(|route| network.is_none() || route.to.length() >= least)
+        {
+            return match route.by {
+                Ok(way) => self.step(way.interface, way.neighbour),
+                Err(reject) => Next::Reject(reject),
+            };
+        }
+        match network {
+            Some((_, link)) => self.route_to_link(node, link, destination),
+            None => Next::NoRoute,
+        }
+    }
+
+    fn route_to_link(&mut self, node: NodeId, link: usize, destination: IpAddr) -> Next {
+        let place = &self.places[node.0 as usize];
+        let own = place.interfaces.iter().position(|interface| interface.link == link);
+        if let Some(interface) = own {
+            return match self.holder(destination) {
+                Some(neighbour) => self.step(interface, neighbour),
+                None => Next::Out { interface, to: Recipient::Nobody },
+            };
+        }
+        if !place.computes_routes {
+            return match place.routes.iter().find(|route| route.to.contains(destination)) {
+                Some(Route { by: Ok(way), .. }) => self.step(way.interface, way.neighbour),
+                Some(Route { by: Err(reject), .. }) => Next::Reject(*reject),
+                None => Next::NoRoute,
+            };
+        }
+        if !self.ways.contains_key(&link) {
+            let ways = self.ways_to(link);
+            self.ways.insert(link, ways);
+        }
+        match self.ways[&link][node.0 as usize] {
+            Some(way) => self.step(way.interface, way.neighbour),
+            None => Next::NoRoute,
+        }
+    }
+
+    fn step(&self, interface: usize, neighbour: NodeId) -> Next {
+        let to = match self.places[neighbour.0 as usize].is_absent {
+            true => Recipient::Nobody,
+            false => Recipient::Node(neighbour),
+        };
+        Next::Out { interface, to }
+    }
+
+    /// Shortest ways to a link from every node that is not on it, breadth first from the link; of
+    /// several the one found first, in the order of the scenario.
+    fn ways_to(&self, link: usize) -> Vec<Option<Way>> {
+        let mut ways: Vec<Option<Way>> = vec![None; self.places.len()];
+        let mut seen = vec![false; self.places.len()];
+        let mut queue: VecDeque<NodeId> = self.links[link].ends.iter().map(|(n, _)| *n).collect();
+        for node in &queue {
+            seen[node.0 as usize] = true;
+        }
+        while let Some(node) = queue.pop_front() {
+            let place = &self.places[node.0 as usize];
+            if !place.forwards || place.is_absent {
+                continue;
+            }
+            for interface in &place.interfaces {
+                for (other, back) in &self.links[interface.link].ends {
+                    if !std::mem::replace(&mut seen[other.0 as usize], true) {
+                        let way = Way { interface: *back, neighbour: node };
+                        ways[other.0 as usize] = Some(way);
+                        queue.push_back(*other);
+                    }
+                }
+            }
+        }
+        ways
+    }
+
+    /// The address that a node sends from towards another; `None` without a route.
+    pub(crate) fn source_towards(&mut self, node: NodeId, to: IpAddr) -> Option<IpAddr> {
+        match self.route(node, to) {
+            Next::Local => Some(to),
+            Next::Out { interface, .. } => {
+                Some(self.interface(node, interface).address(Family::of(to)))
+            }
+            Next::Reject(_) | Next::NoRoute => None,
+        }
+    }
+}
+
+impl Place {
+    fn new(plan: &NodePlan) -> Place {
+        Place {
+            name: plan.name.clone(),
+            forwards: plan.role == Role::Router,
+            is_absent: plan.is_absent,
+            computes_routes: plan.computes_routes,
+            interfaces: Vec::new(),
+            routes: Vec::new(),
+        }
+    }
+}

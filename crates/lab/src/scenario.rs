@@ -1,0 +1,299 @@
+//! A scenario as read: nodes, links, what they do to packets, and the output expected. The text is
+//! TOML; `docs/lab.md` describes it.
+
+mod links;
+mod nodes;
+pub(crate) mod text;
+
+use crate::address::Prefix;
+use crate::{NodeId, ScenarioFault};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::time::Duration;
+use text::{Source, Table, Value};
+use wire::Family;
+
+/// A whole scenario.
+#[derive(Clone, Debug)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    /// When an endless run is interrupted, from its start.
+    pub(crate) duration: Duration,
+    pub(crate) from: NodeId,
+    pub(crate) nodes: Vec<NodePlan>,
+    pub(crate) links: Vec<LinkPlan>,
+    pub(crate) expectations: Vec<Expectation>,
+}
+
+/// What a node is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Keeps what is for it and drops the rest.
+    Host,
+    /// Forwards what is not for it.
+    Router,
+}
+
+/// One node.
+#[derive(Clone, Debug)]
+pub(crate) struct NodePlan {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    /// Hop limit of what it sends by itself.
+    pub(crate) hop_limit: u8,
+    /// Sends no ICMP message by itself.
+    pub(crate) is_silent: bool,
+    /// Has a name and addresses, but is not there.
+    pub(crate) is_absent: bool,
+    /// Answers everything by "prohibited": a host what is for it, a router what it would forward.
+    pub(crate) prohibits: bool,
+    /// Answers echo requests to broadcast and multicast addresses.
+    pub(crate) answers_broadcast: bool,
+    pub(crate) limit: Option<LimitPlan>,
+    /// Whether it knows the routes computed from the graph, or only its own links and `routes`.
+    pub(crate) computes_routes: bool,
+    pub(crate) routes: Vec<StaticRoute>,
+    /// Addresses that the scenario chose; each lies in a network of one of its links.
+    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) lies: Option<Lies>,
+    /// Where it stands in the text, for faults found later.
+    pub(crate) at: usize,
+}
+
+/// How fast a node may send ICMP messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LimitPlan {
+    /// From one message to the next, once the burst is spent.
+    pub(crate) interval: Duration,
+    pub(crate) burst: u32,
+    /// Whether each destination has an allowance of its own.
+    pub(crate) per_destination: bool,
+    /// Whether answers count too, not errors alone.
+    pub(crate) answers_too: bool,
+}
+
+/// A route that the scenario gives.
+#[derive(Clone, Debug)]
+pub(crate) struct StaticRoute {
+    pub(crate) to: RouteTo,
+    pub(crate) by: RouteBy,
+    /// Where it stands in the text, for faults found later.
+    pub(crate) at: usize,
+}
+
+/// What a route leads to.
+#[derive(Clone, Debug)]
+pub(crate) enum RouteTo {
+    /// Everything.
+    Default,
+    /// A network.
+    Network(Prefix),
+    /// Every address of a node.
+    Node(NodeId),
+}
+
+/// Where a route leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RouteBy {
+    /// To that neighbour.
+    Via(NodeId),
+    /// Nowhere.
+    Reject(Reject),
+}
+
+/// How a route leads nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reject {
+    /// Network unreachable.
+    Network,
+    /// Host unreachable.
+    Host,
+    /// Communication prohibited.
+    Prohibited,
+    /// Without a word.
+    Silent,
+}
+
+/// How a host's echo answers are wrong.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lies {
+    /// Which of its answers, by 1-based number; every one if empty.
+    pub(crate) on: Vec<u64>,
+    /// Answers twice.
+    pub(crate) twice: bool,
+    /// Answers from an address of that node.
+    pub(crate) from: Option<NodeId>,
+    /// Changes the payload byte at that offset.
+    pub(crate) damages: Option<usize>,
+    /// Answers that much later.
+    pub(crate) late: Option<Duration>,
+    /// Fills the payload with this.
+    pub(crate) payload: Option<Vec<u8>>,
+    /// Cuts the payload to that many bytes.
+    pub(crate) cuts: Option<usize>,
+    /// Answers with another identifier.
+    pub(crate) identifier: bool,
+}
+
+/// One link: two nodes, or a segment of more.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkPlan {
+    pub(crate) name: String,
+    pub(crate) ends: Vec<NodeId>,
+    /// Networks that the scenario chose, at most one of each family.
+    pub(crate) networks: Vec<Prefix>,
+    /// What happens to packets that the first end sends.
+    pub(crate) there: Impairments,
+    /// What happens to packets that other ends send.
+    pub(crate) back: Impairments,
+    /// Where it stands in the text, for faults found later.
+    pub(crate) at: usize,
+}
+
+/// What a link does to the packets of one direction.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Impairments {
+    pub(crate) delay: Duration,
+    /// Added to the delay, uniform from zero to this.
+    pub(crate) jitter: Duration,
+    /// Whether jitter lets packets overtake each other.
+    pub(crate) jitter_reorders: bool,
+    pub(crate) loss: Chance,
+    pub(crate) duplicate: Chance,
+    pub(crate) corrupt: Chance,
+    /// Packets that are held back, and let others overtake them.
+    pub(crate) reorder: Chance,
+    /// How long those are held back.
+    pub(crate) reorder_by: Duration,
+    pub(crate) mtu_bytes: u32,
+}
+
+impl Default for Impairments {
+    fn default() -> Impairments {
+        Impairments {
+            delay: Duration::from_micros(100),
+            jitter: Duration::ZERO,
+            jitter_reorders: false,
+            loss: Chance::Never,
+            duplicate: Chance::Never,
+            corrupt: Chance::Never,
+            reorder: Chance::Never,
+            reorder_by: Duration::from_millis(10),
+            mtu_bytes: 1_500,
+        }
+    }
+}
+
+/// Which packets something happens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Chance {
+    /// None.
+    Never,
+    /// Each, independently, with a probability in parts per million.
+    Share(u32),
+    /// Those with these 1-based numbers, in the order in which they enter the link.
+    Numbers(Vec<u64>),
+}
+
+/// What a command is expected to print when it runs over a scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The arguments of the program, as a shell would split them: `ping -c 3 r3`.
+    pub command: String,
+    /// The families that it is run for.
+    pub families: Vec<Family>,
+    /// The exit code.
+    pub exit: u8,
+    /// What it prints, addresses replaced by names; `None` if that is left open.
+    pub stdout: Option<String>,
+    /// Bytes of the scenario's text that `stdout` takes, delimiters included.
+    pub stdout_span: Option<Range<usize>>,
+    /// Line of the text at which it stands, 1-based.
+    pub line: usize,
+}
+
+/// Names to nodes; a group's name to all of its nodes.
+pub(crate) type Names = BTreeMap<String, Vec<NodeId>>;
+
+impl Scenario {
+    /// Reads a scenario.
+    pub(crate) fn read(text: &str, origin: &str) -> Result<Scenario, ScenarioFault> {
+        let source = Source { text, origin };
+        let document = source.parse()?;
+        let mut root = Table::new(source, document.get_ref(), 0);
+        let seed = root.take("seed").map(|v| v.number(0, u64::MAX)).transpose()?.unwrap_or(1);
+        let duration = root.take("duration").map(|v| v.duration()).transpose()?;
+        let (nodes, names) = nodes::read(&mut root)?;
+        let links = links::read(&mut root, &names, &nodes)?;
+        let from = match root.take("from") {
+            Some(value) => node_named(&value, &names)?,
+            None => first_host(&root, &nodes)?,
+        };
+        let expectations = expectations(source, &mut root)?;
+        root.finish()?;
+        let duration = duration.unwrap_or(Duration::from_secs(10));
+        Ok(Scenario { seed, duration, from, nodes, links, expectations })
+    }
+}
+
+fn first_host(root: &Table<'_>, nodes: &[NodePlan]) -> Result<NodeId, ScenarioFault> {
+    let host = nodes.iter().position(|node| node.role == Role::Host && !node.is_absent);
+    let index = host.or((!nodes.is_empty()).then_some(0));
+    index.map(node_id).ok_or_else(|| root.fault("no host and no router".to_string()))
+}
+
+pub(crate) fn node_id(index: usize) -> NodeId {
+    NodeId(u32::try_from(index).expect("a scenario holds at most NODES_MAX nodes"))
+}
+
+/// The one node that a value names.
+pub(crate) fn node_named(value: &Value<'_>, names: &Names) -> Result<NodeId, ScenarioFault> {
+    match nodes_named(value, names)?.as_slice() {
+        [node] => Ok(*node),
+        _ => Err(value.fault("this is a group; name one of it, with its number".to_string())),
+    }
+}
+
+/// The nodes that a value names: one, or those of a group.
+pub(crate) fn nodes_named(value: &Value<'_>, names: &Names) -> Result<Vec<NodeId>, ScenarioFault> {
+    let name = value.text()?;
+    names.get(name).cloned().ok_or_else(|| {
+        let known: Vec<&str> = names.keys().map(String::as_str).collect();
+        let hint = match text::nearest(name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("declare it: [host] {name} = {{}} or [router] {name} = {{}}"),
+        };
+        value.fault_with(format!("no node is named `{name}`"), hint)
+    })
+}
+
+fn expectations(
+    source: Source<'_>,
+    root: &mut Table<'_>,
+) -> Result<Vec<Expectation>, ScenarioFault> {
+    let list = root.take("expect").map(|value| value.list()).transpose()?.unwrap_or_default();
+    list.iter().map(|value| expectation(source, value)).collect()
+}
+
+fn expectation(source: Source<'_>, value: &Value<'_>) -> Result<Expectation, ScenarioFault> {
+    let mut table = value.table()?;
+    let command = table.need("command")?.text()?.to_string();
+    let words = [("v4", Family::V4), ("v6", Family::V6)];
+    let families = match table.take("families") {
+        Some(list) => list.list()?.iter().map(|word| word.word(&words)).collect::<Result<_, _>>()?,
+        None => Family::ALL.to_vec(),
+    };
+    let exit = table.take("exit").map(|v| v.number(0, 255)).transpose()?.unwrap_or(0);
+    let stdout = table.take("stdout");
+    let expectation = Expectation {
+        command,
+        families,
+        exit: u8::try_from(exit).expect("number checked the bounds"),
+        stdout: stdout.map(|v| v.text().map(str::to_string)).transpose()?,
+        stdout_span: stdout.map(|v| v.span()),
+        line: source.fault(value.span().start, String::new(), None).line,
+    };
+    table.finish()?;
+    Ok(expectation)
+}

@@ -1,0 +1,166 @@
+//! The tables `[[link]]` of a scenario.
+
+use super::text::{Table, Value};
+use super::{Chance, Impairments, LinkPlan, Names, NodePlan, nodes_named};
+use crate::address::Prefix;
+use crate::{NodeId, ScenarioFault};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Links of one scenario at most, as many as the address pool has networks for in IPv6.
+const LINKS_MAX: usize = 65_535;
+
+/// A packet takes at least this long across a link, so that no loop of packets stands still in time.
+const DELAY_LEAST: Duration = Duration::from_micros(1);
+
+/// Reads all links.
+pub(super) fn read(
+    root: &mut Table<'_>,
+    names: &Names,
+    nodes: &[NodePlan],
+) -> Result<Vec<LinkPlan>, ScenarioFault> {
+    let Some(list) = root.take("link") else { return Ok(Vec::new()) };
+    let mut taken = BTreeSet::new();
+    let mut links = Vec::new();
+    for value in list.list()? {
+        let link = read_link(&value, names, nodes)?;
+        if !taken.insert(link.name.clone()) {
+            let message = format!("two links are named `{}`", link.name);
+            return Err(value.fault_with(message, "give one of them a `name`".to_string()));
+        }
+        links.push(link);
+        if links.len() > LINKS_MAX {
+            return Err(value.fault(format!("more than {LINKS_MAX} links")));
+        }
+    }
+    Ok(links)
+}
+
+fn read_link(
+    value: &Value<'_>,
+    names: &Names,
+    nodes: &[NodePlan],
+) -> Result<LinkPlan, ScenarioFault> {
+    let mut table = value.table()?;
+    let ends_given = table.need("ends")?;
+    let (ends, default_name) = read_ends(&ends_given, names, nodes)?;
+    let name = match table.take("name") {
+        Some(name) => name.text()?.to_string(),
+        None => default_name,
+    };
+    let networks = match table.take("networks") {
+        Some(list) => read_networks(&list)?,
+        None => Vec::new(),
+    };
+    let both = read_impairments(&mut table, &Impairments::default())?;
+    let mut direction = |key| -> Result<Impairments, ScenarioFault> {
+        let Some(value) = table.take(key) else { return Ok(both.clone()) };
+        let mut table = value.table()?;
+        let impairments = read_impairments(&mut table, &both)?;
+        table.finish()?;
+        Ok(impairments)
+    };
+    let (there, back) = (direction("there")?, direction("back")?);
+    table.finish()?;
+    Ok(LinkPlan { name, ends, networks, there, back, at: value.at() })
+}
+
+/// The nodes at a link's ends, and what it is called by them.
+fn read_ends(
+    value: &Value<'_>,
+    names: &Names,
+    nodes: &[NodePlan],
+) -> Result<(Vec<NodeId>, String), ScenarioFault> {
+    let mut ends: Vec<NodeId> = Vec::new();
+    let mut called = Vec::new();
+    let mut seen = BTreeSet::new();
+    for end in value.list()? {
+        for node in nodes_named(&end, names)? {
+            if !seen.insert(node) {
+                let name = &nodes[node.0 as usize].name;
+                return Err(end.fault(format!("`{name}` stands at two ends of the link")));
+            }
+            ends.push(node);
+        }
+        called.push(end.text()?);
+    }
+    if ends.len() < 2 {
+        return Err(value.fault("a link needs two ends, or more".to_string()));
+    }
+    Ok((ends, called.join("-")))
+}
+
+fn read_networks(value: &Value<'_>) -> Result<Vec<Prefix>, ScenarioFault> {
+    let mut networks: Vec<Prefix> = Vec::new();
+    for item in value.list()? {
+        let text = item.text()?;
+        let hint = "as in \"192.0.2.0/28\" or \"2001:db8:7::/64\"".to_string();
+        let prefix = Prefix::parse(text)
+            .ok_or_else(|| item.fault_with(format!("`{text}` is no network"), hint))?;
+        if networks.iter().any(|other| other.family() == prefix.family()) {
+            return Err(item.fault("a link has one network of each family".to_string()));
+        }
+        networks.push(prefix);
+    }
+    Ok(networks)
+}
+
+/// What a table says of impairments; what it does not say is as in `base`.
+fn read_impairments(
+    table: &mut Table<'_>,
+    base: &Impairments,
+) -> Result<Impairments, ScenarioFault> {
+    let mut impairments = base.clone();
+    if let Some(value) = table.take("delay") {
+        impairments.delay = value.duration()?;
+        if impairments.delay < DELAY_LEAST {
+            return Err(value.fault("a delay is at least 1us".to_string()));
+        }
+    }
+    if let Some(value) = table.take("jitter") {
+        impairments.jitter = value.duration()?;
+    }
+    if let Some(value) = table.take("jitter_reorders") {
+        impairments.jitter_reorders = value.boolean()?;
+    }
+    if let Some(value) = table.take("reorder_by") {
+        impairments.reorder_by = value.duration()?;
+    }
+    if let Some(value) = table.take("mtu") {
+        // RFC 791 §3.2: every module forwards 68 bytes whole.
+        let mtu = value.number(68, 65_535)?;
+        impairments.mtu_bytes = u32::try_from(mtu).expect("number checked the bounds");
+    }
+    for (key, chance) in [
+        ("loss", &mut impairments.loss),
+        ("duplicate", &mut impairments.duplicate),
+        ("corrupt", &mut impairments.corrupt),
+        ("reorder", &mut impairments.reorder),
+    ] {
+        if let Some(value) = table.take(key) {
+            *chance = read_chance(&value)?;
+        }
+    }
+    Ok(impairments)
+}
+
+/// `"1%"`, or the numbers of the packets.
+fn read_chance(value: &Value<'_>) -> Result<Chance, ScenarioFault> {
+    if value.is_list() {
+        return numbers(value).map(Chance::Numbers);
+    }
+    Ok(match value.share_ppm()? {
+        0 => Chance::Never,
+        ppm => Chance::Share(ppm),
+    })
+}
+
+/// 1-based numbers, in ascending order.
+pub(super) fn numbers(value: &Value<'_>) -> Result<Vec<u64>, ScenarioFault> {
+    let mut numbers = Vec::new();
+    for item in value.list()? {
+        numbers.push(item.number(1, u64::MAX)?);
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}

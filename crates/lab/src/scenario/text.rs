@@ -1,0 +1,291 @@
+//! Reading TOML with blame: every value knows where it stands, every unknown key is refused with
+//! the known one nearest to it.
+
+use crate::ScenarioFault;
+use std::ops::Range;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// The text of a scenario and what it is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) origin: &'a str,
+}
+
+impl<'a> Source<'a> {
+    /// The text as TOML.
+    pub(crate) fn parse(&self) -> Result<Spanned<DeTable<'a>>, ScenarioFault> {
+        DeTable::parse(self.text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            self.fault(at, error.message().to_string(), None)
+        })
+    }
+
+    /// A fault at a byte offset.
+    pub(crate) fn fault(&self, at: usize, message: String, hint: Option<String>) -> ScenarioFault {
+        let before = &self.text[..self.text.floor_char_boundary(at)];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        ScenarioFault {
+            origin: self.origin.to_string(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message,
+            hint,
+        }
+    }
+}
+
+/// A table being read: what is asked for by name is known, what is left at the end is a mistake.
+pub(crate) struct Table<'a> {
+    source: Source<'a>,
+    table: &'a DeTable<'a>,
+    /// Where the table begins, for what is missing from it.
+    at: usize,
+    asked: Vec<&'static str>,
+}
+
+impl<'a> Table<'a> {
+    pub(crate) fn new(source: Source<'a>, table: &'a DeTable<'a>, at: usize) -> Table<'a> {
+        Table { source, table, at, asked: Vec::new() }
+    }
+
+    /// The value of a key, if it is there.
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<Value<'a>> {
+        self.asked.push(key);
+        let value = self.table.get(key)?;
+        Some(Value { source: self.source, at: value.span().start, value, key })
+    }
+
+    /// The value of a key that must be there.
+    pub(crate) fn need(&mut self, key: &'static str) -> Result<Value<'a>, ScenarioFault> {
+        let missing = self.fault(format!("`{key}` is missing"));
+        self.take(key).ok_or(missing)
+    }
+
+    /// Keys and values in the order of the text, for tables keyed by names of the user's.
+    pub(crate) fn entries(&self) -> Vec<(&'a str, Value<'a>)> {
+        let mut entries: Vec<_> = self.table.iter().collect();
+        entries.sort_by_key(|(key, _)| key.span().start);
+        let entry = |(key, value): (&'a Spanned<_>, &'a Spanned<DeValue<'a>>)| {
+            let name: &'a std::borrow::Cow<'a, str> = key.get_ref();
+            let at = key.span().start;
+            (name.as_ref(), Value { source: self.source, at, value, key: "the entry" })
+        };
+        entries.into_iter().map(entry).collect()
+    }
+
+    /// Refuses every key that was not asked for.
+    pub(crate) fn finish(self) -> Result<(), ScenarioFault> {
+        let unknown = self.table.keys().filter(|key| !self.asked.contains(&key.get_ref().as_ref()));
+        let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
+        let hint = match nearest(key.get_ref(), &self.asked) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("known here: {}", self.asked.join(", ")),
+        };
+        let message = format!("unknown key `{}`", key.get_ref());
+        Err(self.source.fault(key.span().start, message, Some(hint)))
+    }
+
+    /// A fault of the table as a whole.
+    pub(crate) fn fault(&self, message: String) -> ScenarioFault {
+        self.source.fault(self.at, message, None)
+    }
+}
+
+/// A value and where it stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'a> {
+    source: Source<'a>,
+    at: usize,
+    value: &'a Spanned<DeValue<'a>>,
+    key: &'static str,
+}
+
+impl<'a> Value<'a> {
+    pub(crate) fn fault(&self, message: String) -> ScenarioFault {
+        self.source.fault(self.at, message, None)
+    }
+
+    pub(crate) fn fault_with(&self, message: String, hint: String) -> ScenarioFault {
+        self.source.fault(self.at, message, Some(hint))
+    }
+
+    fn wrong(&self, wanted: &str, hint: &str) -> ScenarioFault {
+        let message = format!("`{}` wants {wanted}", self.key);
+        let hint = (!hint.is_empty()).then(|| hint.to_string());
+        self.source.fault(self.at, message, hint)
+    }
+
+    /// The byte offset at which it stands.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Bytes of the text that the value takes, delimiters included.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.value.span()
+    }
+
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Array(_))
+    }
+
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::String(_))
+    }
+
+    pub(crate) fn text(&self) -> Result<&'a str, ScenarioFault> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Ok(text),
+            _ => Err(self.wrong("a text", "put it in double quotes")),
+        }
+    }
+
+    pub(crate) fn boolean(&self) -> Result<bool, ScenarioFault> {
+        match self.value.get_ref() {
+            DeValue::Boolean(yes) => Ok(*yes),
+            _ => Err(self.wrong("true or false", "")),
+        }
+    }
+
+    /// A whole number within bounds, both included.
+    pub(crate) fn number(&self, least: u64, most: u64) -> Result<u64, ScenarioFault> {
+        let number = match self.value.get_ref() {
+            DeValue::Integer(n) => u64::from_str_radix(n.as_str(), n.radix()).ok(),
+            _ => None,
+        };
+        let fits = number.filter(|n| (least..=most).contains(n));
+        fits.ok_or_else(|| self.wrong(&format!("a whole number from {least} to {most}"), ""))
+    }
+
+    pub(crate) fn list(&self) -> Result<Vec<Value<'a>>, ScenarioFault> {
+        let DeValue::Array(items) = self.value.get_ref() else {
+            return Err(self.wrong("a list", "put it in square brackets"));
+        };
+        Ok(items.iter().map(|item| Value { at: item.span().start, value: item, ..*self }).collect())
+    }
+
+    pub(crate) fn table(&self) -> Result<Table<'a>, ScenarioFault> {
+        match self.value.get_ref() {
+            DeValue::Table(table) => Ok(Table::new(self.source, table, self.at)),
+            _ => Err(self.wrong("a table", "put it in braces, { key = value }")),
+        }
+    }
+
+    /// One of a few words.
+    pub(crate) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Result<T, ScenarioFault> {
+        let text = self.text()?;
+        let named = words.iter().find(|(word, _)| *word == text);
+        named.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let all: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            self.wrong("another word", &format!("one of {}", all.join(", ")))
+        })
+    }
+
+    /// A span of time with its unit: `"10ms"`.
+    pub(crate) fn duration(&self) -> Result<Duration, ScenarioFault> {
+        const HINT: &str = "a number and a unit: ns, us, ms, s, m or h, as in \"10ms\"";
+        let parsed = self.is_text().then(|| self.text()).transpose()?.and_then(parse_duration);
+        parsed.ok_or_else(|| self.wrong("a span of time", HINT))
+    }
+
+    /// A share as a percentage, in parts per million: `"0.5%"` is 5,000.
+    pub(crate) fn share_ppm(&self) -> Result<u32, ScenarioFault> {
+        const HINT: &str = "from \"0%\" to \"100%\", four decimals at most";
+        let percent = self.is_text().then(|| self.text()).transpose()?;
+        let number = percent.and_then(|text| text.strip_suffix('%'));
+        let ppm = number.and_then(|number| parse_decimal(number.trim(), 4));
+        let fits = ppm.and_then(|ppm| u32::try_from(ppm).ok()).filter(|ppm| *ppm <= 1_000_000);
+        fits.ok_or_else(|| self.wrong("a percentage", HINT))
+    }
+}
+
+/// A span of time: a decimal number and a unit.
+fn parse_duration(text: &str) -> Option<Duration> {
+    const UNITS: &[(&str, u32, u64)] = &[
+        ("ns", 0, 1),
+        ("us", 3, 1),
+        ("µs", 3, 1),
+        ("ms", 6, 1),
+        ("s", 9, 1),
+        ("m", 9, 60),
+        ("h", 9, 3_600),
+    ];
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at(split);
+    let (_, decimals, factor) = UNITS.iter().find(|(name, _, _)| *name == unit.trim())?;
+    parse_decimal(number, *decimals)?.checked_mul(*factor).map(Duration::from_nanos)
+}
+
+/// A decimal number times 10^`decimals`; `None` if that is not whole, or too large.
+fn parse_decimal(text: &str, decimals: u32) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) || text.ends_with('.') {
+        return None;
+    }
+    let missing = decimals.checked_sub(u32::try_from(fraction.len()).ok()?)?;
+    let whole: u64 = whole.parse().ok()?;
+    let fraction: u64 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
+    let scaled = fraction.checked_mul(10_u64.checked_pow(missing)?)?;
+    whole.checked_mul(10_u64.checked_pow(decimals)?)?.checked_add(scaled)
+}
+
+/// The known word that is closest to `word`, if any is close.
+pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let close = known.iter().map(|candidate| (edits(word, candidate), *candidate));
+    let (distance, candidate) = close.min_by_key(|(distance, _)| *distance)?;
+    (distance <= 1 + word.chars().count() / 4).then_some(candidate)
+}
+
+/// Insertions, deletions and replacements from one word to another (Levenshtein).
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        let ns = |text| parse_duration(text).map(|span| span.as_nanos());
+        assert_eq!(ns("10ms"), Some(10_000_000));
+        assert_eq!(ns("1.5 s"), Some(1_500_000_000));
+        assert_eq!(ns("0.25us"), Some(250));
+        assert_eq!(ns("2m"), Some(120_000_000_000));
+        for wrong in ["10", "ms", "1.5ns", "-1s", "1.s", "1..2s", "1e3s", "99999999999h", ""] {
+            assert_eq!(ns(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_word_is_near() {
+        assert_eq!(nearest("dealy", &["delay", "loss"]), Some("delay"));
+        assert_eq!(nearest("los", &["delay", "loss"]), Some("loss"));
+        assert_eq!(nearest("colour", &["delay", "loss"]), None);
+        assert_eq!(edits("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn a_fault_counts_lines_and_characters() {
+        let source = Source { text: "a = 1\nö = \u{1f600} x", origin: "t" };
+        let fault = source.fault(source.text.find('x').expect("there"), "m".into(), None);
+        assert_eq!((fault.line, fault.column), (2, 7));
+        assert_eq!(source.fault(0, "m".into(), None).line, 1);
+        assert_eq!(source.fault(999, "m".into(), None).line, 2);
+    }
+}
