@@ -1,6 +1,7 @@
 //! Addresses of a lab: prefixes, and which ones links get if the scenario names none: small links
 //! from the documentation ranges (RFC 5737, RFC 3849), large ones from RFC 2544's test range.
 
+use crate::rules;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wire::Family;
 
@@ -65,7 +66,7 @@ impl Prefix {
     /// Whether an address is the network's broadcast address, in the old form (all zeros,
     /// RFC 1122 §3.3.6) or today's.
     pub(crate) fn is_broadcast(&self, address: IpAddr) -> bool {
-        self.family() == Family::V4
+        rules::of(self.family()).has_broadcast
             && self.length < 31
             && (address == self.first || address == self.last())
     }
@@ -76,22 +77,6 @@ impl Prefix {
         let address = bits(self.first).checked_add(u128::from(index))?.checked_add(skipped)?;
         let host = with_bits(self.first, address);
         (address <= bits(self.last()) && !self.is_broadcast(host)).then_some(host)
-    }
-}
-
-/// One address of each family.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Both<T> {
-    pub(crate) v4: T,
-    pub(crate) v6: T,
-}
-
-impl<T: Copy> Both<T> {
-    pub(crate) fn of(&self, family: Family) -> T {
-        match family {
-            Family::V4 => self.v4,
-            Family::V6 => self.v6,
-        }
     }
 }
 
@@ -122,9 +107,9 @@ impl Pool {
 
     /// A free network for that many nodes; `None` if none is left.
     pub(crate) fn network(&mut self, family: Family, nodes: usize) -> Option<Prefix> {
-        match family {
-            Family::V4 => self.network_v4(nodes),
-            Family::V6 => self.network_v6(),
+        match rules::of(family).has_broadcast {
+            true => self.network_v4(nodes),
+            false => self.network_v6(),
         }
     }
 
@@ -177,10 +162,7 @@ pub(crate) fn is_one_host(address: IpAddr) -> bool {
 }
 
 fn width(family: Family) -> u8 {
-    match family {
-        Family::V4 => 32,
-        Family::V6 => 128,
-    }
+    rules::of(family).address_bits
 }
 
 fn bits(address: IpAddr) -> u128 {

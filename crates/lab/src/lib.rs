@@ -3,13 +3,31 @@
 //! [`World::load`] reads a scenario, [`World::drive`] runs an engine at one of its nodes. It stands
 //! beside `net`: the same engines, the same observers, no privilege.
 
-use probe::{Engine, Envelope, Observer, Signal};
 use std::fmt;
-use std::net::IpAddr;
-use wire::Family;
 
-/// A network built from a scenario, at some point of its virtual time.
-pub struct World {}
+mod address;
+mod assembly;
+mod complaint;
+mod drive;
+mod host;
+mod limit;
+mod link;
+mod map;
+mod node;
+mod noise;
+mod packet;
+mod random;
+mod router;
+mod rules;
+mod scenario;
+mod world;
+
+pub use link::LinkCounts;
+pub use scenario::Expectation;
+pub use world::World;
+
+/// The wall clock at the start of every world: 2026-01-01 00:00:00 UTC.
+const EPOCH_NS: i128 = 1_767_225_600_000_000_000;
 
 /// Names one node of a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,57 +56,10 @@ impl fmt::Display for ScenarioFault {
 
 impl std::error::Error for ScenarioFault {}
 
-impl World {
-    /// Builds the network that a scenario (TOML) describes. `seed` overrides the scenario's own.
-    ///
-    /// # Errors
-    /// If the text is not TOML, or describes a network that cannot be.
-    pub fn load(_text: &str, _origin: &str, _seed: Option<u64>) -> Result<World, ScenarioFault> {
-        todo!()
-    }
-
-    /// The node of that name.
-    pub fn node(&self, _name: &str) -> Option<NodeId> {
-        todo!()
-    }
-
-    /// The node to run at if the user names none: the scenario's `from`, else its first host.
-    pub fn default_node(&self) -> NodeId {
-        todo!()
-    }
-
-    /// The addresses of a node, those of its first link first.
-    pub fn addresses(&self, _node: NodeId, _family: Family) -> Vec<IpAddr> {
-        todo!()
-    }
-
-    /// The name of the node that holds an address: the lab's reverse DNS.
-    pub fn name_of(&self, _address: IpAddr) -> Option<&str> {
-        todo!()
-    }
-
-    /// The address that a node sends from towards another; `None` without a route.
-    pub fn source_towards(&self, _from: NodeId, _to: IpAddr) -> Option<IpAddr> {
-        todo!()
-    }
-
-    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a fixed date, so
-    /// that runs are reproducible.
-    pub fn epoch_ns(&self) -> i128 {
-        1_767_225_600_000_000_000
-    }
-
-    /// Runs an engine at a node to its end, in virtual time. An endless run is interrupted after the
-    /// scenario's `duration` (10 s unless it says otherwise). `signals` is asked now and then
-    /// whether the user has signalled.
-    pub fn drive<E: Engine, O: Observer<E>>(
-        &mut self,
-        _at: NodeId,
-        _envelope: &Envelope,
-        _engine: &mut E,
-        _observer: &mut O,
-        _signals: &mut dyn FnMut() -> Option<Signal>,
-    ) {
-        todo!()
-    }
+/// What a scenario expects of commands that run over it.
+///
+/// # Errors
+/// If the text is not a scenario.
+pub fn expectations(text: &str, origin: &str) -> Result<Vec<Expectation>, ScenarioFault> {
+    scenario::Scenario::read(text, origin).map(|scenario| scenario.expectations)
 }

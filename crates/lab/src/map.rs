@@ -1,17 +1,15 @@
 //! Who is linked to whom, under which addresses, and which way leads where. Ways are shortest paths
 //! in links, found when first asked for; static routes come before them if they are as specific.
 
-use crate::address::{Both, Pool, Prefix, is_for_all};
+use crate::address::{Pool, Prefix, is_for_all};
+use crate::rules::{self, Both};
 use crate::scenario::text::Source;
 use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario};
 use crate::{NodeId, ScenarioFault};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use wire::Family;
-
-/// IPv6 wants 1,280 bytes of every link (RFC 8200 §5); a smaller one is taken to fragment and
-/// reassemble below IP, as the RFC demands.
-const V6_MTU_LEAST_BYTES: u32 = 1_280;
 
 /// The network as a graph.
 #[derive(Debug)]
@@ -22,8 +20,8 @@ pub(crate) struct Map {
     by_address: BTreeMap<IpAddr, NodeId>,
     /// First address of each network, the network, and its link; networks do not overlap.
     by_network: BTreeMap<IpAddr, (Prefix, usize)>,
-    /// Ways to a link from every node, once somebody asked.
-    ways: BTreeMap<usize, Vec<Option<Way>>>,
+    /// Ways to each link from every node, once somebody asked.
+    ways: Vec<OnceCell<Vec<Option<Way>>>>,
 }
 
 /// A node as the graph sees it.
@@ -53,10 +51,7 @@ impl Interface {
     }
 
     pub(crate) fn mtu_bytes(&self, family: Family) -> u32 {
-        match family {
-            Family::V4 => self.mtu_bytes,
-            Family::V6 => self.mtu_bytes.max(V6_MTU_LEAST_BYTES),
-        }
+        self.mtu_bytes.max(rules::of(family).link_mtu_least_bytes)
     }
 }
 
@@ -86,10 +81,7 @@ pub(crate) enum Next {
     /// It is the node itself.
     Local,
     /// Out of that interface.
-    Out {
-        interface: usize,
-        to: Recipient,
-    },
+    Out { interface: usize, to: Recipient },
     /// A route says so.
     Reject(Reject),
     /// No route leads there.
@@ -115,7 +107,7 @@ impl Map {
             by_name: BTreeMap::new(),
             by_address: BTreeMap::new(),
             by_network: BTreeMap::new(),
-            ways: BTreeMap::new(),
+            ways: Vec::new(),
         };
         for (index, node) in scenario.nodes.iter().enumerate() {
             map.by_name.insert(node.name.clone(), crate::scenario::node_id(index));
@@ -158,21 +150,24 @@ impl Map {
             let message = format!("no {family} network is left for {} nodes", plan.ends.len());
             network.ok_or_else(|| source.fault(plan.at, message, None))
         };
-        let networks = Both { v4: network(Family::V4)?, v6: network(Family::V6)? };
-        let v4 = self.assign(plan, networks.v4, scenario, source)?;
-        let v6 = self.assign(plan, networks.v6, scenario, source)?;
+        let networks = Both::try_of(&mut network)?;
+        let mut addresses = [Vec::new(), Vec::new()];
+        for (list, network) in addresses.iter_mut().zip(networks.all()) {
+            *list = self.assign(plan, network, scenario, source)?;
+        }
         let mut ends = Vec::with_capacity(plan.ends.len());
         for (end, node) in plan.ends.iter().enumerate() {
             let sends = if end == 0 { &plan.there } else { &plan.back };
             let interfaces = &mut self.places[node.0 as usize].interfaces;
             ends.push((*node, interfaces.len()));
-            let address = Both { v4: v4[end], v6: v6[end] };
+            let address = Both::from([addresses[0][end], addresses[1][end]]);
             interfaces.push(Interface { link, end, address, mtu_bytes: sends.mtu_bytes });
         }
-        for network in [networks.v4, networks.v6] {
+        for network in networks.all() {
             self.by_network.insert(network.first(), (network, link));
         }
         self.links.push(Segment { networks, ends });
+        self.ways.push(OnceCell::new());
         Ok(())
     }
 
@@ -229,10 +224,8 @@ impl Map {
                     source.fault(route.at, message, None)
                 })?),
             };
-            let everything = Family::ALL.map(|family| match family {
-                Family::V4 => Prefix::parse("0.0.0.0/0").expect("a prefix"),
-                Family::V6 => Prefix::parse("::/0").expect("a prefix"),
-            });
+            let everything =
+                ["0.0.0.0/0", "::/0"].map(|all| Prefix::parse(all).expect("well-formed"));
             let prefixes = match &route.to {
                 RouteTo::Default => everything.to_vec(),
                 RouteTo::Network(prefix) => vec![*prefix],
@@ -282,16 +275,22 @@ impl Map {
         &self.places[node.0 as usize].interfaces[interface]
     }
 
-    /// The ends of a link that take a packet which one of them sends.
-    pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<(NodeId, usize)> {
-        let is_taker = |node: NodeId| match to {
-            Recipient::Node(one) => node == one,
-            Recipient::Everyone => node != from,
-            Recipient::Nobody => false,
-        };
-        let ends = self.links[link].ends.iter().copied();
-        ends.filter(|(node, _)| is_taker(*node) && !self.places[node.0 as usize].is_absent)
-            .collect()
+    /// The nodes at a link's ends, and the index of their interface.
+    pub(crate) fn ends(&self, link: usize) -> &[(NodeId, usize)] {
+        &self.links[link].ends
+    }
+
+    /// The nodes of a link that take a packet which one of them sends.
+    pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<NodeId> {
+        match to {
+            Recipient::Node(one) => vec![one],
+            Recipient::Nobody => Vec::new(),
+            Recipient::Everyone => {
+                let others = self.ends(link).iter().map(|(node, _)| *node);
+                let is_there = |node: &NodeId| !self.places[node.0 as usize].is_absent;
+                others.filter(|node| *node != from && is_there(node)).collect()
+            }
+        }
     }
 
     /// Whether a node itself is meant by a destination: its own address, the loopback, or one that
@@ -326,7 +325,7 @@ impl Map {
 
     /// What a node does with a destination: the most specific of its own links, its static routes
     /// and the computed ways.
-    pub(crate) fn route(&mut self, node: NodeId, destination: IpAddr) -> Next {
+    pub(crate) fn route(&self, node: NodeId, destination: IpAddr) -> Next {
         if destination.is_loopback() || self.holder(destination) == Some(node) {
             return Next::Local;
         }
@@ -356,7 +355,7 @@ impl Map {
         }
     }
 
-    fn route_to_link(&mut self, node: NodeId, link: usize, destination: IpAddr) -> Next {
+    fn route_to_link(&self, node: NodeId, link: usize, destination: IpAddr) -> Next {
         let place = &self.places[node.0 as usize];
         let own = place.interfaces.iter().position(|interface| interface.link == link);
         if let Some(interface) = own {
@@ -372,11 +371,7 @@ impl Map {
                 None => Next::NoRoute,
             };
         }
-        if !self.ways.contains_key(&link) {
-            let ways = self.ways_to(link);
-            self.ways.insert(link, ways);
-        }
-        match self.ways[&link][node.0 as usize] {
+        match self.ways[link].get_or_init(|| self.ways_to(link))[node.0 as usize] {
             Some(way) => self.step(way.interface, way.neighbour),
             None => Next::NoRoute,
         }
@@ -418,7 +413,7 @@ impl Map {
     }
 
     /// The address that a node sends from towards another; `None` without a route.
-    pub(crate) fn source_towards(&mut self, node: NodeId, to: IpAddr) -> Option<IpAddr> {
+    pub(crate) fn source_towards(&self, node: NodeId, to: IpAddr) -> Option<IpAddr> {
         match self.route(node, to) {
             Next::Local => Some(to),
             Next::Out { interface, .. } => {

@@ -6,6 +6,7 @@ mod nodes;
 pub(crate) mod text;
 
 use crate::address::Prefix;
+use crate::rules;
 use crate::{NodeId, ScenarioFault};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -279,9 +280,10 @@ fn expectations(
 fn expectation(source: Source<'_>, value: &Value<'_>) -> Result<Expectation, ScenarioFault> {
     let mut table = value.table()?;
     let command = table.need("command")?.text()?.to_string();
-    let words = [("v4", Family::V4), ("v6", Family::V6)];
     let families = match table.take("families") {
-        Some(list) => list.list()?.iter().map(|word| word.word(&words)).collect::<Result<_, _>>()?,
+        Some(list) => {
+            list.list()?.iter().map(|word| word.word(&rules::NAMES)).collect::<Result<_, _>>()?
+        }
         None => Family::ALL.to_vec(),
     };
     let exit = table.take("exit").map(|v| v.number(0, 255)).transpose()?.unwrap_or(0);

@@ -2,7 +2,7 @@
 
 use super::text::{Table, Value};
 use super::{
-    LimitPlan, Lies, Names, NodePlan, Reject, Role, RouteBy, RouteTo, StaticRoute, node_id,
+    Lies, LimitPlan, Names, NodePlan, Reject, Role, RouteBy, RouteTo, StaticRoute, node_id,
     node_named,
 };
 use crate::ScenarioFault;

@@ -1,0 +1,220 @@
+//! Putting fragments together (RFC 791 §3.2, RFC 8200 §4.5): bounded in number and size; whoever
+//! sends overlapping ones gets nothing (RFC 5722).
+
+use crate::packet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use wire::ip::Datagram;
+
+/// Datagrams in the making at most; further ones are refused until one is done or given up.
+const BUFFERS_MAX: usize = 64;
+
+/// The most bytes of payload that a datagram can have.
+const PAYLOAD_MAX_BYTES: usize = 65_535;
+
+/// Datagrams of which some fragments have come.
+#[derive(Debug, Default)]
+pub(crate) struct Assembly {
+    buffers: BTreeMap<Key, Buffer>,
+    /// Numbers buffers, so that a timer meant for one does not hit its successor.
+    begun: u64,
+}
+
+/// What the fragments of one datagram share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    identification: u32,
+}
+
+#[derive(Debug)]
+struct Buffer {
+    number: u64,
+    /// The fragment at offset 0, as it came.
+    first: Option<Vec<u8>>,
+    pieces: BTreeMap<usize, Vec<u8>>,
+    /// Where the last fragment ends, once it has come.
+    end: Option<usize>,
+}
+
+/// What one more fragment made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// A datagram was begun: it is to be given up in time.
+    Begun(Unfinished),
+    /// Nothing yet, or nothing ever.
+    Nothing,
+    /// The last piece: the datagram as if it had never been cut.
+    Whole(Vec<u8>),
+}
+
+/// Names a datagram in the making.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unfinished {
+    key: Key,
+    number: u64,
+}
+
+impl Assembly {
+    /// Adds a fragment; `bytes` are the whole datagram that it came as.
+    pub(crate) fn add(&mut self, datagram: &Datagram<'_>, bytes: &[u8]) -> Progress {
+        let Some(fragment) = datagram.fragment else { return Progress::Nothing };
+        let key = Key {
+            source: datagram.source,
+            destination: datagram.destination,
+            protocol: datagram.protocol,
+            identification: fragment.identification,
+        };
+        let start = usize::from(fragment.offset_bytes);
+        let end = start + datagram.payload.len();
+        let is_ragged = fragment.more && !datagram.payload.len().is_multiple_of(8);
+        if is_ragged || datagram.payload.is_empty() || end > PAYLOAD_MAX_BYTES {
+            return Progress::Nothing;
+        }
+        let is_new = !self.buffers.contains_key(&key);
+        if is_new && self.buffers.len() >= BUFFERS_MAX {
+            return Progress::Nothing;
+        }
+        self.begun += u64::from(is_new);
+        let number = self.begun;
+        let buffer = self.buffers.entry(key).or_insert_with(|| Buffer::new(number));
+        let unfinished = Unfinished { key, number: buffer.number };
+        if !buffer.insert(start, datagram.payload, fragment.more) {
+            self.buffers.remove(&key);
+            return Progress::Nothing;
+        }
+        if start == 0 {
+            buffer.first = Some(bytes.to_vec());
+        }
+        if let Some(whole) = buffer.whole() {
+            self.buffers.remove(&key);
+            return Progress::Whole(whole);
+        }
+        if is_new { Progress::Begun(unfinished) } else { Progress::Nothing }
+    }
+
+    /// Gives up a datagram, if it is still in the making; its first fragment, if that has come.
+    pub(crate) fn abandon(&mut self, unfinished: Unfinished) -> Option<Vec<u8>> {
+        let buffer = self.buffers.get(&unfinished.key)?;
+        if buffer.number != unfinished.number {
+            return None;
+        }
+        self.buffers.remove(&unfinished.key)?.first
+    }
+}
+
+impl Buffer {
+    fn new(number: u64) -> Buffer {
+        Buffer { number, first: None, pieces: BTreeMap::new(), end: None }
+    }
+
+    /// Adds a piece; `false` if it contradicts the others. The same piece again is no contradiction.
+    fn insert(&mut self, start: usize, payload: &[u8], more: bool) -> bool {
+        let end = start + payload.len();
+        if self.pieces.get(&start).is_some_and(|known| known == payload) {
+            return more || self.end == Some(end);
+        }
+        let overlaps_before = self.pieces.range(..=start).next_back();
+        let overlaps_before = overlaps_before.is_some_and(|(at, piece)| at + piece.len() > start);
+        let overlaps_after = self.pieces.range(start..).next().is_some_and(|(at, _)| *at < end);
+        let is_behind_end = self.end.is_some_and(|known| end > known || !more);
+        let covers_end = !more && self.pieces.range(end..).next().is_some();
+        if overlaps_before || overlaps_after || is_behind_end || covers_end {
+            return false;
+        }
+        if !more {
+            self.end = Some(end);
+        }
+        self.pieces.insert(start, payload.to_vec());
+        true
+    }
+
+    fn whole(&self) -> Option<Vec<u8>> {
+        let got: usize = self.pieces.values().map(Vec::len).sum();
+        if self.end != Some(got) {
+            return None;
+        }
+        let payload = self.pieces.values().flatten().copied().collect::<Vec<u8>>();
+        let first = Datagram::parse(self.first.as_ref()?).ok()?;
+        packet::join(&first, &payload)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::ip::{Fragment, Header};
+
+    fn fragment(from: &str, to: &str, offset: u16, payload: &[u8], more: bool) -> Vec<u8> {
+        let [from, to]: [IpAddr; 2] = [from, to].map(|a| a.parse().expect("an address"));
+        let mut header = Header::new(from, to, 17);
+        header.fragment = Some(Fragment { identification: 5, offset_bytes: offset, more });
+        let mut bytes = Vec::new();
+        header.emit(payload, &mut bytes).expect("fits");
+        bytes
+    }
+
+    fn v4(offset: u16, payload: &[u8], more: bool) -> Vec<u8> {
+        fragment("192.0.2.1", "192.0.2.2", offset, payload, more)
+    }
+
+    fn add(assembly: &mut Assembly, bytes: &[u8]) -> Progress {
+        assembly.add(&Datagram::parse(bytes).expect("whole"), bytes)
+    }
+
+    #[test]
+    fn pieces_in_any_order_make_the_whole() {
+        for (from, to) in [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")] {
+            let mut assembly = Assembly::default();
+            let last = fragment(from, to, 16, b"tail", false);
+            assert!(matches!(add(&mut assembly, &last), Progress::Begun(_)));
+            let middle = fragment(from, to, 8, b"middle..", true);
+            assert_eq!(add(&mut assembly, &middle), Progress::Nothing);
+            assert_eq!(add(&mut assembly, &middle), Progress::Nothing);
+            let first = fragment(from, to, 0, b"first...", true);
+            let Progress::Whole(whole) = add(&mut assembly, &first) else {
+                panic!("the last piece makes the whole")
+            };
+            let datagram = Datagram::parse(&whole).expect("whole");
+            assert_eq!(datagram.payload, b"first...middle..tail");
+            assert_eq!(datagram.fragment, None);
+            assert!(packet::header_verifies(&whole));
+            assert!(assembly.buffers.is_empty());
+        }
+    }
+
+    #[test]
+    fn overlaps_are_refused() {
+        let tail = v4(16, b"tail", false);
+        for wrong in [
+            v4(8, b"sixteen bytes ..", true),
+            v4(16, b"TAIL", false),
+            v4(24, b"behind..", true),
+            v4(8, b"end?", false),
+        ] {
+            let mut assembly = Assembly::default();
+            add(&mut assembly, &tail);
+            assert_eq!(add(&mut assembly, &wrong), Progress::Nothing);
+            assert!(assembly.buffers.is_empty());
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_abandoned_in_time() {
+        let mut assembly = Assembly::default();
+        let mut tickets = Vec::new();
+        for host in 0..100_u8 {
+            let bytes = fragment("192.0.2.1", &format!("192.0.2.{host}"), 0, b"eight by", true);
+            if let Progress::Begun(ticket) = add(&mut assembly, &bytes) {
+                tickets.push(ticket);
+            }
+        }
+        assert_eq!(tickets.len(), BUFFERS_MAX);
+        assert!(assembly.abandon(tickets[3]).is_some());
+        assert_eq!(assembly.abandon(tickets[3]), None);
+        let huge = v4(65_528, b"past the end", false);
+        assert_eq!(add(&mut assembly, &huge), Progress::Nothing);
+    }
+}

@@ -1,0 +1,205 @@
+//! What a node does with datagrams for itself: reassembly, answers, errors, and lies if the scenario
+//! wants them.
+
+use crate::address;
+use crate::assembly::Progress;
+use crate::node::{Action, Frame, Later, Node, Turn, midnight_ms};
+use crate::rules;
+use crate::scenario::Lies;
+use probe::Fragmentation;
+use std::net::{IpAddr, Ipv4Addr};
+use wire::icmp::{self, Echo, Meaning, Message, Timestamp};
+use wire::ip::options::{self, Ipv4Option, Options};
+use wire::ip::{Datagram, Header, protocol};
+
+impl Node {
+    /// Takes a datagram that is addressed to this node, alone or among others.
+    pub(crate) fn keep(&mut self, turn: &mut Turn<'_>, frame: Frame) {
+        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
+        if datagram.fragment.is_some() {
+            match self.assembly.add(&datagram, &frame.bytes) {
+                Progress::Begun(unfinished) => {
+                    let after = rules::of(datagram.family()).reassembly;
+                    let what = Later::Abandon(unfinished);
+                    turn.actions.push(Action::Later { after, what });
+                }
+                Progress::Nothing => {}
+                Progress::Whole(bytes) => self.keep(turn, Frame { bytes, ..frame }),
+            }
+            return;
+        }
+        if datagram.protocol == rules::of(datagram.family()).icmp {
+            return self.keep_icmp(turn, &frame, &datagram);
+        }
+        let meaning = match (datagram.protocol, self.plan.prohibits) {
+            (_, true) => Meaning::CommunicationProhibited,
+            (protocol::UDP, _) => Meaning::PortUnreachable,
+            // TCP is forwarded, but no host speaks it.
+            _ => Meaning::ProtocolUnreachable,
+        };
+        let (meaning, word) = match meaning.numbers(datagram.family()) {
+            Some(_) => (meaning, 0),
+            // ICMPv6 says it by pointing at the header's field (RFC 4443 §3.4): the fixed header's
+            // sixth byte, or the first of the last extension header.
+            None => (Meaning::NextHeaderUnknown, next_header_offset(&datagram)),
+        };
+        self.complain(turn, &frame.bytes, frame.is_broadcast, meaning, word);
+    }
+
+    fn keep_icmp(&mut self, turn: &mut Turn<'_>, frame: &Frame, datagram: &Datagram<'_>) {
+        let family = datagram.family();
+        let verifies = icmp::verify(datagram.source, datagram.destination, datagram.payload);
+        if turn.is_watched && (verifies || rules::of(family).shows_bad_checksums) {
+            turn.actions.push(Action::Show(frame.bytes.clone()));
+        }
+        if !verifies {
+            return;
+        }
+        let Ok(message) = Message::parse(family, datagram.payload) else { return };
+        let is_question = matches!(message, Message::EchoRequest(_) | Message::TimestampRequest(_));
+        if is_question && self.plan.prohibits {
+            let meaning = Meaning::CommunicationProhibited;
+            return self.complain(turn, &frame.bytes, frame.is_broadcast, meaning, 0);
+        }
+        match message {
+            Message::EchoRequest(echo) => self.answer_echo(turn, datagram, echo),
+            Message::TimestampRequest(stamp) => {
+                let now = midnight_ms(turn.now);
+                let reply = Timestamp { receive: now, transmit: now, ..stamp };
+                if let Some(header) = self.answer_header(turn, datagram) {
+                    self.answer_with(turn, header, &Message::TimestampReply(reply));
+                }
+            }
+            Message::Error(error) => self.hear(turn, &error),
+            _ => {}
+        }
+    }
+
+    fn answer_echo(&mut self, turn: &mut Turn<'_>, datagram: &Datagram<'_>, echo: Echo<'_>) {
+        let Some(header) = self.answer_header(turn, datagram) else { return };
+        self.answers += 1;
+        let lies = self.plan.lies.as_ref();
+        let lies = lies.filter(|l| l.on.is_empty() || l.on.binary_search(&self.answers).is_ok());
+        match lies.cloned() {
+            None => self.answer_with(turn, header, &Message::EchoReply(echo)),
+            Some(lies) => self.answer_wrongly(turn, header, echo, &lies),
+        }
+    }
+
+    /// The header of an answer; `None` if there is to be none.
+    fn answer_header(&mut self, turn: &Turn<'_>, datagram: &Datagram<'_>) -> Option<Header> {
+        let (to, asked) = (datagram.source, datagram.destination);
+        let to_many = turn.map.is_for_many(self.id, asked);
+        let is_unanswerable = !address::is_one_host(to) && !to.is_loopback();
+        if self.plan.is_silent || is_unanswerable || to_many && !self.plan.answers_broadcast {
+            return None;
+        }
+        if !self.limiter.allows_answer(turn.now, to) {
+            return None;
+        }
+        let source = if to_many { turn.map.source_towards(self.id, to)? } else { asked };
+        let mut header = Header::new(source, to, datagram.protocol);
+        header.hop_limit = self.plan.hop_limit;
+        header.traffic_class = datagram.traffic_class;
+        (header.destination, header.options) = answer_options(datagram.options, to);
+        Some(header)
+    }
+
+    fn answer_wrongly(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut header: Header,
+        echo: Echo<'_>,
+        lies: &Lies,
+    ) {
+        let family = wire::Family::of(header.source);
+        let mut payload = echo.payload.to_vec();
+        if let Some(filling) = lies.payload.as_deref().filter(|filling| !filling.is_empty()) {
+            let bytes = filling.iter().cycle().take(payload.len());
+            payload = bytes.copied().collect();
+        }
+        if let Some(byte) = lies.damages.and_then(|offset| payload.get_mut(offset)) {
+            *byte = !*byte;
+        }
+        payload.truncate(lies.cuts.unwrap_or(usize::MAX));
+        if let Some(other) = lies.from {
+            let addresses = turn.map.addresses(other, family);
+            header.source = addresses.first().copied().unwrap_or(header.source);
+        }
+        let identifier = echo.identifier ^ if lies.identifier { 0x5555 } else { 0 };
+        let reply = Message::EchoReply(Echo { identifier, payload: &payload, ..echo });
+        for _ in 0..if lies.twice { 2 } else { 1 } {
+            match lies.late {
+                None => self.answer_with(turn, header.clone(), &reply),
+                Some(after) => {
+                    let message = message_bytes(&header, &reply);
+                    let what = Later::Answer(Box::new(header.clone()), message);
+                    turn.actions.push(Action::Later { after, what });
+                }
+            }
+        }
+    }
+
+    fn answer_with(&mut self, turn: &mut Turn<'_>, header: Header, message: &Message<'_>) {
+        let message = message_bytes(&header, message);
+        self.answer(turn, header, &message);
+    }
+
+    /// Sends an answer. If there is no way back, it is lost: nobody waits for an error here.
+    pub(crate) fn answer(&mut self, turn: &mut Turn<'_>, header: Header, message: &[u8]) {
+        self.originate(turn, header, message, Fragmentation::Allowed).ok();
+    }
+}
+
+fn message_bytes(header: &Header, message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.emit(wire::Family::of(header.source), &mut bytes);
+    icmp::fill_checksum(header.source, header.destination, &mut bytes);
+    bytes
+}
+
+/// The options of an answer, and where it goes first: routes recorded and times stamped go on being
+/// so, a source route is followed back (RFC 1122 §3.2.2.6).
+fn answer_options(received: &[u8], to: IpAddr) -> (IpAddr, Vec<u8>) {
+    let mut first_stop = to;
+    let mut answer = Vec::new();
+    for option in Options::new(received).map_while(Result::ok) {
+        let (route, is_strict) = match option {
+            Ipv4Option::LooseSourceRoute(route) => (route, false),
+            Ipv4Option::StrictSourceRoute(route) => (route, true),
+            Ipv4Option::RecordRoute(_) | Ipv4Option::Timestamp(_) | Ipv4Option::NoOperation => {
+                // What was read fits again.
+                option.emit(&mut answer).ok();
+                continue;
+            }
+            _ => continue,
+        };
+        let mut back: Vec<Ipv4Addr> = route.recorded().collect();
+        back.reverse();
+        let (IpAddr::V4(source), Some(stop)) = (to, back.first().copied()) else { continue };
+        back.remove(0);
+        back.push(source);
+        let prescribe =
+            if is_strict { options::strict_source_route } else { options::loose_source_route };
+        if let Ok(prescribed) = prescribe(&back) {
+            first_stop = stop.into();
+            answer.extend_from_slice(&prescribed);
+        }
+    }
+    answer.resize(answer.len().next_multiple_of(4), 0);
+    if answer.len() > wire::ip::OPTIONS_MAX_BYTES {
+        return (to, Vec::new());
+    }
+    (first_stop, answer)
+}
+
+/// The offset of the field that named the protocol.
+fn next_header_offset(datagram: &Datagram<'_>) -> u32 {
+    let mut at = 6;
+    let mut next = 40;
+    for header in datagram.extension_headers().map_while(Result::ok) {
+        at = next;
+        next += header.bytes.len() as u32;
+    }
+    at
+}

@@ -1,0 +1,315 @@
+//! A node: takes what arrives, and sends what it has to say. Forwarding is in `router`, what a node
+//! keeps for itself in `host`, errors in `complaint`. Knows no clock and no wire: a [`Turn`] brings
+//! the time, and takes what is to be done.
+
+use crate::assembly::{Assembly, Unfinished};
+use crate::limit::Limiter;
+use crate::map::{Interface, Map, Next, Recipient};
+use crate::packet;
+use crate::rules;
+use crate::scenario::{NodePlan, Reject, Role};
+use crate::{EPOCH_NS, NodeId};
+use probe::{Fragmentation, SendFault, SendFaultReason, Time};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+use wire::Family;
+use wire::icmp::Meaning;
+use wire::ip::{Datagram, Header, options};
+
+/// How long a neighbour is asked for before its packets are given up (Linux: three requests, a
+/// second apart).
+const UNRESOLVED: Duration = Duration::from_secs(3);
+
+/// How long a packet to the node itself takes.
+const LOOP: Duration = Duration::from_micros(10);
+
+/// How long a path MTU is believed (RFC 1191 §6.3).
+const PATH_MTU_LIFE: Duration = Duration::from_secs(600);
+
+/// Destinations whose path MTU is remembered at most.
+const PATH_MTUS_MAX: usize = 4_096;
+
+/// A node and what it remembers.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) id: NodeId,
+    pub(crate) plan: NodePlan,
+    pub(crate) limiter: Limiter,
+    pub(crate) assembly: Assembly,
+    /// What paths are known to carry, and until when that is believed.
+    path_mtus: BTreeMap<IpAddr, (u32, Time)>,
+    /// The identification of the next datagram.
+    identification: u32,
+    /// Echo requests answered so far.
+    pub(crate) answers: u64,
+}
+
+/// A node's turn: the moment, the map, and what the node wants done.
+pub(crate) struct Turn<'a> {
+    pub(crate) now: Time,
+    pub(crate) map: &'a Map,
+    /// Whether an instrument runs at this node and wants to see what arrives.
+    pub(crate) is_watched: bool,
+    pub(crate) actions: &'a mut Vec<Action>,
+}
+
+/// What a node wants done.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Send a packet out of an interface.
+    Send { interface: usize, to: Recipient, bytes: Vec<u8> },
+    /// Come back to this after a while.
+    Later { after: Duration, what: Later },
+    /// Show a datagram to the instrument.
+    Show(Vec<u8>),
+}
+
+/// What a node comes back to.
+#[derive(Debug)]
+pub(crate) enum Later {
+    /// A packet to the node itself has arrived.
+    Looped(Vec<u8>),
+    /// An answer that was held back goes out.
+    Answer(Box<Header>, Vec<u8>),
+    /// No neighbour has taken the packet.
+    Unresolved(Vec<u8>),
+    /// Fragments are given up.
+    Abandon(Unfinished),
+}
+
+/// A packet as it comes in.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether the link brought it to all its ends (a link-layer broadcast).
+    pub(crate) is_broadcast: bool,
+}
+
+impl Node {
+    pub(crate) fn new(id: NodeId, plan: NodePlan) -> Node {
+        Node {
+            id,
+            limiter: Limiter::new(plan.limit),
+            plan,
+            assembly: Assembly::default(),
+            path_mtus: BTreeMap::new(),
+            identification: 0,
+            answers: 0,
+        }
+    }
+
+    /// Takes a packet from a link.
+    pub(crate) fn receive(&mut self, turn: &mut Turn<'_>, mut frame: Frame) {
+        if !packet::header_verifies(&frame.bytes) {
+            return;
+        }
+        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
+        // Link padding is no part of it.
+        let whole = datagram.total_bytes;
+        let is_mine = turn.map.is_for(self.id, datagram.destination);
+        let has_options = !datagram.options.is_empty();
+        frame.bytes.truncate(whole);
+        match (is_mine, self.plan.role) {
+            (true, _) if has_options => self.receive_options(turn, frame),
+            (true, _) => self.keep(turn, frame),
+            (false, Role::Router) => self.forward(turn, frame),
+            (false, Role::Host) => {}
+        }
+    }
+
+    /// A datagram with options that is addressed to this node, at the end of its way or at a stop of
+    /// a source route.
+    fn receive_options(&mut self, turn: &mut Turn<'_>, mut frame: Frame) {
+        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
+        let (source, destination) = (datagram.source, datagram.destination);
+        let ahead = next_stop(datagram.options);
+        let own = match ahead.and_then(|next| turn.map.source_towards(self.id, next)) {
+            Some(own) => own,
+            None if turn.map.is_for_many(self.id, destination) => {
+                turn.map.source_towards(self.id, source).unwrap_or(destination)
+            }
+            None => destination,
+        };
+        let IpAddr::V4(own) = own else { return };
+        let original = frame.bytes.clone();
+        let turned = options::turn(packet::options_mut(&mut frame.bytes), own);
+        if let Ok(Some(next)) = turned {
+            frame.bytes[16..20].copy_from_slice(&next.octets());
+            packet::refresh_checksum(&mut frame.bytes);
+            return self.forward_as(turn, frame, original);
+        }
+        match self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own) {
+            Ok(()) => {
+                packet::refresh_checksum(&mut frame.bytes);
+                self.keep(turn, frame);
+            }
+            Err(at) => self.complain(
+                turn,
+                &original,
+                frame.is_broadcast,
+                Meaning::HeaderField,
+                pointer_word(at),
+            ),
+        }
+    }
+
+    /// Does to IPv4 options what every node on the way does. The error is the offset of a malformed
+    /// option among them.
+    pub(crate) fn stamp_options(
+        &self,
+        turn: &Turn<'_>,
+        bytes: &mut [u8],
+        own: Ipv4Addr,
+    ) -> Result<(), usize> {
+        let is_own = |address: Ipv4Addr| turn.map.holder(address.into()) == Some(self.id);
+        options::pass(bytes, own, is_own, midnight_ms(turn.now)).map_err(|fault| match fault {
+            wire::Malformed::Option(at) => at,
+            _ => 0,
+        })
+    }
+
+    /// Sends a datagram of this node's own.
+    pub(crate) fn originate(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut header: Header,
+        message: &[u8],
+        fragmentation: Fragmentation,
+    ) -> Result<(), SendFault> {
+        self.identification = self.identification.wrapping_add(1);
+        header.identification = self.identification as u16;
+        let next = turn.map.route(self.id, header.destination);
+        if let IpAddr::V4(own) = header.source
+            && self.stamp_options(turn, &mut header.options, own).is_err()
+        {
+            return Err(fault(SendFaultReason::Other));
+        }
+        let (interface, to) = match next {
+            Next::Local => {
+                let bytes = emit(&header, message)?;
+                let what = Later::Looped(bytes);
+                turn.actions.push(Action::Later { after: LOOP, what });
+                return Ok(());
+            }
+            Next::Out { interface, to } => (interface, to),
+            Next::Reject(Reject::Prohibited) => return Err(fault(SendFaultReason::Prohibited)),
+            Next::Reject(_) | Next::NoRoute => return Err(fault(SendFaultReason::NoRoute)),
+        };
+        let device = turn.map.interface(self.id, interface);
+        let fit = self.fit(turn.now, header.destination, device, fragmentation);
+        let total = header.bytes() + message.len();
+        header.dont_fragment = fit.dont_fragment && total <= fit.limit_bytes as usize;
+        if total <= fit.limit_bytes as usize {
+            let bytes = emit(&header, message)?;
+            self.put(turn, interface, to, bytes);
+            return Ok(());
+        }
+        let too_big = fault(SendFaultReason::TooBig { mtu_bytes: Some(fit.limit_bytes) });
+        if !fit.may_split {
+            return Err(too_big);
+        }
+        emit(&header, message)?;
+        let pieces = packet::split(&header, message, self.identification, fit.limit_bytes);
+        if pieces.is_empty() {
+            return Err(too_big);
+        }
+        for bytes in pieces {
+            self.put(turn, interface, to, bytes);
+        }
+        Ok(())
+    }
+
+    /// Hands a packet to a link, or to the wait for a neighbour that nobody is.
+    pub(crate) fn put(&self, turn: &mut Turn<'_>, interface: usize, to: Recipient, bytes: Vec<u8>) {
+        turn.actions.push(match to {
+            Recipient::Nobody => {
+                Action::Later { after: UNRESOLVED, what: Later::Unresolved(bytes) }
+            }
+            _ => Action::Send { interface, to, bytes },
+        });
+    }
+
+    /// Comes back to what was left for later.
+    pub(crate) fn resume(&mut self, turn: &mut Turn<'_>, what: Later) {
+        match what {
+            Later::Looped(bytes) => self.receive(turn, Frame { bytes, is_broadcast: false }),
+            Later::Answer(header, message) => self.answer(turn, *header, &message),
+            Later::Unresolved(bytes) => {
+                self.complain(turn, &bytes, false, Meaning::HostUnreachable, 0);
+            }
+            Later::Abandon(unfinished) => {
+                if let Some(first) = self.assembly.abandon(unfinished) {
+                    self.complain(turn, &first, false, Meaning::ReassemblyTimeExceeded, 0);
+                }
+            }
+        }
+    }
+
+    /// Learns what a path carries from a "packet too big".
+    pub(crate) fn learn_path_mtu(&mut self, now: Time, to: IpAddr, mtu_bytes: u32) {
+        let is_known = self.path_mtus.contains_key(&to);
+        if is_known || self.path_mtus.len() < PATH_MTUS_MAX {
+            let least = rules::of(Family::of(to)).path_mtu_least_bytes;
+            self.path_mtus.insert(to, (mtu_bytes.max(least), now + PATH_MTU_LIFE));
+        }
+    }
+
+    fn fit(&self, now: Time, to: IpAddr, device: &Interface, how: Fragmentation) -> Fit {
+        let family = Family::of(to);
+        let device_bytes = device.mtu_bytes(family);
+        let known = self.path_mtus.get(&to).filter(|(_, until)| *until > now);
+        let path_bytes = known.map_or(device_bytes, |(mtu, _)| device_bytes.min(*mtu));
+        let (limit_bytes, dont_fragment, may_split) = match how {
+            Fragmentation::System | Fragmentation::Want => (path_bytes, true, true),
+            // Routers would cut it further, if they do that.
+            Fragmentation::Allowed if rules::of(family).routers_fragment => {
+                (device_bytes, false, true)
+            }
+            Fragmentation::Allowed => (path_bytes, false, true),
+            Fragmentation::Forbidden => (path_bytes, true, false),
+            Fragmentation::Probe => (device_bytes, true, false),
+        };
+        Fit { limit_bytes, dont_fragment, may_split }
+    }
+}
+
+/// What size a datagram may have, and what may be done if it has not.
+struct Fit {
+    limit_bytes: u32,
+    dont_fragment: bool,
+    may_split: bool,
+}
+
+/// The address at which a source route goes on; `None` without one, or at its end.
+fn next_stop(bytes: &[u8]) -> Option<IpAddr> {
+    // A trial on a copy: which address of this node goes into the slot depends on what stands there.
+    let mut trial = bytes.to_vec();
+    options::turn(&mut trial, Ipv4Addr::UNSPECIFIED).ok()?.map(IpAddr::V4)
+}
+
+/// The word of a parameter problem: the pointer is its first byte (RFC 792), and counts from the
+/// start of the IPv4 header.
+pub(crate) fn pointer_word(offset_in_options: usize) -> u32 {
+    (20 + offset_in_options as u32) << 24
+}
+
+/// Milliseconds since midnight UTC.
+pub(crate) fn midnight_ms(now: Time) -> u32 {
+    const DAY_MS: i128 = 86_400_000;
+    let ms = (EPOCH_NS + i128::from(now.0)) / 1_000_000 % DAY_MS;
+    u32::try_from(ms).expect("a day has fewer than 2^32 milliseconds")
+}
+
+fn emit(header: &Header, message: &[u8]) -> Result<Vec<u8>, SendFault> {
+    let mut bytes = Vec::with_capacity(header.bytes() + message.len());
+    let emitted = header.emit(message, &mut bytes);
+    emitted.map(|()| bytes).map_err(|malformed| match malformed {
+        wire::Malformed::TotalLength(_) => fault(SendFaultReason::TooBig { mtu_bytes: None }),
+        _ => fault(SendFaultReason::Other),
+    })
+}
+
+fn fault(reason: SendFaultReason) -> SendFault {
+    SendFault { reason, os_error: 0 }
+}

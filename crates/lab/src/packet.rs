@@ -1,0 +1,166 @@
+//! Datagrams as bytes: what forwarding changes in place, and cutting them into fragments.
+
+use wire::checksum;
+use wire::ip::options::{Ipv4Option, Options};
+use wire::ip::{Datagram, Fragment, Header, pieces};
+
+/// Whether an IPv4 header's checksum is right; always in IPv6, which has none.
+pub(crate) fn header_verifies(bytes: &[u8]) -> bool {
+    let header = header_bytes_v4(bytes).map(|end| bytes.get(..end));
+    header.is_none_or(|header| header.is_some_and(|header| checksum::of(header) == 0))
+}
+
+/// Bytes of an IPv4 header, as it states them; `None` if it is none.
+fn header_bytes_v4(bytes: &[u8]) -> Option<usize> {
+    let first = bytes.first().filter(|first| *first >> 4 == 4);
+    first.map(|first| usize::from(first & 0x0f) * 4)
+}
+
+/// Takes one from the hop limit of a well-formed datagram, and from the IPv4 checksum (RFC 1624).
+pub(crate) fn decrement_hop_limit(bytes: &mut [u8]) {
+    if bytes[0] >> 4 == 6 {
+        bytes[7] = bytes[7].saturating_sub(1);
+        return;
+    }
+    let old = u16::from_be_bytes([bytes[8], bytes[9]]);
+    bytes[8] = bytes[8].saturating_sub(1);
+    let new = u16::from_be_bytes([bytes[8], bytes[9]]);
+    let sum = checksum::update(u16::from_be_bytes([bytes[10], bytes[11]]), old, new);
+    bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// Where the IPv4 options of a well-formed datagram stand; empty without any, and in IPv6.
+pub(crate) fn options_mut(bytes: &mut [u8]) -> &mut [u8] {
+    match header_bytes_v4(bytes) {
+        Some(end) => &mut bytes[20..end],
+        None => &mut [],
+    }
+}
+
+/// Computes the checksum of a well-formed IPv4 header anew; does nothing in IPv6.
+pub(crate) fn refresh_checksum(bytes: &mut [u8]) {
+    if let Some(end) = header_bytes_v4(bytes) {
+        let header = &mut bytes[..end];
+        header[10..12].fill(0);
+        let sum = checksum::of(header);
+        header[10..12].copy_from_slice(&sum.to_be_bytes());
+    }
+}
+
+/// Cuts a payload into datagrams of at most `mtu_bytes`. A fragment is cut into smaller ones; an
+/// identification of 32 bits serves IPv6, its lower half IPv4. Nothing if not even 8 bytes fit.
+pub(crate) fn split(
+    header: &Header,
+    payload: &[u8],
+    identification: u32,
+    mtu_bytes: u32,
+) -> Vec<Vec<u8>> {
+    let whole = Fragment { identification, offset_bytes: 0, more: false };
+    let base = header.fragment.unwrap_or(whole);
+    let mut header = Header { fragment: Some(base), ..header.clone() };
+    let cuts: Vec<_> = pieces(payload.len(), header.bytes(), mtu_bytes as usize).collect();
+    let mut fragments = Vec::with_capacity(cuts.len());
+    for (range, more) in cuts {
+        let Ok(offset_bytes) = u16::try_from(usize::from(base.offset_bytes) + range.start) else {
+            return Vec::new();
+        };
+        header.fragment = Some(Fragment { offset_bytes, more: more || base.more, ..base });
+        let mut bytes = Vec::with_capacity(mtu_bytes as usize);
+        if header.emit(&payload[range], &mut bytes).is_err() {
+            return Vec::new();
+        }
+        fragments.push(bytes);
+        header.options = copied_options(&header.options);
+    }
+    fragments
+}
+
+/// The options that every fragment carries, not the first alone: those with the copied flag
+/// (RFC 791 §3.1).
+fn copied_options(options: &[u8]) -> Vec<u8> {
+    let mut copied = Vec::new();
+    for option in Options::new(options).map_while(Result::ok) {
+        let is_copied = match option {
+            Ipv4Option::LooseSourceRoute(_)
+            | Ipv4Option::StrictSourceRoute(_)
+            | Ipv4Option::RouterAlert(_) => true,
+            Ipv4Option::Unknown { kind, .. } => kind & 0x80 != 0,
+            _ => false,
+        };
+        if is_copied && option.emit(&mut copied).is_err() {
+            return Vec::new();
+        }
+    }
+    copied.resize(copied.len().next_multiple_of(4), 0);
+    copied
+}
+
+/// The header and payload of a datagram made of fragments: those of the first, the whole payload.
+pub(crate) fn join(first: &Datagram<'_>, payload: &[u8]) -> Option<Vec<u8>> {
+    // Extension headers were for the way; what is left of them after the fragment header goes too,
+    // since nothing above reads it.
+    let header = Header { fragment: None, extensions: Vec::new(), ..first.header() };
+    let mut bytes = Vec::with_capacity(header.bytes() + payload.len());
+    header.emit(payload, &mut bytes).ok().map(|()| bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::IpAddr;
+
+    fn header(from: &str, to: &str) -> Header {
+        let [from, to]: [IpAddr; 2] = [from, to].map(|a| a.parse().expect("an address"));
+        Header::new(from, to, 17)
+    }
+
+    #[test]
+    fn forwarding_keeps_the_header_checksum_right() {
+        for hop_limit in 1..=255 {
+            let mut bytes = Vec::new();
+            let header = Header { hop_limit, ..header("192.0.2.1", "192.0.2.2") };
+            header.emit(b"x", &mut bytes).expect("fits");
+            assert!(header_verifies(&bytes));
+            decrement_hop_limit(&mut bytes);
+            assert!(header_verifies(&bytes));
+            assert_eq!(Datagram::parse(&bytes).expect("whole").hop_limit, hop_limit - 1);
+        }
+    }
+
+    #[test]
+    fn fragments_of_fragments_make_the_whole() {
+        for header in [header("192.0.2.1", "192.0.2.2"), header("2001:db8::1", "2001:db8::2")] {
+            let payload: Vec<u8> = (0..4_000_u32).map(|n| n as u8).collect();
+            let mut covered = vec![false; payload.len()];
+            let mut ends = 0;
+            for big in split(&header, &payload, 7, 1_500) {
+                let outer = Datagram::parse(&big).expect("whole");
+                let again = Header { fragment: outer.fragment, ..header.clone() };
+                for small in split(&again, outer.payload, 9, 576) {
+                    assert!(small.len() <= 576 && header_verifies(&small));
+                    let datagram = Datagram::parse(&small).expect("whole");
+                    let fragment = datagram.fragment.expect("a fragment");
+                    assert_eq!(fragment.identification, 7);
+                    let start = usize::from(fragment.offset_bytes);
+                    let range = start..start + datagram.payload.len();
+                    assert_eq!(datagram.payload, &payload[range.clone()]);
+                    covered[range].fill(true);
+                    ends += usize::from(!fragment.more);
+                }
+            }
+            assert!(covered.iter().all(|byte| *byte));
+            assert_eq!(ends, 1);
+        }
+    }
+
+    #[test]
+    fn only_copied_options_go_into_every_fragment() {
+        let mut header = header("192.0.2.1", "192.0.2.2");
+        header.options = vec![7, 7, 4, 0, 0, 0, 0, 148, 4, 0, 0, 0];
+        let fragments = split(&header, &[0; 64], 1, 60);
+        let options = |at: usize| Datagram::parse(&fragments[at]).expect("whole").options;
+        assert_eq!(options(0), header.options);
+        assert_eq!(options(1), [148, 4, 0, 0]);
+        assert!(split(&header, &[0; 64], 1, 30).is_empty());
+    }
+}

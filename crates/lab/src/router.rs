@@ -1,0 +1,86 @@
+//! Forwarding (RFC 1812 §5.2): the way, the hop limit, the options, the size, in Linux's order.
+
+use crate::map::{Next, Recipient};
+use crate::node::{Frame, Node, Turn, pointer_word};
+use crate::scenario::Reject;
+use crate::{address, packet, rules};
+use std::net::IpAddr;
+use wire::icmp::Meaning;
+use wire::ip::Datagram;
+
+impl Node {
+    /// Passes on a datagram that is not for this node.
+    pub(crate) fn forward(&mut self, turn: &mut Turn<'_>, frame: Frame) {
+        match Datagram::parse(&frame.bytes) {
+            // Options are changed on the way, and errors quote what came.
+            Ok(datagram) if !datagram.options.is_empty() => {
+                let original = frame.bytes.clone();
+                self.forward_as(turn, frame, original);
+            }
+            Ok(_) => self.forward_as(turn, frame, Vec::new()),
+            Err(_) => {}
+        }
+    }
+
+    /// Passes on a datagram; `original` is how it came, or empty if that is how it is.
+    pub(crate) fn forward_as(&mut self, turn: &mut Turn<'_>, mut frame: Frame, original: Vec<u8>) {
+        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
+        let (family, destination) = (datagram.family(), datagram.destination);
+        if frame.is_broadcast
+            || destination.is_multicast()
+            || !address::is_one_host(datagram.source)
+        {
+            return;
+        }
+        let quoted = if original.is_empty() { &frame.bytes } else { &original };
+        let next = turn.map.route(self.id, destination);
+        let (interface, to) = match next {
+            Next::Out { to: Recipient::Everyone, .. } | Next::Local => return,
+            Next::Out { interface, to } if !self.plan.prohibits => (interface, to),
+            refused => {
+                let Some(meaning) = refusal(refused) else { return };
+                return self.complain(turn, quoted, false, meaning, 0);
+            }
+        };
+        if datagram.hop_limit <= 1 {
+            return self.complain(turn, quoted, false, Meaning::HopLimitExceeded, 0);
+        }
+        let mtu_bytes = turn.map.interface(self.id, interface).mtu_bytes(family);
+        let is_too_big = datagram.total_bytes > mtu_bytes as usize;
+        if is_too_big && (datagram.dont_fragment || !rules::of(family).routers_fragment) {
+            return self.complain(turn, quoted, false, Meaning::PacketTooBig, mtu_bytes);
+        }
+        let source = turn.map.interface(self.id, interface).address(family);
+        if let IpAddr::V4(own) = source
+            && let Err(at) = self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own)
+        {
+            return self.complain(turn, &original, false, Meaning::HeaderField, pointer_word(at));
+        }
+        if !original.is_empty() {
+            packet::refresh_checksum(&mut frame.bytes);
+        }
+        packet::decrement_hop_limit(&mut frame.bytes);
+        if !is_too_big {
+            return self.put(turn, interface, to, frame.bytes);
+        }
+        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
+        let identification = datagram.identification;
+        let header = datagram.header();
+        for bytes in packet::split(&header, datagram.payload, identification, mtu_bytes) {
+            self.put(turn, interface, to, bytes);
+        }
+    }
+}
+
+/// What a router says of a way that it does not go; `None`: nothing.
+fn refusal(next: Next) -> Option<Meaning> {
+    match next {
+        Next::NoRoute | Next::Reject(Reject::Network) => Some(Meaning::NetworkUnreachable),
+        Next::Reject(Reject::Host) => Some(Meaning::HostUnreachable),
+        Next::Reject(Reject::Silent) => None,
+        // A way exists, but a filter stands in it.
+        Next::Reject(Reject::Prohibited) | Next::Out { .. } | Next::Local => {
+            Some(Meaning::CommunicationProhibited)
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Where the families differ in what hosts and routers do, as one table.
+
+use std::time::Duration;
+use wire::Family;
+use wire::ip::protocol;
+
+/// What a family prescribes, or Linux does where the standards leave a choice.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Bits of an address.
+    pub(crate) address_bits: u8,
+    /// Whether networks have broadcast addresses, and addresses that no node may hold.
+    pub(crate) has_broadcast: bool,
+    /// The protocol number of ICMP.
+    pub(crate) icmp: u8,
+    /// An error, IP header included, is cut to this (RFC 1812 §4.3.2.3, RFC 4443 §2.4 (c)).
+    pub(crate) error_max_bytes: usize,
+    /// Bytes of an IP header without options.
+    pub(crate) header_bytes: usize,
+    /// What an error keeps of the type of service of what it is about.
+    pub(crate) error_class_kept: u8,
+    /// What it adds: precedence 6, internetwork control (RFC 1812 §4.3.2.5).
+    pub(crate) error_class_added: u8,
+    /// Whether routers fragment (RFC 791 §2.3), or only sources do (RFC 8200 §4.5).
+    pub(crate) routers_fragment: bool,
+    /// What every link must carry; smaller ones fragment below IP (RFC 8200 §5).
+    pub(crate) link_mtu_least_bytes: u32,
+    /// Path MTUs below this are not believed (Linux's min_pmtu; RFC 8201 §4).
+    pub(crate) path_mtu_least_bytes: u32,
+    /// How long fragments wait for the missing ones (Linux's ipfrag_time; RFC 8200 §4.5).
+    pub(crate) reassembly: Duration,
+    /// Whether a raw socket sees ICMP messages whose checksum is wrong.
+    pub(crate) shows_bad_checksums: bool,
+}
+
+const V4: Rules = Rules {
+    address_bits: 32,
+    has_broadcast: true,
+    icmp: protocol::ICMP,
+    error_max_bytes: 576,
+    header_bytes: 20,
+    error_class_kept: 0x1e,
+    error_class_added: 0xc0,
+    routers_fragment: true,
+    link_mtu_least_bytes: 68,
+    path_mtu_least_bytes: 552,
+    reassembly: Duration::from_secs(30),
+    shows_bad_checksums: true,
+};
+
+const V6: Rules = Rules {
+    address_bits: 128,
+    has_broadcast: false,
+    icmp: protocol::ICMPV6,
+    error_max_bytes: 1_280,
+    header_bytes: 40,
+    error_class_kept: 0,
+    error_class_added: 0,
+    routers_fragment: false,
+    link_mtu_least_bytes: 1_280,
+    path_mtu_least_bytes: 1_280,
+    reassembly: Duration::from_secs(60),
+    shows_bad_checksums: false,
+};
+
+/// The rules of a family.
+pub(crate) fn of(family: Family) -> &'static Rules {
+    match family {
+        Family::V4 => &V4,
+        Family::V6 => &V6,
+    }
+}
+
+/// One value of each family.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Both<T> {
+    v4: T,
+    v6: T,
+}
+
+impl<T: Copy> Both<T> {
+    /// What `make` makes of each family.
+    pub(crate) fn try_of<E>(mut make: impl FnMut(Family) -> Result<T, E>) -> Result<Both<T>, E> {
+        Ok(Both { v4: make(Family::V4)?, v6: make(Family::V6)? })
+    }
+
+    pub(crate) fn of(self, family: Family) -> T {
+        match family {
+            Family::V4 => self.v4,
+            Family::V6 => self.v6,
+        }
+    }
+
+    pub(crate) fn all(self) -> [T; 2] {
+        Family::ALL.map(|family| self.of(family))
+    }
+}
+
+impl<T> From<[T; 2]> for Both<T> {
+    /// In the order of [`Family::ALL`].
+    fn from([v4, v6]: [T; 2]) -> Both<T> {
+        Both { v4, v6 }
+    }
+}
+
+/// The families by the names that scenarios use.
+pub(crate) const NAMES: [(&str, Family); 2] = [("v4", Family::V4), ("v6", Family::V6)];

@@ -1,0 +1,257 @@
+//! The world's clock and its heap of events, keyed by time and sequence number, so that what happens
+//! at one moment happens in the order in which it was caused.
+
+use crate::link::{Link, LinkCounts};
+use crate::map::{Map, Recipient};
+use crate::node::{Action, Frame, Later, Node, Turn};
+use crate::noise::Noise;
+use crate::scenario::Scenario;
+use crate::scenario::text::Source;
+use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
+use probe::Time;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::net::IpAddr;
+use std::time::Duration;
+use wire::Family;
+
+/// A network built from a scenario, at some point of its virtual time.
+#[derive(Debug)]
+pub struct World {
+    pub(crate) now: Time,
+    heap: BinaryHeap<Reverse<Entry>>,
+    /// The sequence number of the next event.
+    sequence: u64,
+    pub(crate) map: Map,
+    pub(crate) nodes: Vec<Node>,
+    links: Vec<Link>,
+    from: NodeId,
+    seed: u64,
+    pub(crate) limit: Option<Duration>,
+    pub(crate) noise: Noise,
+    /// Where an instrument runs.
+    pub(crate) watched: Option<NodeId>,
+    /// What has arrived for the instrument.
+    pub(crate) inbox: VecDeque<Vec<u8>>,
+    /// Reused from turn to turn.
+    actions: Vec<Action>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: Time,
+    sequence: u64,
+    event: Event,
+}
+
+/// What happens at a moment.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A packet comes out of a link.
+    Arrival {
+        node: NodeId,
+        frame: Frame,
+        /// The link and the end that sent it, if this is the copy that is counted.
+        counted: Option<(usize, usize)>,
+    },
+    /// A node comes back to something.
+    Resumption { node: NodeId, what: Later },
+    /// A datagram that has nothing to do with the run reaches the instrument.
+    Noise(Vec<u8>),
+}
+
+impl World {
+    /// Builds the network that a scenario (TOML) describes. `seed` overrides the scenario's own.
+    ///
+    /// # Errors
+    /// If the text is not TOML, or describes a network that cannot be.
+    pub fn load(text: &str, origin: &str, seed: Option<u64>) -> Result<World, ScenarioFault> {
+        let scenario = Scenario::read(text, origin)?;
+        let map = Map::build(&scenario, Source { text, origin })?;
+        let seed = seed.unwrap_or(scenario.seed);
+        let link = |plan: &scenario::LinkPlan| {
+            let names: Vec<&str> = plan.ends.iter().map(|node| map.name(*node)).collect();
+            Link::new(plan, seed, &names)
+        };
+        let links = scenario.links.iter().map(link).collect();
+        let nodes = scenario.nodes.into_iter().enumerate();
+        Ok(World {
+            now: Time::ZERO,
+            heap: BinaryHeap::new(),
+            sequence: 0,
+            map,
+            nodes: nodes.map(|(index, plan)| Node::new(scenario::node_id(index), plan)).collect(),
+            links,
+            from: scenario.from,
+            seed,
+            limit: Some(scenario.duration),
+            noise: Noise::new(seed),
+            watched: None,
+            inbox: VecDeque::new(),
+            actions: Vec::new(),
+        })
+    }
+
+    /// The node of that name.
+    pub fn node(&self, name: &str) -> Option<NodeId> {
+        self.map.node(name)
+    }
+
+    /// The node to run at if the user names none: the scenario's `from`, else its first host.
+    pub fn default_node(&self) -> NodeId {
+        self.from
+    }
+
+    /// How many nodes there are; their ids count up from 0.
+    pub fn nodes(&self) -> usize {
+        self.map.nodes()
+    }
+
+    /// The addresses of a node, those of its first link first.
+    pub fn addresses(&self, node: NodeId, family: Family) -> Vec<IpAddr> {
+        self.map.addresses(node, family)
+    }
+
+    /// The name of a node.
+    pub fn name(&self, node: NodeId) -> &str {
+        self.map.name(node)
+    }
+
+    /// The name of the node that holds an address: the lab's reverse DNS.
+    pub fn name_of(&self, address: IpAddr) -> Option<&str> {
+        self.map.holder(address).map(|node| self.map.name(node))
+    }
+
+    /// The address that a node sends from towards another; `None` without a route.
+    pub fn source_towards(&self, from: NodeId, to: IpAddr) -> Option<IpAddr> {
+        self.map.source_towards(from, to)
+    }
+
+    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a fixed date, so
+    /// that runs are reproducible.
+    pub fn epoch_ns(&self) -> i128 {
+        EPOCH_NS
+    }
+
+    /// Now, in virtual time.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// What all random numbers of the world come from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Sets after how long a run is interrupted; `None`: never, for runs that end by themselves.
+    pub fn set_limit(&mut self, limit: Option<Duration>) {
+        self.limit = limit;
+    }
+
+    /// What each end of each link has sent: the link's name, the sender, the counts.
+    pub fn link_counts(&self) -> impl Iterator<Item = (&str, NodeId, LinkCounts)> {
+        self.links.iter().enumerate().flat_map(move |(index, link)| {
+            let ends = self.map.ends(index).iter().enumerate();
+            ends.map(move |(end, (node, _))| (link.name.as_str(), *node, link.counts(end)))
+        })
+    }
+
+    /// Packets that are under way on links.
+    pub fn in_flight(&self) -> usize {
+        let is_counted = |entry: &&Reverse<Entry>| {
+            matches!(entry.0.event, Event::Arrival { counted: Some(_), .. })
+        };
+        self.heap.iter().filter(is_counted).count()
+    }
+
+    /// When the next event is due.
+    pub(crate) fn next_event(&self) -> Time {
+        self.heap.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at)
+    }
+
+    pub(crate) fn schedule(&mut self, at: Time, event: Event) {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        self.heap.push(Reverse(Entry { at, sequence, event }));
+    }
+
+    /// Moves the clock to the next event and lets it happen.
+    pub(crate) fn step(&mut self) {
+        let Some(Reverse(entry)) = self.heap.pop() else { return };
+        self.now = self.now.max(entry.at);
+        match entry.event {
+            Event::Arrival { node, frame, counted } => {
+                if let Some((link, end)) = counted {
+                    self.links[link].delivered(end);
+                }
+                self.turn(node, |node, turn| node.receive(turn, frame));
+            }
+            Event::Resumption { node, what } => {
+                self.turn(node, |node, turn| node.resume(turn, what));
+            }
+            Event::Noise(bytes) => self.inbox.push_back(bytes),
+        }
+    }
+
+    /// Gives a node its turn, and does what it wants done.
+    pub(crate) fn turn<R>(
+        &mut self,
+        id: NodeId,
+        act: impl FnOnce(&mut Node, &mut Turn<'_>) -> R,
+    ) -> R {
+        let mut actions = std::mem::take(&mut self.actions);
+        let mut turn = Turn {
+            now: self.now,
+            map: &self.map,
+            is_watched: self.watched == Some(id),
+            actions: &mut actions,
+        };
+        let result = act(&mut self.nodes[id.0 as usize], &mut turn);
+        for action in actions.drain(..) {
+            match action {
+                Action::Send { interface, to, bytes } => self.carry(id, interface, to, bytes),
+                Action::Later { after, what } => {
+                    self.schedule(self.now + after, Event::Resumption { node: id, what });
+                }
+                Action::Show(bytes) => self.inbox.push_back(bytes),
+            }
+        }
+        self.actions = actions;
+        result
+    }
+
+    /// Puts a packet on a link.
+    fn carry(&mut self, from: NodeId, interface: usize, to: Recipient, bytes: Vec<u8>) {
+        let interface = *self.map.interface(from, interface);
+        let takers = self.map.takers(interface.link, from, to);
+        for crossing in self.links[interface.link].cross(interface.end, self.now, bytes) {
+            let mut counted = Some((interface.link, interface.end));
+            let is_broadcast = to == Recipient::Everyone;
+            for node in &takers {
+                let frame = Frame { bytes: crossing.bytes.clone(), is_broadcast };
+                let counted = counted.take();
+                self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
+            }
+        }
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        (self.at, self.sequence) == (other.at, other.sequence)
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
+        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    }
+}
