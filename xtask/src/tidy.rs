@@ -29,6 +29,8 @@ const FAMILY_FILES: &[&str] = &[
     // A kind's protocol and type numbers.
     "crates/probe/src/kind/",
     "crates/net/src/sys",
+    // One table of what hosts and routers do by family.
+    "crates/lab/src/rules.rs",
     // Other tools' options and lines differ by family.
     "crates/cli/src/as_/",
     "crates/testbed/src/",

@@ -218,6 +218,6 @@ mod tests {
         assert_eq!(pool.network(Family::V4, 255), Some(prefix("198.18.0.0/23")));
         assert_eq!(pool.network(Family::V4, usize::MAX), None);
         assert_eq!(pool.network(Family::V6, 2), Some(prefix("2001:db8:0:1::/64")));
-        assert!(!pool.reserve(prefix("192.0.2.12/32")));
+        assert!(!pool.reserve(prefix("192.0.2.11/32")));
     }
 }

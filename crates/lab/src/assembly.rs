@@ -110,7 +110,7 @@ impl Buffer {
         Buffer { number, first: None, pieces: BTreeMap::new(), end: None }
     }
 
-    /// Adds a piece; `false` if it contradicts the others. The same piece again is no contradiction.
+    /// Adds a piece; `false` if it contradicts the others. The same once more is none.
     fn insert(&mut self, start: usize, payload: &[u8], more: bool) -> bool {
         let end = start + payload.len();
         if self.pieces.get(&start).is_some_and(|known| known == payload) {

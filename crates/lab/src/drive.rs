@@ -18,9 +18,9 @@ use wire::ip::{Datagram, Header};
 const EVENTS_BETWEEN_SIGNALS: u32 = 4_096;
 
 impl World {
-    /// Runs an engine at a node to its end, in virtual time. An endless run is interrupted after the
-    /// scenario's `duration` (10 s unless it says otherwise, see [`World::set_limit`]). `signals` is
-    /// asked now and then whether the user has signalled.
+    /// Runs an engine at a node to its end, in virtual time. A run is interrupted after the
+    /// scenario's `duration` (10 s unless it says otherwise) or as [`World::set_limit`] says.
+    /// `signals` is asked now and then whether the user has signalled.
     pub fn drive<E: Engine, O: Observer<E>>(
         &mut self,
         at: NodeId,

@@ -1,5 +1,5 @@
-//! What a node does with datagrams for itself: reassembly, answers, errors, and lies if the scenario
-//! wants them.
+//! What a node does with datagrams for itself: reassembly, answers, errors, and lies if the
+//! scenario wants them.
 
 use crate::address;
 use crate::assembly::Progress;

@@ -1,4 +1,4 @@
-//! An internet in one process: hosts, routers and links in virtual time, deterministic under a seed.
+//! An internet in one process: hosts, routers and links in virtual time, the same under a seed.
 //!
 //! [`World::load`] reads a scenario, [`World::drive`] runs an engine at one of its nodes. It stands
 //! beside `net`: the same engines, the same observers, no privilege.

@@ -6,7 +6,7 @@ use probe::Time;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// Destinations remembered at most; beyond it the one unused for longest is forgotten.
+/// Destinations remembered at most; while none can be forgotten, no new one is answered.
 const DESTINATIONS_MAX: usize = 4_096;
 
 /// A node's allowance.
@@ -45,9 +45,11 @@ impl Limiter {
             return self.common.take(now, &plan);
         }
         if self.by_destination.len() >= DESTINATIONS_MAX && !self.by_destination.contains_key(&to) {
-            let oldest = self.by_destination.iter().min_by_key(|(_, bucket)| bucket.full_at);
-            let oldest = oldest.map(|(address, _)| *address);
-            oldest.and_then(|address| self.by_destination.remove(&address));
+            // A full bucket is as good as none.
+            self.by_destination.retain(|_, bucket| bucket.full_at > now);
+            if self.by_destination.len() >= DESTINATIONS_MAX {
+                return false;
+            }
         }
         self.by_destination.entry(to).or_default().take(now, &plan)
     }
@@ -110,9 +112,10 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let mut limiter = Limiter::new(Some(LINUX));
-        for number in 0..10_000_u32 {
-            limiter.allows_error(Time(number.into()), std::net::Ipv4Addr::from(number).into());
-        }
-        assert_eq!(limiter.by_destination.len(), DESTINATIONS_MAX);
+        let mut allows =
+            |number: u32, now| limiter.allows_error(now, std::net::Ipv4Addr::from(number).into());
+        let allowed = (0..5_000).filter(|number| allows(*number, Time::ZERO)).count();
+        assert_eq!(allowed, DESTINATIONS_MAX);
+        assert!(allows(5_000, Time(1_000_000_000)));
     }
 }

@@ -118,8 +118,8 @@ impl Node {
         }
     }
 
-    /// A datagram with options that is addressed to this node, at the end of its way or at a stop of
-    /// a source route.
+    /// A datagram with options that is addressed to this node, at the end of its way or at a stop
+    /// of a source route.
     fn receive_options(&mut self, turn: &mut Turn<'_>, mut frame: Frame) {
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let (source, destination) = (datagram.source, datagram.destination);
@@ -283,7 +283,7 @@ struct Fit {
 
 /// The address at which a source route goes on; `None` without one, or at its end.
 fn next_stop(bytes: &[u8]) -> Option<IpAddr> {
-    // A trial on a copy: which address of this node goes into the slot depends on what stands there.
+    // A trial on a copy: which address of this node goes into the slot depends on what is there.
     let mut trial = bytes.to_vec();
     options::turn(&mut trial, Ipv4Addr::UNSPECIFIED).ok()?.map(IpAddr::V4)
 }

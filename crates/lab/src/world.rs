@@ -1,5 +1,5 @@
-//! The world's clock and its heap of events, keyed by time and sequence number, so that what happens
-//! at one moment happens in the order in which it was caused.
+//! The world's clock and its heap of events, keyed by time and sequence number: what happens at one
+//! moment happens in the order in which it was caused.
 
 use crate::link::{Link, LinkCounts};
 use crate::map::{Map, Recipient};

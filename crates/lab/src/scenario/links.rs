@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Links of one scenario at most, as many as the address pool has networks for in IPv6.
 const LINKS_MAX: usize = 65_535;
 
-/// A packet takes at least this long across a link, so that no loop of packets stands still in time.
+/// A packet takes at least this long across a link, so that no loop of packets stands still.
 const DELAY_LEAST: Duration = Duration::from_micros(1);
 
 /// Reads all links.
