@@ -3,6 +3,7 @@
 
 mod args;
 mod as_;
+mod clerk;
 mod command;
 mod escape;
 mod failure;

@@ -1,6 +1,7 @@
 //! Files that are replaced as a whole or not at all: written beside the old one, brought to the
 //! disk, and renamed over it. A reader sees the old text or the new one, never a part.
 
+use crate::clerk::Clerk;
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -23,20 +24,25 @@ pub struct Replacement {
     /// pipe, which is written in place.
     renaming: Option<(PathBuf, PathBuf)>,
     out: BufWriter<File>,
+    /// Creates, renames and removes files.
+    clerk: Clerk,
 }
 
 impl Replacement {
     /// Creates the temporary file, in the directory of the file that it will replace, with that
-    /// one's owner and permissions. Symbolic links are followed, so that they stay.
+    /// one's owner and permissions. Symbolic links are followed, so that they stay. The clerk
+    /// does what the directory's owner has a say in.
     ///
     /// # Errors
     /// If the directory does not take a file.
-    pub fn begin(path: &Path) -> Result<Replacement, Failure> {
+    pub fn begin(path: &Path, clerk: &Clerk) -> Result<Replacement, Failure> {
         let name = escape(&path.to_string_lossy());
-        open(path)
+        let path = path.to_owned();
+        clerk
+            .run(move || open(&path))
             .map(|(renaming, file)| {
                 let out = BufWriter::with_capacity(32 * 1024, file);
-                Replacement { name: name.clone(), renaming, out }
+                Replacement { name: name.clone(), renaming, out, clerk: clerk.clone() }
             })
             .map_err(|error| failure(&name, true, &error))
     }
@@ -59,17 +65,14 @@ impl Replacement {
     /// # Errors
     /// If the directory refuses it.
     pub fn commit(mut self) -> Result<(), Failure> {
-        let Some((temporary, path)) = self.renaming.as_ref() else { return Ok(()) };
-        let renamed = fs::rename(temporary, path);
-        renamed.map_err(|error| self.failure(&error))?;
-        let directory = directory_of(path).to_owned();
-        self.renaming = None;
-        // The name is on the disk only when the directory is. A file system that cannot sync one
-        // has nothing to add.
-        let synced = File::open(directory).and_then(|directory| directory.sync_all());
-        match synced {
-            Err(error) if error.kind() == io::ErrorKind::StorageFull => Err(self.failure(&error)),
-            _ => Ok(()),
+        let Some((temporary, path)) = self.renaming.clone() else { return Ok(()) };
+        let renamed = self.clerk.run(move || rename(&temporary, &path));
+        match renamed {
+            Ok(synced) => {
+                self.renaming = None;
+                synced.map_err(|error| self.failure(&error))
+            }
+            Err(error) => Err(self.failure(&error)),
         }
     }
 
@@ -101,9 +104,9 @@ impl Write for Replacement {
 
 impl Drop for Replacement {
     fn drop(&mut self) {
-        if let Some((temporary, _)) = &self.renaming {
+        if let Some((temporary, _)) = self.renaming.take() {
             // A leftover is harmless, and there is nobody to tell.
-            let _ = fs::remove_file(temporary);
+            let _ = self.clerk.run(move || fs::remove_file(temporary));
         }
     }
 }
@@ -173,6 +176,18 @@ fn take_over(file: &File, old: &fs::Metadata) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(old.mode() & 0o777))
 }
 
+/// Renames, then brings the directory to the disk, since the name is there only when that is. The
+/// outer error leaves everything as it was, the inner one came after the new name stood.
+fn rename(temporary: &Path, path: &Path) -> io::Result<io::Result<()>> {
+    fs::rename(temporary, path)?;
+    let synced = File::open(directory_of(path)).and_then(|directory| directory.sync_all());
+    match synced {
+        // A file system that cannot sync a directory has nothing to add.
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(Err(error)),
+        _ => Ok(Ok(())),
+    }
+}
+
 fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(directory) if !directory.as_os_str().is_empty() => directory,
@@ -222,7 +237,7 @@ mod tests {
     }
 
     fn replace(path: &Path, text: &str) {
-        let mut new = Replacement::begin(path).expect("a writable directory");
+        let mut new = Replacement::begin(path, &Clerk::in_place()).expect("a writable directory");
         new.write_all(text.as_bytes()).expect("room");
         new.finish().expect("room");
         new.commit().expect("a writable directory");
@@ -234,7 +249,7 @@ mod tests {
         let path = scratch.0.join("ok");
         fs::write(&path, "old").expect("room");
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("ours");
-        let mut new = Replacement::begin(&path).expect("writable");
+        let mut new = Replacement::begin(&path, &Clerk::in_place()).expect("writable");
         new.write_all(b"new").expect("room");
         new.finish().expect("room");
         assert_eq!(fs::read_to_string(&path).expect("there"), "old");
@@ -247,7 +262,8 @@ mod tests {
     #[test]
     fn given_up_it_leaves_no_trace() {
         let scratch = Scratch::new("trace");
-        let mut new = Replacement::begin(&scratch.0.join("ok")).expect("writable");
+        let mut new =
+            Replacement::begin(&scratch.0.join("ok"), &Clerk::in_place()).expect("writable");
         new.write_all(b"half").expect("room");
         drop(new);
         assert!(scratch.files().is_empty());
@@ -263,14 +279,16 @@ mod tests {
         assert_eq!(fs::read_to_string(scratch.0.join("file")).expect("there"), "two");
         assert_eq!(scratch.files(), ["a", "b", "file"]);
         symlink("loop", scratch.0.join("loop")).expect("room");
-        let failure = Replacement::begin(&scratch.0.join("loop")).expect_err("a loop");
+        let failure =
+            Replacement::begin(&scratch.0.join("loop"), &Clerk::in_place()).expect_err("a loop");
         assert!(failure.message.ends_with("too many symbolic links"), "{}", failure.message);
     }
 
     #[test]
     fn devices_are_written_in_place() {
         replace(Path::new("/dev/null"), "gone");
-        let mut full = Replacement::begin(Path::new("/dev/full")).expect("a device");
+        let mut full =
+            Replacement::begin(Path::new("/dev/full"), &Clerk::in_place()).expect("a device");
         full.write_all(b"x").expect("buffered");
         let failure = full.finish().expect_err("always full");
         assert_eq!(failure.exit, Exit::Failed);
@@ -279,7 +297,7 @@ mod tests {
     #[test]
     fn a_directory_is_not_replaced() {
         let scratch = Scratch::new("directory");
-        let failure = Replacement::begin(&scratch.0).expect_err("a directory");
+        let failure = Replacement::begin(&scratch.0, &Clerk::in_place()).expect_err("a directory");
         assert_eq!(failure.exit, Exit::Failed);
         assert!(scratch.files().is_empty());
     }

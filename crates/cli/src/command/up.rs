@@ -2,6 +2,7 @@
 
 use super::Command;
 use crate::args::{self, BadValue, Common, Format, When};
+use crate::clerk::Clerk;
 use crate::failure::{Exit, Failure};
 use crate::rate::Rate;
 use crate::replace::Replacement;
@@ -153,9 +154,10 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let list = read_targets(&options)?;
     let families = families(&list, &options)?;
     let names: Vec<String> = list.names().map(str::to_owned).collect();
-    let mut files = Files::begin(&options)?;
+    let clerk = Clerk::start(options.ok.is_some() || options.no.is_some());
     let want = want(&options, families, list.len() as u64);
     let mut road = Road::open(&want, common.lab_choice().as_ref())?;
+    let mut files = Files::begin(&options, &clerk)?;
     let found = find(&road, &names, options.family());
     let asked = Asked::new(list, found, options.all_addresses).map_err(|_| too_many())?;
     let outcome = ask(&mut road, &asked, &options, common);
@@ -389,8 +391,10 @@ struct Files {
 }
 
 impl Files {
-    fn begin(options: &Options) -> Result<Files, Failure> {
-        let begin = |path: &Option<PathBuf>| path.as_deref().map(Replacement::begin).transpose();
+    fn begin(options: &Options, clerk: &Clerk) -> Result<Files, Failure> {
+        let begin = |path: &Option<PathBuf>| {
+            path.as_deref().map(|path| Replacement::begin(path, clerk)).transpose()
+        };
         let files = Files { ok: begin(&options.ok)?, no: begin(&options.no)? };
         if let (Some(ok), Some(no)) = (&files.ok, &files.no)
             && ok.replaces_same(no)
