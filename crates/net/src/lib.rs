@@ -3,15 +3,37 @@
 //! [`Network::open`] chooses sockets by what this process may do, [`Network::drive`] runs an engine
 //! over them. Everything platform-specific, and all `unsafe`, stands below `sys`.
 
-use probe::{Engine, Envelope, Observer, Time};
-use std::fmt;
-use std::io;
-use std::net::IpAddr;
-use wire::Family;
-
+mod clock;
+pub mod control;
+mod drive;
+mod filter;
 pub mod local_time;
 pub mod names;
+mod quote;
+mod rights;
+mod routes;
+mod stamps;
 mod sys;
+
+pub use clock::WallClock;
+pub use routes::{
+    interface_index, interface_name, is_broadcast, is_superuser, may_raw, source_towards,
+};
+pub use sys::Signals;
+
+use clock::Clock;
+use control::ExtendedError;
+use drive::{Habits, Queued};
+use probe::{Engine, Envelope, Observer, Time};
+use quote::Quoter;
+use rights::Channel;
+use routes::path_mtu;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use sys::{Bell, Inbox, Outbox, SystemClocks, Watch};
+use wire::Family;
 
 /// What a run needs of the network.
 #[derive(Clone, Debug)]
@@ -119,41 +141,98 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// Open sockets and a clock: where an engine runs.
-pub struct Network {}
+pub struct Network {
+    channels: Vec<Channel>,
+    identifiers: Vec<u16>,
+    clock: Clock<SystemClocks>,
+    waker: Waker,
+    stamps: Stamps,
+    batch: Batch,
+    flow_label: u32,
+    interface: Option<String>,
+    inbox: Inbox,
+    outbox: Outbox,
+    queue: Vec<Queued>,
+    watches: Vec<Watch>,
+    quoter: Quoter,
+    habits: Habits,
+    /// What the error queue says of a send that this host refused.
+    local_error: Option<ExtendedError>,
+}
+
+/// Datagrams a system call, at most.
+const BATCH_MAX: usize = 64;
+
+/// Buffers for receiving take no more.
+const INBOX_MAX_BYTES: usize = 512 << 10;
+
+/// What an ICMP error may quote beside its own header: up to the IPv6 minimum MTU (RFC 4443 §2.4).
+const ERROR_MAX_BYTES: usize = 1_288;
+
+/// The longest IPv4 header, which raw sockets deliver too.
+const HEADER_MAX_BYTES: usize = 60;
 
 impl Network {
-    /// Opens sockets as wanted, and drops every privilege before the first packet is read.
+    /// Opens sockets as wanted, and drops every privilege before the first packet is read. Rights
+    /// are this thread's and those of threads that it starts later, so it is best called first.
     ///
     /// # Errors
     /// If a socket cannot be opened or an option not be set, with a hint where one helps.
-    pub fn open(_want: &Want) -> Result<Network, Fault> {
-        todo!()
+    pub fn open(want: &Want) -> Result<Network, Fault> {
+        let clock = Clock::start(SystemClocks);
+        let bell = Bell::new().map_err(|error| rights::host("make a waker", error))?;
+        let (channels, identifiers) = rights::open(want)?;
+        let each_bytes = want.message_max_bytes.max(ERROR_MAX_BYTES) + HEADER_MAX_BYTES;
+        let inbox = (INBOX_MAX_BYTES / each_bytes).clamp(2, BATCH_MAX);
+        let outbox = if want.batch == Batch::Many { BATCH_MAX } else { 1 };
+        Ok(Network {
+            channels,
+            identifiers,
+            clock,
+            waker: Waker(Arc::new(Wake { bell, is_awake: AtomicBool::new(false) })),
+            stamps: want.stamps,
+            batch: want.batch,
+            flow_label: want.envelope.flow_label.unwrap_or(0) & 0x000f_ffff,
+            interface: want.interface.clone(),
+            inbox: Inbox::new(inbox, each_bytes),
+            outbox: Outbox::new(outbox),
+            queue: Vec::with_capacity(outbox),
+            watches: Vec::new(),
+            quoter: Quoter::default(),
+            habits: Habits::default(),
+            local_error: None,
+        })
     }
 
     /// The identifiers of this run, one a lane.
     pub fn identifiers(&self) -> &[u16] {
-        todo!()
+        &self.identifiers
     }
 
-    /// Whether the sockets are raw.
-    pub fn is_raw(&self, _family: Family) -> bool {
-        todo!()
+    /// Whether the sockets are raw; false for a family without one.
+    pub fn is_raw(&self, family: Family) -> bool {
+        self.channels.iter().any(|channel| channel.family == family && channel.is_raw)
     }
 
     /// Now, since the network was opened.
     pub fn now(&self) -> Time {
-        todo!()
+        self.clock.now()
     }
 
     /// The wall clock at [`Time::ZERO`], nanoseconds since 1970-01-01 UTC. Follows steps of the wall
     /// clock, so that `epoch + now` is what the user's clock shows.
     pub fn epoch_ns(&self) -> i128 {
-        todo!()
+        self.clock.wall().epoch_ns()
+    }
+
+    /// The same for an observer, who needs it while the loop has the network.
+    pub fn wall_clock(&self) -> WallClock {
+        self.clock.wall().clone()
     }
 
     /// A handle with which another thread wakes the loop; see [`Observer::woken`].
     pub fn waker(&self) -> Waker {
-        todo!()
+        self.waker.clone()
     }
 
     /// Runs an engine to its end.
@@ -162,54 +241,41 @@ impl Network {
     /// If the operating system fails in a way that no probe can be blamed for.
     pub fn drive<E: Engine, O: Observer<E>>(
         &mut self,
-        _engine: &mut E,
-        _observer: &mut O,
+        engine: &mut E,
+        observer: &mut O,
     ) -> Result<(), Fault> {
-        todo!()
+        self.run(engine, observer)
     }
 }
 
 /// Wakes a network's loop from another thread.
 #[derive(Clone, Debug)]
-pub struct Waker {}
+pub struct Waker(Arc<Wake>);
+
+#[derive(Debug)]
+struct Wake {
+    bell: Bell,
+    is_awake: AtomicBool,
+}
 
 impl Waker {
     /// Wakes it; [`Observer::woken`] is called once for any number of wakes in between.
     pub fn wake(&self) {
-        todo!()
+        if !self.0.is_awake.swap(true, Ordering::Release) {
+            self.0.bell.ring();
+        }
     }
-}
 
-/// Which of this host's addresses would be the source towards `to`, and what stands in the way.
-///
-/// # Errors
-/// If there is no route, or none from that source or interface.
-pub fn source_towards(
-    _to: IpAddr,
-    _zone: u32,
-    _source: Option<IpAddr>,
-    _interface: Option<&str>,
-    _mark: Option<u32>,
-) -> Result<IpAddr, Fault> {
-    todo!()
-}
+    /// Whether somebody has called since the last time.
+    fn take(&self) -> bool {
+        self.0.is_awake.load(Ordering::Relaxed) && self.0.is_awake.swap(false, Ordering::Acquire)
+    }
 
-/// The index of a network interface; `None` if there is none of that name.
-pub fn interface_index(_name: &str) -> Option<u32> {
-    todo!()
-}
+    fn hush(&self) {
+        self.0.bell.hush();
+    }
 
-/// The name of a network interface.
-pub fn interface_name(_index: u32) -> Option<String> {
-    todo!()
-}
-
-/// Whether an IPv4 address is a broadcast address of this host's networks.
-pub fn is_broadcast(_to: IpAddr) -> bool {
-    todo!()
-}
-
-/// Whether this process may do what is kept from ordinary users (effective user id 0).
-pub fn is_superuser() -> bool {
-    todo!()
+    fn fd(&self) -> i32 {
+        self.0.bell.fd()
+    }
 }

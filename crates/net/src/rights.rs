@@ -1,0 +1,372 @@
+//! Opening sockets as wanted and as this process may, each failure with the option it is about and
+//! what would help; then giving up every right.
+
+use crate::filter::{self, Block};
+use crate::stamps::SendKeys;
+use crate::sys::{self, Address, Socket};
+use crate::{Access, Blame, Fault, Want};
+use std::io;
+use std::net::IpAddr;
+use wire::Family;
+
+/// A socket and what is known of it.
+pub(crate) struct Channel {
+    pub(crate) socket: Socket,
+    pub(crate) family: Family,
+    pub(crate) is_raw: bool,
+    /// The lane that it serves; a raw socket serves all.
+    pub(crate) lane: Option<u16>,
+    /// Which sends wait for their stamp.
+    pub(crate) keys: SendKeys,
+    /// Sends whose stamp was not yet asked for.
+    pub(crate) stamps_due: usize,
+    /// Datagrams that it threw away, as last heard.
+    pub(crate) dropped: u32,
+    /// So many datagrams may have filled the receive buffer.
+    pub(crate) brim: usize,
+    /// Datagrams read since it was last found empty.
+    pub(crate) streak: usize,
+    /// Whether more than one datagram at a time is likely to be there.
+    pub(crate) is_bursty: bool,
+}
+
+/// How many identifiers are tried before a free one is given up.
+const TRIES: usize = 16;
+
+/// Opens every socket that is wanted, sets its options, and drops all privileges.
+pub(crate) fn open(want: &Want) -> Result<(Vec<Channel>, Vec<u16>), Fault> {
+    let lanes = want.lanes.clamp(1, 256);
+    // Without the right to raise them, what is in effect must do.
+    let _ = sys::raise_privileges();
+    let device = want.interface.as_deref().map(index_of).transpose()?.unwrap_or(0);
+    let is_raw = choose(want)?;
+    let mut tries = 0;
+    let (channels, identifiers) = loop {
+        let first = match want.identifier {
+            Some(identifier) => identifier.min(u16::MAX - (lanes - 1)),
+            None => random_identifier(lanes)?,
+        };
+        let opened = if is_raw {
+            raw(want, first, lanes, device)
+        } else {
+            datagram(want, first, lanes, device)
+        };
+        tries += 1;
+        match opened {
+            Ok(channels) => break (channels, (first..=first + (lanes - 1)).collect()),
+            Err(fault) if is_taken(&fault) && want.identifier.is_none() && tries < TRIES => {}
+            Err(fault) => return Err(fault),
+        }
+    };
+    for channel in channels.iter().filter(|channel| channel.is_raw) {
+        // What came in before the filter was attached.
+        channel.socket.discard();
+    }
+    sys::drop_privileges().map_err(|error| host("give up privileges", error))?;
+    Ok((channels, identifiers))
+}
+
+fn random_identifier(lanes: u16) -> Result<u16, Fault> {
+    let random = sys::random().map_err(|error| host("draw a random number", error))? as u16;
+    // An aligned block is one that the filter's mask tells exactly. 0 is no datagram's identifier.
+    let block = lanes.next_power_of_two();
+    Ok((random & !(block - 1)).max(block))
+}
+
+fn is_taken(fault: &Fault) -> bool {
+    fault.error.kind() == io::ErrorKind::AddrInUse
+}
+
+/// Whether the sockets are to be raw, found by opening one.
+fn choose(want: &Want) -> Result<bool, Fault> {
+    if want.access == Access::Datagram {
+        return Ok(false);
+    }
+    let Err(fault) = first_that_opens(want, true) else { return Ok(true) };
+    if fault.blame != Blame::Rights || want.access == Access::Raw || !want.datagram_will_do {
+        return Err(fault);
+    }
+    match first_that_opens(want, false) {
+        Ok(()) => Ok(false),
+        Err(other) if other.blame == Blame::Rights => {
+            Err(Fault { hint: Some(both_remedies()), ..other })
+        }
+        Err(other) => Err(other),
+    }
+}
+
+/// Tries to open a socket of any wanted family.
+fn first_that_opens(want: &Want, is_raw: bool) -> Result<(), Fault> {
+    let mut first = None;
+    for family in &want.families {
+        match icmp(*family, is_raw) {
+            Ok(_) => return Ok(()),
+            Err(fault) => first = first.or(Some(fault)),
+        }
+    }
+    Err(first.unwrap_or_else(|| usage("open a socket", libc::EAFNOSUPPORT, "name a family")))
+}
+
+fn icmp(family: Family, is_raw: bool) -> Result<Socket, Fault> {
+    Socket::icmp(family, is_raw).map_err(|error| {
+        let kind = if is_raw { "raw" } else { "datagram" };
+        let doing = format!("open a {kind} ICMP socket for {family}");
+        let (blame, hint) = match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) if is_raw => {
+                (Blame::Rights, Some(capability_remedy()))
+            }
+            Some(libc::EPERM | libc::EACCES) => (Blame::Rights, Some(sysctl_remedy())),
+            Some(libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => {
+                (Blame::Host, Some(format!("this host does not speak {family}")))
+            }
+            _ => (Blame::Host, None),
+        };
+        Fault { doing, error, blame, hint }
+    })
+}
+
+fn capability_remedy() -> String {
+    let program =
+        std::env::current_exe().map_or("PROGRAM".into(), |path| path.display().to_string());
+    format!("run it as root, or give it the right: setcap cap_net_raw+ep {program}")
+}
+
+fn sysctl_remedy() -> String {
+    "let every group: sysctl -w net.ipv4.ping_group_range='0 2147483647'".into()
+}
+
+fn both_remedies() -> String {
+    format!("{}; or {}", sysctl_remedy(), capability_remedy())
+}
+
+/// Whether a family is left out: this host does not speak it, and there is another.
+fn is_left_out(want: &Want, fault: &Fault) -> bool {
+    let unknown =
+        matches!(fault.error.raw_os_error(), Some(libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT));
+    unknown && want.families.len() > 1
+}
+
+/// One socket a family for all lanes.
+fn raw(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Channel>, Fault> {
+    let block = Block::around(first, first + (lanes - 1));
+    let mut channels = Vec::new();
+    for &family in &want.families {
+        let socket = match icmp(family, true) {
+            Err(fault) if is_left_out(want, &fault) => continue,
+            opened => opened?,
+        };
+        socket.set_type_filter(filter::types(family)).map_err(|e| host("filter ICMP types", e))?;
+        socket
+            .attach_filter(&filter::program(family, block))
+            .map_err(|e| host("attach a socket filter", e))?;
+        configure(&socket, family, want)?;
+        if let Some(source) = want.envelope.source.filter(|source| Family::of(*source) == family) {
+            bind(&socket, source, 0, device)?;
+        }
+        channels.push(channel(socket, family, None, want));
+    }
+    Ok(channels)
+}
+
+/// One socket a family and lane, whose port is the lane's identifier.
+fn datagram(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Channel>, Fault> {
+    let mut channels = Vec::new();
+    for &family in &want.families {
+        for lane in 0..lanes {
+            let socket = match icmp(family, false) {
+                Err(fault) if is_left_out(want, &fault) => break,
+                opened => opened?,
+            };
+            if want.families.len() > 1 {
+                socket.share_port().map_err(|e| host("share an identifier", e))?;
+            }
+            configure(&socket, family, want)?;
+            socket.want_errors().map_err(|e| host("ask for ICMP errors", e))?;
+            let source = want.envelope.source.filter(|source| Family::of(*source) == family);
+            match source {
+                Some(source) => bind(&socket, source, first + lane, device)?,
+                None => socket
+                    .bind(&Address::any(family, first + lane))
+                    .map_err(|error| identifier_fault(first + lane, error))?,
+            }
+            channels.push(channel(socket, family, Some(lane), want));
+        }
+    }
+    Ok(channels)
+}
+
+fn channel(socket: Socket, family: Family, lane: Option<u16>, want: &Want) -> Channel {
+    let room = socket.receive_buffer().unwrap_or(0);
+    let brim = (room / 2 / truesize(want.message_max_bytes)).max(1);
+    Channel {
+        socket,
+        family,
+        is_raw: lane.is_none(),
+        lane,
+        keys: SendKeys::new(),
+        stamps_due: 0,
+        dropped: 0,
+        brim,
+        streak: 0,
+        is_bursty: false,
+    }
+}
+
+fn bind(socket: &Socket, source: IpAddr, port: u16, device: u32) -> Result<(), Fault> {
+    let zone = if is_link_local(source) { device } else { 0 };
+    socket.bind(&Address::new(source, port, zone, 0)).map_err(|error| {
+        let doing = format!("send from {source}");
+        match error.raw_os_error() {
+            Some(libc::EADDRNOTAVAIL) => Fault {
+                doing,
+                error,
+                blame: Blame::Usage,
+                hint: Some("name an address of this host; `ip address` lists them".into()),
+            },
+            Some(libc::EINVAL | libc::ENODEV) if is_link_local(source) => Fault {
+                doing,
+                error,
+                blame: Blame::Usage,
+                hint: Some("a link-local address needs its interface named, too".into()),
+            },
+            Some(libc::EADDRINUSE) => identifier_fault(port, error),
+            _ => Fault { doing, error, blame: Blame::Host, hint: None },
+        }
+    })
+}
+
+fn identifier_fault(identifier: u16, error: io::Error) -> Fault {
+    let doing = format!("use the identifier {identifier}");
+    let taken = error.kind() == io::ErrorKind::AddrInUse;
+    let hint = taken.then(|| "another program has it: choose another, or none".into());
+    Fault { doing, error, blame: if taken { Blame::Usage } else { Blame::Host }, hint }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => address.is_unicast_link_local() || address.is_multicast(),
+    }
+}
+
+/// Sets every option but filters and addresses.
+fn configure(socket: &Socket, family: Family, want: &Want) -> Result<(), Fault> {
+    // First, since the kernel begins to stamp a little after it is asked to.
+    socket.want_stamps(want.stamps).map_err(|e| host("ask for kernel stamps", e))?;
+    socket.want_control().map_err(|e| host("ask for control messages", e))?;
+    // Older kernels do not count; then nothing is reported.
+    let _ = socket.count_overflow();
+    let room = (want.burst as usize).saturating_mul(truesize(want.message_max_bytes));
+    let room = room.min(BUFFER_MAX_BYTES);
+    socket.set_receive_buffer(room).map_err(|e| host("size the receive buffer", e))?;
+    match want.send_buffer_bytes {
+        Some(bytes) => socket
+            .set_send_buffer(bytes)
+            .map_err(|e| host(&format!("set the send buffer to {bytes} bytes"), e))?,
+        None => {
+            socket.set_send_buffer_at_least(room).map_err(|e| host("size the send buffer", e))?;
+        }
+    }
+    if let Some(name) = &want.interface {
+        socket.bind_to_device(name).map_err(|error| {
+            let hint = "the kernel lets only privileged programs choose an interface here";
+            right(&format!("bind to interface {name}"), error, hint)
+        })?;
+    }
+    if let Some(mark) = want.mark {
+        let hint = "a mark needs a right: setcap cap_net_admin+ep, or run it as root";
+        socket.set_mark(mark).map_err(|e| right(&format!("set the mark {mark}"), e, hint))?;
+    }
+    if want.broadcast {
+        socket.set_broadcast().map_err(|e| host("allow broadcasts", e))?;
+    }
+    if want.direct_only {
+        socket.set_direct_only().map_err(|e| host("leave routing out", e))?;
+    }
+    if want.debug {
+        let hint = "socket debugging needs a right: setcap cap_net_admin+ep, or run it as root";
+        socket.set_debug().map_err(|e| right("turn on socket debugging", e, hint))?;
+    }
+    socket
+        .set_multicast_loop(want.multicast_loop)
+        .map_err(|e| host("choose whether to hear multicasts of its own", e))?;
+    wrap(socket, family, want)
+}
+
+/// Sets what every datagram is wrapped in.
+fn wrap(socket: &Socket, family: Family, want: &Want) -> Result<(), Fault> {
+    let envelope = &want.envelope;
+    if let Some(hop_limit) = envelope.hop_limit {
+        let doing = format!("set the hop limit to {hop_limit}");
+        socket
+            .set_hop_limit(hop_limit)
+            .map_err(|error| invalid(&doing, error, "it must be 1 to 255"))?;
+    }
+    if envelope.traffic_class != 0 {
+        let class = envelope.traffic_class;
+        let doing = format!("set the traffic class to {class:#04x}");
+        let hint = "that precedence needs a right: setcap cap_net_admin+ep, or run it as root";
+        socket.set_traffic_class(class).map_err(|error| right(&doing, error, hint))?;
+    }
+    socket
+        .set_fragmentation(envelope.fragmentation)
+        .map_err(|error| host("choose how to fragment", error))?;
+    match family {
+        Family::V4 if !envelope.options.is_empty() => {
+            let hint = "at most 40 bytes of whole, well-formed options fit the IPv4 header";
+            socket
+                .set_ip_options(&envelope.options)
+                .map_err(|error| invalid("set IPv4 options", error, hint))
+        }
+        Family::V6 if envelope.flow_label.is_some() => {
+            socket.send_flow_label().map_err(|error| host("set flow labels", error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// No buffer is asked to be larger.
+const BUFFER_MAX_BYTES: usize = 64 << 20;
+
+/// What the kernel charges for a received message at most, near enough: the page fragments of a
+/// network driver, and its own structures.
+fn truesize(message_bytes: usize) -> usize {
+    message_bytes.saturating_mul(2).saturating_add(2_304)
+}
+
+/// The index of an interface that the user named.
+pub(crate) fn index_of(name: &str) -> Result<u32, Fault> {
+    sys::interface_index(name).ok_or_else(|| {
+        let doing = format!("use the interface {name}");
+        usage(&doing, libc::ENODEV, "`ip link` lists the interfaces")
+    })
+}
+
+pub(crate) fn usage(doing: &str, errno: i32, hint: &str) -> Fault {
+    let error = io::Error::from_raw_os_error(errno);
+    Fault { doing: doing.into(), error, blame: Blame::Usage, hint: Some(hint.into()) }
+}
+
+pub(crate) fn host(doing: &str, error: io::Error) -> Fault {
+    Fault { doing: doing.into(), error, blame: Blame::Host, hint: None }
+}
+
+/// A failure that is one of rights if the system says so.
+fn right(doing: &str, error: io::Error, hint: &str) -> Fault {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => {
+            Fault { doing: doing.into(), error, blame: Blame::Rights, hint: Some(hint.into()) }
+        }
+        _ => host(doing, error),
+    }
+}
+
+/// A failure that is the user's if the system calls the value invalid.
+fn invalid(doing: &str, error: io::Error, hint: &str) -> Fault {
+    match error.raw_os_error() {
+        Some(libc::EINVAL) => {
+            Fault { doing: doing.into(), error, blame: Blame::Usage, hint: Some(hint.into()) }
+        }
+        _ => host(doing, error),
+    }
+}
