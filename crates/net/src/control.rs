@@ -1,4 +1,4 @@
-//! Control messages as the kernel lays them behind a received datagram (recvmsg(2), ip(7), ipv6(7)).
+//! Control messages that the kernel lays beside a received datagram (ip(7), ipv6(7)).
 //!
 //! Read from plain bytes, so that a damaged or truncated list can at worst say less.
 

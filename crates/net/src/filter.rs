@@ -39,9 +39,9 @@ impl Block {
 /// The ICMP types that may be answers or errors; the socket's type filter lets no other pass.
 pub(crate) fn types(family: Family) -> &'static [u8] {
     match family {
-        // Echo and timestamp reply; unreachable, quench, redirect, time exceeded, parameter problem.
+        // Echo and timestamp reply; unreachable, quench, redirect, expired, bad parameter.
         Family::V4 => &[0, 14, 3, 4, 5, 11, 12],
-        // Echo and node information reply; unreachable, too big, time exceeded, parameter problem.
+        // Echo and node information reply; unreachable, too big, expired, bad parameter.
         Family::V6 => &[129, 140, 1, 2, 3, 4],
     }
 }

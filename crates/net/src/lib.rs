@@ -219,8 +219,8 @@ impl Network {
         self.clock.now()
     }
 
-    /// The wall clock at [`Time::ZERO`], nanoseconds since 1970-01-01 UTC. Follows steps of the wall
-    /// clock, so that `epoch + now` is what the user's clock shows.
+    /// The wall clock at [`Time::ZERO`], nanoseconds since 1970-01-01 UTC. Follows steps of the
+    /// wall clock, so that `epoch + now` is what the user's clock shows.
     pub fn epoch_ns(&self) -> i128 {
         self.clock.wall().epoch_ns()
     }

@@ -28,8 +28,8 @@ pub fn at(unix_s: i64) -> LocalTime {
     sys::local_time::at(unix_s).unwrap_or_else(|| utc(unix_s))
 }
 
-/// The civil date of a day count, after Howard Hinnant's `civil_from_days`: years begin in March, so
-/// that the leap day comes last.
+/// The civil date of a day count, after Howard Hinnant's `civil_from_days`: years begin in March,
+/// so that the leap day comes last.
 fn utc(unix_s: i64) -> LocalTime {
     let days = unix_s.div_euclid(86_400);
     let second = unix_s.rem_euclid(86_400);

@@ -3,7 +3,7 @@
 
 use crate::control::ExtendedError;
 use crate::sys;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use wire::Family;
 use wire::icmp::{self, Error, Meaning, Message};
 use wire::ip::Header;
@@ -27,11 +27,8 @@ impl Quoter {
         quoted: &[u8],
     ) -> Option<&[u8]> {
         let family = Family::of(to);
-        let unknown = match family {
-            Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
-            Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        let source = ours.filter(|ours| Family::of(*ours) == family).unwrap_or(unknown);
+        let ours = ours.filter(|ours| Family::of(*ours) == family);
+        let source = ours.unwrap_or(sys::unspecified(family));
         let mut header = Header::new(source, to, sys::icmp_protocol(family));
         header.hop_limit = 0;
         self.datagram.clear();
@@ -41,26 +38,15 @@ impl Quoter {
             meaning,
             kind: error.kind,
             code: error.code,
-            word: word(family, meaning, error),
+            word: sys::error_word(family, error),
             body: &self.datagram,
         };
         self.message.clear();
         Message::Error(rebuilt).emit(family, &mut self.message);
-        if let (Family::V6, Some(offender), Some(ours)) = (family, error.offender, ours) {
+        if let (Some(offender), Some(ours)) = (error.offender, ours) {
             icmp::fill_checksum(offender, ours, &mut self.message);
         }
         Some(&self.message)
-    }
-}
-
-/// Bytes 4 to 7 of the message. The kernel gives an IPv4 pointer as a number; on the wire it is the
-/// first byte (RFC 792).
-fn word(family: Family, meaning: Meaning, error: &ExtendedError) -> u32 {
-    match (family, error.kind) {
-        (Family::V4, 12) => error.info << 24,
-        (Family::V4, 5) | (Family::V6, 4) => error.info,
-        _ if meaning == Meaning::PacketTooBig => error.info,
-        _ => 0,
     }
 }
 

@@ -159,7 +159,7 @@ fn raw(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Channel>,
         socket
             .attach_filter(&filter::program(family, block))
             .map_err(|e| host("attach a socket filter", e))?;
-        configure(&socket, family, want)?;
+        configure(&socket, want)?;
         if let Some(source) = want.envelope.source.filter(|source| Family::of(*source) == family) {
             bind(&socket, source, 0, device)?;
         }
@@ -180,7 +180,7 @@ fn datagram(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Chan
             if want.families.len() > 1 {
                 socket.share_port().map_err(|e| host("share an identifier", e))?;
             }
-            configure(&socket, family, want)?;
+            configure(&socket, want)?;
             socket.want_errors().map_err(|e| host("ask for ICMP errors", e))?;
             let source = want.envelope.source.filter(|source| Family::of(*source) == family);
             match source {
@@ -250,7 +250,7 @@ fn is_link_local(address: IpAddr) -> bool {
 }
 
 /// Sets every option but filters and addresses.
-fn configure(socket: &Socket, family: Family, want: &Want) -> Result<(), Fault> {
+fn configure(socket: &Socket, want: &Want) -> Result<(), Fault> {
     // First, since the kernel begins to stamp a little after it is asked to.
     socket.want_stamps(want.stamps).map_err(|e| host("ask for kernel stamps", e))?;
     socket.want_control().map_err(|e| host("ask for control messages", e))?;
@@ -290,11 +290,11 @@ fn configure(socket: &Socket, family: Family, want: &Want) -> Result<(), Fault> 
     socket
         .set_multicast_loop(want.multicast_loop)
         .map_err(|e| host("choose whether to hear multicasts of its own", e))?;
-    wrap(socket, family, want)
+    wrap(socket, want)
 }
 
 /// Sets what every datagram is wrapped in.
-fn wrap(socket: &Socket, family: Family, want: &Want) -> Result<(), Fault> {
+fn wrap(socket: &Socket, want: &Want) -> Result<(), Fault> {
     let envelope = &want.envelope;
     if let Some(hop_limit) = envelope.hop_limit {
         let doing = format!("set the hop limit to {hop_limit}");
@@ -311,18 +311,16 @@ fn wrap(socket: &Socket, family: Family, want: &Want) -> Result<(), Fault> {
     socket
         .set_fragmentation(envelope.fragmentation)
         .map_err(|error| host("choose how to fragment", error))?;
-    match family {
-        Family::V4 if !envelope.options.is_empty() => {
-            let hint = "at most 40 bytes of whole, well-formed options fit the IPv4 header";
-            socket
-                .set_ip_options(&envelope.options)
-                .map_err(|error| invalid("set IPv4 options", error, hint))
-        }
-        Family::V6 if envelope.flow_label.is_some() => {
-            socket.send_flow_label().map_err(|error| host("set flow labels", error))
-        }
-        _ => Ok(()),
+    if !envelope.options.is_empty() {
+        let hint = "at most 40 bytes of whole, well-formed options fit the IPv4 header";
+        socket
+            .set_ip_options(&envelope.options)
+            .map_err(|error| invalid("set IPv4 options", error, hint))?;
     }
+    if envelope.flow_label.is_some() {
+        socket.send_flow_label().map_err(|error| host("set flow labels", error))?;
+    }
+    Ok(())
 }
 
 /// No buffer is asked to be larger.

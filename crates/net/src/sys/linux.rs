@@ -11,6 +11,7 @@ pub(crate) use process::*;
 pub use signals::Signals;
 
 use crate::Stamps;
+use crate::control::ExtendedError;
 use crate::filter::Instruction;
 use libc::{c_int, c_void, socklen_t};
 use probe::Fragmentation;
@@ -84,6 +85,25 @@ pub(crate) fn icmp_protocol(family: Family) -> u8 {
     }
 }
 
+/// The address that is none.
+pub(crate) fn unspecified(family: Family) -> IpAddr {
+    match family {
+        Family::V4 => Ipv4Addr::UNSPECIFIED.into(),
+        Family::V6 => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// Bytes 4 to 7 of an ICMP error that the kernel describes. An IPv4 pointer comes as a number; on
+/// the wire it is the first byte (RFC 792).
+pub(crate) fn error_word(family: Family, error: &ExtendedError) -> u32 {
+    match (family, error.kind, error.code) {
+        (Family::V4, 12, _) => error.info << 24,
+        // MTU; gateway; MTU; pointer.
+        (Family::V4, 3, 4) | (Family::V4, 5, _) | (Family::V6, 2 | 4, _) => error.info,
+        _ => 0,
+    }
+}
+
 /// Whether what is received begins with the IP header, and not with the ICMP header.
 pub(crate) fn delivers_header(family: Family, is_raw: bool) -> bool {
     is_raw && family == Family::V4
@@ -131,10 +151,7 @@ impl Address {
 
     /// The address of all addresses of a family, for binding.
     pub(crate) fn any(family: Family, port: u16) -> Address {
-        match family {
-            Family::V4 => Address::new(Ipv4Addr::UNSPECIFIED.into(), port, 0, 0),
-            Family::V6 => Address::new(Ipv6Addr::UNSPECIFIED.into(), port, 0, 0),
-        }
+        Address::new(unspecified(family), port, 0, 0)
     }
 
     /// The IP address, if this is one.
@@ -270,13 +287,19 @@ impl Socket {
         self.set(n.level, n.mtu_discover, mode)
     }
 
-    /// IPv4 options for every datagram.
+    /// IPv4 options for every datagram; nothing to IPv6.
     pub(crate) fn set_ip_options(&self, options: &[u8]) -> io::Result<()> {
+        if self.family == Family::V6 {
+            return Ok(());
+        }
         self.set_bytes(libc::SOL_IP, libc::IP_OPTIONS, options)
     }
 
-    /// Lets [`Address`]es carry a flow label.
+    /// Lets [`Address`]es carry a flow label; nothing to IPv4.
     pub(crate) fn send_flow_label(&self) -> io::Result<()> {
+        if self.family == Family::V4 {
+            return Ok(());
+        }
         self.set(libc::SOL_IPV6, libc::IPV6_FLOWINFO_SEND, 1)
     }
 

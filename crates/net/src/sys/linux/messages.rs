@@ -116,8 +116,7 @@ impl Inbox {
         let start = index * self.each_bytes;
         let length = (header.msg_len as usize).min(self.each_bytes);
         let control = self.control[index].as_ptr().cast::<u8>();
-        let control_bytes =
-            (header.msg_hdr.msg_controllen as usize).min(size_of::<[u64; CONTROL_WORDS]>());
+        let control_bytes = header.msg_hdr.msg_controllen.min(size_of::<[u64; CONTROL_WORDS]>());
         Incoming {
             bytes: &self.bytes[start..start + length],
             // SAFETY: the bytes lie within the control buffer of that index, which was initialised

@@ -109,7 +109,7 @@ fn noting() -> libc::sigaction {
     action
 }
 
-/// Does only what is async-signal-safe: atomics, clock_gettime, write, signal, raise; errno is kept.
+/// Does only what is safe here: atomics, clock_gettime, write, signal, raise; errno is kept.
 extern "C" fn on_signal(signal: c_int) {
     // SAFETY: errno is this thread's own.
     let errno = unsafe { *libc::__errno_location() };
