@@ -32,11 +32,17 @@ pub struct Common {
     /// The seed of everything random: the same seed, the same run of a lab
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// When to use colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    /// When to use colour: auto, always, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     pub color: When,
-    /// The language of what people read; else that of the environment
-    #[arg(long, value_name = "LANGUAGE")]
+    /// The language of what people read, en or zh; else that of the environment
+    #[arg(long, value_name = "LANGUAGE", hide_possible_values = true)]
     pub lang: Option<Language>,
 }
 
@@ -204,10 +210,9 @@ fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
 pub fn parser(name: &'static str, summary: &'static str) -> clap::Command {
     let parser = clap::Command::new(name)
         .bin_name(format!("askway {name}"))
-        .about(summary)
         .disable_version_flag(true)
         .args_override_self(true);
-    <Common as clap::Args>::augment_args(parser).next_help_heading(None::<&str>)
+    <Common as clap::Args>::augment_args(parser).next_help_heading(None::<&str>).about(summary)
 }
 
 /// What a parser says instead of matches: help to be shown, or a failure of two lines.

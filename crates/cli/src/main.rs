@@ -9,6 +9,7 @@ mod escape;
 mod failure;
 mod lang;
 mod meaning;
+mod print;
 mod rate;
 mod replace;
 mod resolve;

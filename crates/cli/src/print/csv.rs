@@ -1,0 +1,103 @@
+//! Comma-separated values (RFC 4180), with a header line. One table for events and summaries: the
+//! first column tells which a row is, and fields that it does not have are empty.
+
+use super::fields::{self, Extra, Value};
+use super::{End, Event, Printer, Start, Unresolved};
+
+/// Prints CSV.
+#[derive(Debug)]
+pub struct Csv {
+    extra: Extra,
+    is_quiet: bool,
+}
+
+impl Csv {
+    /// A printer; a quiet one leaves out what became of single probes.
+    pub fn new(extra: Extra, is_quiet: bool) -> Csv {
+        Csv { extra, is_quiet }
+    }
+}
+
+impl Printer for Csv {
+    fn start(&mut self, _start: &Start<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(fields::ALL.join(",").as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+
+    fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        if !self.is_quiet {
+            row(out, |sink| fields::event(event, self.extra, sink));
+        }
+    }
+
+    fn unresolved(&mut self, unresolved: &Unresolved<'_>, out: &mut Vec<u8>) {
+        row(out, |sink| fields::unresolved(unresolved, sink));
+    }
+
+    fn summary(&mut self, end: &End<'_>, out: &mut Vec<u8>) {
+        row(out, |sink| fields::summary(end, self.extra, sink));
+    }
+}
+
+fn row(out: &mut Vec<u8>, fill: impl FnOnce(fields::Sink<'_>)) {
+    let mut cells = vec![String::new(); fields::ALL.len()];
+    fill(&mut |name, value| {
+        let column = fields::ALL.iter().position(|field| *field == name);
+        cells[column.expect("every field has a column")] = cell(value);
+    });
+    for (column, cell) in cells.iter().enumerate() {
+        if column > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(quoted(cell).as_bytes());
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn cell(value: Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Natural(value) => value.to_string(),
+        Value::Ratio(value) => value.to_string(),
+        Value::Text(text) => text,
+        Value::Word(word) => word.to_owned(),
+        Value::List(texts) => texts.join("; "),
+    }
+}
+
+/// A cell as RFC 4180 §2 has it. A text that a spreadsheet would run as a formula gets an apostrophe.
+fn quoted(cell: &str) -> String {
+    let cell = match cell.chars().next() {
+        Some('=' | '+' | '-' | '@') if cell.parse::<f64>().is_err() => format!("'{cell}"),
+        _ => cell.to_owned(),
+    };
+    if cell.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_where_they_must() {
+        assert_eq!(quoted("plain"), "plain");
+        assert_eq!(quoted("a,b"), "\"a,b\"");
+        assert_eq!(quoted("a\"b\n"), "\"a\"\"b\n\"");
+        assert_eq!(quoted("-5"), "-5");
+        assert_eq!(quoted("=1+1"), "'=1+1");
+    }
+
+    #[test]
+    fn no_field_stands_twice() {
+        let mut names = fields::ALL.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), fields::ALL.len());
+    }
+}
