@@ -18,9 +18,9 @@ use wire::ip::{Datagram, Header};
 const EVENTS_BETWEEN_SIGNALS: u32 = 4_096;
 
 impl World {
-    /// Runs an engine at a node to its end, in virtual time. A run is interrupted after the
-    /// scenario's `duration` (10 s unless it says otherwise) or as [`World::set_limit`] says.
-    /// `signals` is asked now and then whether the user has signalled.
+    /// Runs an engine at a node to its end, in virtual time. An endless run is interrupted after
+    /// the scenario's `duration` (10 s unless it says otherwise). `signals` is asked now and then
+    /// whether the user has signalled.
     pub fn drive<E: Engine, O: Observer<E>>(
         &mut self,
         at: NodeId,
@@ -31,7 +31,9 @@ impl World {
     ) {
         self.watched = Some(at);
         self.inbox.clear();
-        let mut interrupt_at = self.limit.map_or(Time::NEVER, |limit| self.now + limit);
+        let mut interrupt_at =
+            if engine.is_endless() { self.now + self.duration } else { Time::NEVER };
+        let mut is_interrupted = false;
         let mut message = Vec::new();
         while let Some(until) = self.drain(at, envelope, engine, observer, &mut message) {
             observer.idle(engine, self.now);
@@ -42,15 +44,16 @@ impl World {
             self.wait(until.min(interrupt_at), signals, |now, signal| {
                 observer.signal(engine, now, signal);
             });
-            if self.inbox.is_empty() && self.now >= interrupt_at {
-                interrupt_at = Time::NEVER;
-                observer.signal(engine, self.now, Signal::Interrupt);
-            } else if self.inbox.is_empty() && until == Time::NEVER && self.next_event() == until {
-                // Nothing will ever happen again.
-                if interrupt_at == Time::NEVER {
+            let is_due = self.now >= interrupt_at;
+            let is_over = until == Time::NEVER && self.next_event() == Time::NEVER;
+            if self.inbox.is_empty() && (is_due || is_over) {
+                if is_interrupted && is_over {
+                    // The engine waits for what can never come.
                     break;
                 }
-                self.now = interrupt_at;
+                is_interrupted = true;
+                interrupt_at = Time::NEVER;
+                observer.signal(engine, self.now, Signal::Interrupt);
             }
             while let Some(bytes) = self.inbox.pop_front() {
                 self.deliver(engine, &bytes);

@@ -27,7 +27,8 @@ pub struct World {
     links: Vec<Link>,
     from: NodeId,
     seed: u64,
-    pub(crate) limit: Option<Duration>,
+    /// When an endless run is interrupted, from its start.
+    pub(crate) duration: Duration,
     pub(crate) noise: Noise,
     /// Where an instrument runs.
     pub(crate) watched: Option<NodeId>,
@@ -84,7 +85,7 @@ impl World {
             links,
             from: scenario.from,
             seed,
-            limit: Some(scenario.duration),
+            duration: scenario.duration,
             noise: Noise::new(seed),
             watched: None,
             inbox: VecDeque::new(),
@@ -141,11 +142,6 @@ impl World {
     /// What all random numbers of the world come from.
     pub fn seed(&self) -> u64 {
         self.seed
-    }
-
-    /// Sets after how long a run is interrupted; `None`: never, for runs that end by themselves.
-    pub fn set_limit(&mut self, limit: Option<Duration>) {
-        self.limit = limit;
     }
 
     /// What each end of each link has sent: the link's name, the sender, the counts.

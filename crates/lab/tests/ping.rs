@@ -66,8 +66,7 @@ fn plan(kind: &'static dyn Kind, count: u64) -> Plan {
 }
 
 fn run_with(scenario: &str, to: &str, family: Family, plan: Plan, envelope: &Envelope) -> Run {
-    let mut world = World::load(scenario, "test", None).expect("a scenario");
-    world.set_limit(None);
+    let world = World::load(scenario, "test", None).expect("a scenario");
     let node = world.node(to).expect("a node");
     let address = world.addresses(node, family)[0];
     ping(world, address, plan, envelope)

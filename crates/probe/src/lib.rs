@@ -195,6 +195,12 @@ pub trait Engine {
 
     /// Sends nothing more and ends at the next poll; what is in flight is reported as such.
     fn stop(&mut self, now: Time);
+
+    /// Whether the run may go on for ever unless somebody stops it. A driver in virtual time asks
+    /// before the first poll, since nobody would live to see the end.
+    fn is_endless(&self) -> bool {
+        false
+    }
 }
 
 /// What the user may signal while a run goes on.

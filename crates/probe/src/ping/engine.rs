@@ -688,6 +688,11 @@ impl Engine for Ping {
     fn stop(&mut self, _now: Time) {
         self.is_stopped = true;
     }
+
+    fn is_endless(&self) -> bool {
+        let goes_on = matches!(self.plan.goal, Goal::Probes(None) | Goal::Answers(_));
+        goes_on && self.plan.deadline.is_none()
+    }
 }
 
 impl Ping {
