@@ -11,6 +11,7 @@ use crate::road::Road;
 use crate::spec::{List, Rules};
 use crate::wall;
 use asked::{Asked, Row};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches};
 use collect::Collector;
 use findings::Findings;
@@ -86,7 +87,7 @@ struct Options {
     #[arg(short = 's', long, value_name = "BYTES", default_value = "56", value_parser = payload)]
     size: usize,
     /// The probe type
-    #[arg(long, value_name = "KIND", default_value = "echo", value_parser = kind_named)]
+    #[arg(long, value_name = "KIND", default_value = "icmp", value_parser = kinds())]
     kind: &'static dyn Kind,
     /// IPv4 only
     #[arg(short = '4', long, conflicts_with = "ipv6")]
@@ -142,11 +143,10 @@ fn backoff(text: &str) -> Result<f64, BadValue> {
     })
 }
 
-fn kind_named(name: &str) -> Result<&'static dyn Kind, BadValue> {
-    kind::by_name(name).ok_or_else(|| BadValue {
-        message: "no probe type of that name".to_owned(),
-        hint: "askway up takes the probe types of askway ping: echo is the usual one",
-    })
+fn kinds() -> impl TypedValueParser<Value = &'static dyn Kind> {
+    let values = kind::ALL.iter().map(|kind| PossibleValue::new(kind.name()).help(kind.summary()));
+    PossibleValuesParser::new(values.collect::<Vec<_>>())
+        .map(|name| kind::by_name(&name).expect("the names are theirs"))
 }
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {

@@ -63,6 +63,29 @@ struct Line<'a> {
     message: Option<&'a str>,
 }
 
+/// What is said about all of them; null where nobody answered.
+#[derive(Serialize)]
+struct Summary {
+    v: u32,
+    r#type: &'static str,
+    targets: u64,
+    alive: u64,
+    no: u64,
+    unknown: u64,
+    repeated: u64,
+    is_interrupted: bool,
+    sent: u64,
+    duration_ns: u64,
+    rtt_source: Option<&'static str>,
+    rtt_ns_min: Option<u64>,
+    rtt_ns_mean: Option<u64>,
+    rtt_ns_median: Option<u64>,
+    rtt_ns_p95: Option<u64>,
+    rtt_ns_p99: Option<u64>,
+    rtt_ns_max: Option<u64>,
+    rtt_ns_stddev: Option<u64>,
+}
+
 impl Machine {
     /// Writes to standard output. `epoch_ns` is the wall clock at the start of the run's time.
     pub fn new(format: Format, epoch_ns: i128) -> Machine {
@@ -124,27 +147,26 @@ impl Machine {
             return Ok(());
         }
         let rtt = findings.rtt.as_ref();
-        let duration_ns = u64::try_from(findings.elapsed.as_nanos()).unwrap_or(u64::MAX);
-        self.json(&serde_json::json!({
-            "v": VERSION,
-            "type": "summary",
-            "targets": findings.targets,
-            "alive": findings.alive,
-            "no": findings.no,
-            "unknown": findings.unknown,
-            "repeated": findings.repeated,
-            "is_interrupted": findings.is_interrupted,
-            "sent": findings.sent,
-            "duration_ns": duration_ns,
-            "rtt_source": rtt.map(|rtt| rtt.source.name()),
-            "rtt_ns_min": rtt.map(|rtt| rtt.min_ns),
-            "rtt_ns_mean": rtt.map(|rtt| rtt.mean_ns.round() as u64),
-            "rtt_ns_median": rtt.map(|rtt| rtt.median_ns),
-            "rtt_ns_p95": rtt.map(|rtt| rtt.p95_ns),
-            "rtt_ns_p99": rtt.map(|rtt| rtt.p99_ns),
-            "rtt_ns_max": rtt.map(|rtt| rtt.max_ns),
-            "rtt_ns_stddev": rtt.map(|rtt| rtt.stddev_ns.round() as u64),
-        }))
+        self.json(&Summary {
+            v: VERSION,
+            r#type: "summary",
+            targets: findings.targets,
+            alive: findings.alive,
+            no: findings.no,
+            unknown: findings.unknown,
+            repeated: findings.repeated,
+            is_interrupted: findings.is_interrupted,
+            sent: findings.sent,
+            duration_ns: u64::try_from(findings.elapsed.as_nanos()).unwrap_or(u64::MAX),
+            rtt_source: rtt.map(|rtt| rtt.source.name()),
+            rtt_ns_min: rtt.map(|rtt| rtt.min_ns),
+            rtt_ns_mean: rtt.map(|rtt| rtt.mean_ns.round() as u64),
+            rtt_ns_median: rtt.map(|rtt| rtt.median_ns),
+            rtt_ns_p95: rtt.map(|rtt| rtt.p95_ns),
+            rtt_ns_p99: rtt.map(|rtt| rtt.p99_ns),
+            rtt_ns_max: rtt.map(|rtt| rtt.max_ns),
+            rtt_ns_stddev: rtt.map(|rtt| rtt.stddev_ns.round() as u64),
+        })
     }
 
     /// Hands everything to the system.
