@@ -1,7 +1,9 @@
 //! Dialects: the options, lines and exit codes of the tools that scripts know.
 
+mod console;
 mod fping;
 mod getopt;
+mod ping;
 
 use std::ffi::OsString;
 
@@ -16,7 +18,7 @@ pub struct Dialect {
 }
 
 /// Every dialect.
-pub const ALL: &[Dialect] = &[fping::FPING];
+pub const ALL: &[Dialect] = &[ping::PING, fping::FPING];
 
 /// The dialect of that name.
 pub fn by_name(name: &str) -> Option<&'static Dialect> {
