@@ -56,8 +56,10 @@ pub struct Start<'a> {
     pub targets: usize,
     /// The source address towards the only target, where known.
     pub source: Option<std::net::IpAddr>,
-    /// Payload bytes.
-    pub payload_bytes: usize,
+    /// The probe type.
+    pub kind: &'static str,
+    /// Payload bytes; `None` if the probe type carries none.
+    pub payload_bytes: Option<usize>,
     /// Whether the send stamps of the kernel are left out, for speed.
     pub without_send_stamps: bool,
     /// The longest target as text, in characters.

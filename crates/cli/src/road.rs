@@ -41,7 +41,6 @@ pub struct Walk {
     at: NodeId,
     envelope: Envelope,
     identifiers: Vec<u16>,
-    seed: u64,
 }
 
 impl Road {
@@ -74,7 +73,7 @@ impl Road {
             Road::Network(..) => {
                 Key([RandomState::new().hash_one(0_u64), RandomState::new().hash_one(1_u64)])
             }
-            Road::Lab(walk) => Key([walk.seed, u64::from(LAB_IDENTIFIER)]),
+            Road::Lab(walk) => Key([walk.world.seed(), u64::from(LAB_IDENTIFIER)]),
         }
     }
 
@@ -82,7 +81,7 @@ impl Road {
     pub fn now(&self) -> Time {
         match self {
             Road::Network(network, _) => network.now(),
-            Road::Lab(_) => Time::ZERO,
+            Road::Lab(walk) => walk.world.now(),
         }
     }
 
@@ -138,6 +137,18 @@ impl Road {
         }
     }
 
+    /// Every address of a lab and its name, escaped for a terminal; `None` outside a lab: ask
+    /// [`resolve::reverse`].
+    pub fn lab_names(&self) -> Option<impl Iterator<Item = (IpAddr, String)>> {
+        let Road::Lab(walk) = self else { return None };
+        let nodes = u32::try_from(walk.world.nodes()).unwrap_or(u32::MAX);
+        Some((0..nodes).map(NodeId).flat_map(|node| {
+            let name = resolve::shown(walk.world.name(node));
+            let addresses = Family::ALL.map(|family| walk.world.addresses(node, family)).concat();
+            addresses.into_iter().map(move |address| (address, name.clone()))
+        }))
+    }
+
     /// Runs an engine to its end.
     ///
     /// # Errors
@@ -181,7 +192,6 @@ impl Walk {
             at,
             envelope: want.envelope.clone(),
             identifiers: (0..want.lanes.max(1)).map(|lane| first.wrapping_add(lane)).collect(),
-            seed: choice.seed.unwrap_or(0),
         })
     }
 

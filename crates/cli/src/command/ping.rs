@@ -18,6 +18,7 @@ use crate::resolve::{self, Lookups};
 use crate::road::Road;
 use crate::spec;
 use clap::{ArgMatches, Args, FromArgMatches};
+use names::Names;
 use net::Stamps;
 use options::Options;
 use probe::ping::Ping;
@@ -197,7 +198,7 @@ fn watch(roster: Roster, options: &Options, common: &Common) -> Watch {
         printer: printer(options, common),
         out: Out::default(),
         lookups: None,
-        names: options.reverse.then(names::Names::start),
+        names: None,
         notes: Vec::new(),
         epoch_ns: 0,
         all_addresses: options.all_addresses,
@@ -225,8 +226,10 @@ fn start<'a>(
         only,
         targets: roster.count(),
         source,
-        payload_bytes: options.payload_bytes(),
-        without_send_stamps: options.stamps() == Stamps::Receive,
+        kind: options.kind.name(),
+        payload_bytes: options.kind.carries_payload().then_some(options.size),
+        without_send_stamps: options.stamps() == Stamps::Receive
+            && matches!(road, Some(Road::Network(..))),
         widest: widest_name.chain(widest_address).max().unwrap_or(0),
     }
 }
@@ -252,6 +255,7 @@ fn go(
     let mut watch = watch(roster, options, common);
     watch.epoch_ns = road.epoch_ns();
     watch.zone = zone;
+    watch.names = options.reverse.then(|| Names::start(&road));
     let start = start(&watch.roster, &targets, options, Some(&road));
     watch.printer.start(&start, &mut watch.out.text);
     print_unresolved(&mut watch);

@@ -29,7 +29,7 @@ pub const ALL: &[&str] = &[
     "to",
     "bytes",
     "traffic_class",
-    "reordered",
+    "out_of_order",
     "bad_checksum",
     "offset",
     "byte_sent",
@@ -69,6 +69,7 @@ pub const ALL: &[&str] = &[
     "jitter_ns",
     "late",
     "duplicates",
+    "reordered",
     "corrupted",
     "wrong_source",
     "icmp_errors",
@@ -244,7 +245,7 @@ fn reply(reply: &Reply, whom: Whom<'_>, name: Option<String>, extra: Extra, sink
     sink("to", reply.to.map(|to| to.to_string()).into());
     sink("bytes", (reply.bytes as u64).into());
     sink("traffic_class", reply.traffic_class.into());
-    sink("reordered", reply.reordered.into());
+    sink("out_of_order", reply.reordered.into());
     sink("bad_checksum", reply.bad_checksum.into());
     let bytes = reply.options.as_deref().unwrap_or_default();
     let target = whom.target.map_or(reply.from, |target| target.address);

@@ -83,20 +83,19 @@ impl Human {
         if self.style.is_coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// Milliseconds.
-    fn ms(&self, ns: f64) -> String {
-        let ms = ns / 1e6;
-        let decimals = self.style.precision.unwrap_or(match ms {
-            ms if ms < 0.1 => 4,
-            ms if ms < 10.0 => 3,
-            ms if ms < 100.0 => 2,
+    /// Milliseconds, with the decimals that suit `like`: figures that are compared have the same.
+    fn ms(&self, ns: f64, like_ns: f64) -> String {
+        let decimals = self.style.precision.unwrap_or(match like_ns {
+            ns if ns < 100e3 => 4,
+            ns if ns < 100e6 => 3,
             _ => 1,
         });
-        format!("{ms:.decimals$}")
+        format!("{:.decimals$}", ns / 1e6)
     }
 
     fn rtt(&self, rtt: Duration) -> String {
-        self.ms(rtt.as_nanos() as f64)
+        let ns = rtt.as_nanos() as f64;
+        self.ms(ns, ns)
     }
 
     /// The line of an answer, without what is wrong with it.
@@ -311,14 +310,15 @@ impl Human {
         } else {
             format!("{sent} sent, {received} received, {lost} lost, {span} s")
         };
+        let plural = |count, one, more| if count == 1 { one } else { more };
         for (count, english, chinese) in [
             (summary.in_flight, "in flight", "在途"),
             (summary.late, "late", "迟到"),
-            (summary.duplicates, "duplicates", "重复"),
+            (summary.duplicates, plural(summary.duplicates, "duplicate", "duplicates"), "重复"),
             (summary.reordered, "reordered", "乱序"),
             (summary.corrupted, "corrupted", "损坏"),
-            (summary.wrong_source, "from other addresses", "来自其他地址"),
-            (summary.icmp_errors, "ICMP errors", "ICMP 差错"),
+            (summary.wrong_source, "from elsewhere", "来自其他地址"),
+            (summary.icmp_errors, plural(summary.icmp_errors, "ICMP error", "ICMP errors"), "差错"),
             (summary.send_errors, "not sent", "未发送"),
             (summary.local_drops, "lost on this host", "丢在本机"),
         ] {
@@ -333,7 +333,7 @@ impl Human {
     }
 
     fn round_trips(&self, rtt: &RttSummary, source: Option<RttSource>) -> [String; 2] {
-        let ms = |ns: f64| self.ms(ns);
+        let ms = |ns: f64| self.ms(ns, rtt.min_ns as f64);
         let (min, max) = (ms(rtt.min_ns as f64), ms(rtt.max_ns as f64));
         let (mean, deviation) = (ms(rtt.mean_ns), ms(rtt.stddev_ns));
         let median = ms(rtt.median_ns as f64);
@@ -432,7 +432,7 @@ impl Human {
         let _ = write!(out, " {sent:>9} {received:>9} {lost}");
         let times = rtt.as_ref().map(|rtt| {
             let (min, max, p95) = (rtt.min_ns as f64, rtt.max_ns as f64, rtt.p95_ns as f64);
-            [min, rtt.mean_ns, max, rtt.stddev_ns, p95, rtt.jitter_ns].map(|ns| self.ms(ns))
+            [min, rtt.mean_ns, max, rtt.stddev_ns, p95, rtt.jitter_ns].map(|ns| self.ms(ns, min))
         });
         for time in times.unwrap_or_else(|| std::array::from_fn(|_| "-".to_owned())) {
             let _ = write!(out, " {time:>9}");
@@ -450,7 +450,11 @@ impl Printer for Human {
     fn start(&mut self, start: &Start<'_>, out: &mut Vec<u8>) {
         self.has_table = start.only.is_none() || start.targets != 1;
         self.width = start.widest.clamp(6, COLUMN_MAX);
-        let size = start.payload_bytes;
+        let what = match (start.payload_bytes, self.is_chinese()) {
+            (None, _) => start.kind.to_owned(),
+            (Some(bytes), true) => format!("数据 {bytes} 字节"),
+            (Some(bytes), false) => format!("{bytes} bytes of data"),
+        };
         let whom = match (start.only, self.is_chinese()) {
             (Some(whom), _) => named(whom, None),
             (None, true) => format!("{} 个目标", start.targets),
@@ -458,12 +462,12 @@ impl Printer for Human {
         };
         let source = start.source.map(|source| source.to_string());
         let _ = match (source, self.is_chinese()) {
-            (Some(source), true) => writeln!(out, "从 {source} ping {whom}：数据 {size} 字节"),
-            (None, true) => writeln!(out, "ping {whom}：数据 {size} 字节"),
+            (Some(source), true) => writeln!(out, "从 {source} ping {whom}：{what}"),
+            (None, true) => writeln!(out, "ping {whom}：{what}"),
             (Some(source), false) => {
-                writeln!(out, "ping {whom} from {source}: {size} bytes of data")
+                writeln!(out, "ping {whom} from {source}: {what}")
             }
-            (None, false) => writeln!(out, "ping {whom}: {size} bytes of data"),
+            (None, false) => writeln!(out, "ping {whom}: {what}"),
         };
         if start.without_send_stamps {
             let text = self.pick(
@@ -621,13 +625,13 @@ mod tests {
 
     #[test]
     fn times_have_sensible_digits() {
-        let ms = |ns| Human::new(Style::default()).ms(ns);
-        assert_eq!(ms(7_120.0), "0.0071");
-        assert_eq!(ms(345_678.0), "0.346");
-        assert_eq!(ms(23_456_789.0), "23.46");
-        assert_eq!(ms(1_234_567_890.0), "1234.6");
+        let ms = |ns| Human::new(Style::default()).rtt(Duration::from_nanos(ns));
+        assert_eq!(ms(7_120), "0.0071");
+        assert_eq!(ms(345_678), "0.346");
+        assert_eq!(ms(23_456_789), "23.457");
+        assert_eq!(ms(1_234_567_890), "1234.6");
         let precise = Style { precision: Some(6), ..Style::default() };
-        assert_eq!(Human::new(precise).ms(7_120.0), "0.007120");
+        assert_eq!(Human::new(precise).rtt(Duration::from_nanos(7_120)), "0.007120");
     }
 
     #[test]

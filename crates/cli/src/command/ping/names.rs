@@ -1,6 +1,7 @@
 //! The names of addresses that answer, found out on a thread of their own while the run goes on.
 
 use crate::resolve;
+use crate::road::Road;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::mpsc;
@@ -16,16 +17,21 @@ const LAST_WAIT: Duration = Duration::from_secs(1);
 /// Names by address. Those that are not known yet come later; nothing waits for them but the end.
 pub struct Names {
     known: HashMap<IpAddr, Option<String>>,
-    questions: mpsc::Sender<IpAddr>,
+    /// Nobody to ask in a lab, where all names are known.
+    questions: Option<mpsc::Sender<IpAddr>>,
     answers: mpsc::Receiver<(IpAddr, Option<String>)>,
     pending: usize,
 }
 
 impl Names {
-    /// Starts the thread.
-    pub fn start() -> Names {
+    /// Starts the thread, or takes the names of a lab.
+    pub fn start(road: &Road) -> Names {
         let (questions, asked) = mpsc::channel();
         let (answer, answers) = mpsc::channel();
+        if let Some(names) = road.lab_names() {
+            let known = names.map(|(address, name)| (address, Some(name))).collect();
+            return Names { known, questions: None, answers, pending: 0 };
+        }
         thread::spawn(move || {
             for address in asked {
                 if answer.send((address, resolve::reverse(address))).is_err() {
@@ -33,7 +39,7 @@ impl Names {
                 }
             }
         });
-        Names { known: HashMap::new(), questions, answers, pending: 0 }
+        Names { known: HashMap::new(), questions: Some(questions), answers, pending: 0 }
     }
 
     /// The name of an address, escaped; `None` if it has none or is not known yet.
@@ -43,7 +49,8 @@ impl Names {
         }
         if !self.known.contains_key(&address) && self.known.len() < MOST {
             self.known.insert(address, None);
-            self.pending += usize::from(self.questions.send(address).is_ok());
+            let asked = self.questions.as_ref().is_some_and(|it| it.send(address).is_ok());
+            self.pending += usize::from(asked);
         }
         self.known.get(&address)?.as_deref()
     }
