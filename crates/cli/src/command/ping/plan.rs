@@ -221,7 +221,7 @@ impl Options {
             identifier: self.identifier,
             lanes: self.lanes(targets),
             message_max_bytes: self.kind.overhead_bytes() + self.payload_bytes(),
-            burst: if is_unpaced { at_once.max(BURST) } else { at_once.min(1_024).max(BURST) },
+            burst: if is_unpaced { at_once.max(BURST) } else { at_once.clamp(BURST, 1_024) },
             send_buffer_bytes: self.send_buffer,
             stamps: self.stamps(),
             batch: if self.batch || (self.flood && preload > 1) { Batch::Many } else { Batch::One },
