@@ -106,6 +106,8 @@ impl Node {
             ("net/ipv4/icmp_ratelimit", "0"),
             ("net/ipv4/icmp_ratemask", "0"),
             ("net/ipv6/icmp/ratelimit", "0"),
+            // Without it, all errors of a node share a limit of 1,000 a second.
+            ("net/ipv6/icmp/ratemask", ""),
         ]);
     }
 
