@@ -295,9 +295,10 @@ impl Network {
     /// Reads what has arrived on every socket, stamps first; how many datagrams.
     fn read_all<E: Engine>(&mut self, engine: &mut E) -> Result<usize, Fault> {
         self.read_stamps(engine)?;
-        self.habits.unread = 0;
+        let unread = std::mem::take(&mut self.habits.unread);
         let mut count = 0;
         for index in 0..self.channels.len() {
+            self.channels[index].is_bursty |= unread > 1;
             count += self.read_arrivals(engine, index)?;
         }
         Ok(count)
@@ -400,7 +401,8 @@ impl Network {
     fn read_errors<E: Engine>(&mut self, engine: &mut E, index: usize) -> Result<Found, Fault> {
         let channel = &mut self.channels[index];
         let due = std::mem::take(&mut channel.stamps_due);
-        let limit = if due == 1 { 1 } else { self.inbox.capacity() };
+        // Where errors come by this queue, too, more may be there.
+        let limit = if due == 1 && channel.is_raw { 1 } else { self.inbox.capacity() };
         let mut found = Found::default();
         // A receive buffer's worth of entries at most; then others get their turn.
         for _ in 0..SENDS_UNREAD_MAX {
@@ -428,7 +430,7 @@ impl Network {
                 }
             }
             found.entries += count;
-            if count < limit || (due == 1 && found.errors == 0) {
+            if count < limit || due == 1 {
                 break;
             }
         }
