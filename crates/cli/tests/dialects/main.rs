@@ -1,0 +1,5 @@
+//! The dialects beside the tools that they speak for: the same command line in the same namespace,
+//! and then a comparison of everything that was printed, and of the exit code.
+
+mod compare;
+mod fping;
