@@ -89,7 +89,8 @@ pub enum Goal {
     /// After that many answers (replies and ICMP errors), however many probes it takes.
     Answers(u64),
     /// After the first reply. Unanswered probes are sent again up to `retries` times, each waiting
-    /// `backoff` times as long as the one before (`backoff` >= 1); [`Plan::interval`] is not used.
+    /// `backoff` times as long as the one before (`backoff` >= 1); [`Plan::interval`] is not used. A
+    /// probe that the system refuses to send ends its target too.
     FirstReply {
         /// Probes after the first one.
         retries: u32,

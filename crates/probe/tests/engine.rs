@@ -433,6 +433,20 @@ fn the_first_reply_ends_a_target_and_silence_is_asked_again_with_backoff() {
 }
 
 #[test]
+fn a_target_that_cannot_be_sent_to_is_not_asked_again() {
+    let plan =
+        Plan { goal: Goal::FirstReply { retries: 2, backoff: 2.0 }, timeout: 100 * MS, ..plan(0) };
+    let mut ping = Ping::new(plan, targets(&["192.0.2.1"]), Time::ZERO);
+    let mut datagram = Vec::new();
+    let Output::Send(transmit) = ping.poll(Time(1), &mut datagram) else { panic!("a probe") };
+    let fault = SendFault { reason: SendFaultReason::NoRoute, os_error: 101 };
+    ping.send_failed(Time(2), transmit.ticket, fault);
+    let Output::Report(report) = ping.poll(Time(3), &mut datagram) else { panic!("a report") };
+    assert_eq!(report.outcome, Outcome::SendError(fault));
+    assert_eq!(ping.poll(Time(4), &mut datagram), Output::Done);
+}
+
+#[test]
 fn more_than_65_536_probes_may_be_in_flight() {
     let mut many = Targets::default();
     let first = Target { address: address("198.18.0.0"), zone: 0 };

@@ -678,6 +678,9 @@ impl Engine for Ping {
             self.flights.settle(ticket, State::Unsent);
             self.report(&flight, now, Outcome::SendError(fault));
             self.judge(flight.target);
+            if let Goal::FirstReply { .. } = self.plan.goal {
+                self.finish(flight.target);
+            }
         }
     }
 
