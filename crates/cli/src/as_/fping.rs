@@ -219,20 +219,25 @@ fn plan(options: &Options, road: &Road) -> Plan {
 /// What fping says when the system does not let it, and its exit code.
 fn give_up(options: &Options, failure: &Failure) -> Leave {
     let called = &options.called;
+    let complaint = if failure.exit == Exit::NotPermitted {
+        "can't create socket (must run as root?)".to_owned()
+    } else if failure.message.starts_with("cannot send from ") {
+        let reason = failure.message.rsplit(": ").next().unwrap_or_default();
+        format!("cannot bind source address : {}", without_number(reason))
+    } else {
+        failure.message.clone()
+    };
     match failure.exit {
         Exit::NotPermitted if !options.verbose => Leave::silently(4),
-        Exit::NotPermitted => {
-            Leave::with(4, format!("{called}: can't create socket (must run as root?)"))
-        }
-        _ => Leave::with(4, format!("{called}: {}", failure.message)),
+        _ => Leave::with(4, format!("{called}: {complaint}")),
     }
 }
 
 /// The system's words for an error, without the number.
 fn system_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.find(" (os error ") {
-        Some(at) => text[..at].to_owned(),
-        None => text,
-    }
+    without_number(&error.to_string()).to_owned()
+}
+
+fn without_number(words: &str) -> &str {
+    words.find(" (os error ").map_or(words, |at| &words[..at])
 }

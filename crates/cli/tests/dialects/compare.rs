@@ -20,30 +20,31 @@ pub struct Case {
     /// What it reads.
     pub stdin: String,
     /// What is sent to it, and when.
-    pub act: Act,
+    pub steps: &'static [Step],
     /// Both streams go into one, so that their order is compared too.
     pub merged: bool,
     /// What must be the same.
     pub same: Same,
 }
 
-/// What is sent to a running command.
+/// A signal to a running command: which, as soon as this is on that stream.
 #[derive(Clone, Copy, Debug)]
-pub enum Act {
-    /// Nothing.
-    Nothing,
-    /// These signals, one after the other, each as soon as this is on standard output.
-    OnStdout(&'static str, &'static [&'static str]),
-    /// As soon as this is on standard error.
-    OnStderr(&'static str, &'static [&'static str]),
+pub enum Step {
+    /// Once standard output has the text.
+    Out(&'static str, &'static str),
+    /// Once standard error has the text.
+    Err(&'static str, &'static str),
 }
 
 /// What must be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Same {
-    /// Everything but measured times.
+    /// Everything but measured times, and which target's line comes first on standard output: that
+    /// is for the network and the scheduler to decide.
     All,
-    /// Counts may differ too, and how often a line is repeated: it depends on when a signal comes.
+    /// Everything but measured times.
+    Order,
+    /// Which lines there are, but for all numbers: how many depends on when a signal comes.
     Shape,
     /// A known difference: what ours must contain and the real one's must not, and why.
     No {
@@ -58,7 +59,7 @@ impl Case {
     /// A command line that both must answer alike.
     pub fn new(tool: &'static str, line: impl Into<String>) -> Case {
         let (line, stdin) = (line.into(), String::new());
-        Case { tool, line, stdin, act: Act::Nothing, merged: false, same: Same::All }
+        Case { tool, line, stdin, steps: &[], merged: false, same: Same::All }
     }
 }
 
@@ -93,11 +94,15 @@ pub fn install(directory: &Path, tools: &[&str]) -> PathBuf {
 }
 
 fn check_one(node: &Node, ours: &Path, case: &Case) -> Result<(), String> {
-    let (mut real, mut own) =
-        (start(node, Path::new(case.tool), case), start(node, &ours.join(case.tool), case));
-    act(&mut real, case.act);
-    act(&mut own, case.act);
-    let (real, own) = (real.finish(), own.finish());
+    let (theirs, ours_at) = (PathBuf::from(case.tool), ours.join(case.tool));
+    let (real, own) = if case.steps.is_empty() {
+        let (real, own) = (start(node, &theirs, case), start(node, &ours_at, case));
+        (real.finish(), own.finish())
+    } else {
+        // Whoever waits for one would come too late for the other.
+        let real = walk(start(node, &theirs, case), case.steps);
+        (real, walk(start(node, &ours_at, case), case.steps))
+    };
     let (real_seen, own_seen) = (seen(&real, case.same), seen(&own, case.same));
     let heading = format!("{} {}", case.tool, case.line);
     match case.same {
@@ -126,38 +131,39 @@ fn start(node: &Node, program: &Path, case: &Case) -> Running {
     launch.env("TZ", "UTC").stdin(case.stdin.clone()).start()
 }
 
-fn act(running: &mut Running, act: Act) {
-    let signals = match act {
-        Act::Nothing => return,
-        Act::OnStdout(text, signals) => {
-            running.wait_for_stdout(text);
-            signals
+fn walk(mut running: Running, steps: &[Step]) -> Ran {
+    for step in steps {
+        match *step {
+            Step::Out(text, signal) => {
+                running.wait_for_stdout(text);
+                running.signal(signal);
+            }
+            Step::Err(text, signal) => {
+                running.wait_for_stderr(text);
+                running.signal(signal);
+            }
         }
-        Act::OnStderr(text, signals) => {
-            running.wait_for_stderr(text);
-            signals
-        }
-    };
-    for signal in signals {
-        running.signal(signal);
     }
+    running.finish()
 }
 
 /// Everything that a script sees, times masked.
 fn seen(ran: &Ran, same: Same) -> String {
     let mut text = String::new();
     for (name, stream) in [("out", ran.stdout()), ("err", ran.stderr())] {
-        let mut last = String::new();
-        for line in without_usage(&stream).lines() {
-            let mut line = format!("{name} | {}\n", mask_times(line));
-            if same == Same::Shape {
-                line = mask_counts(&line);
-                if line == last {
-                    continue;
-                }
+        let mut lines: Vec<String> = without_usage(&stream).lines().map(mask_times).collect();
+        match same {
+            Same::Order => {}
+            Same::Shape => {
+                lines = lines.iter().map(|line| mask_counts(line)).collect();
+                lines.sort();
+                lines.dedup();
             }
-            text.push_str(&line);
-            last = line;
+            _ if name == "out" => group_by_target(&mut lines),
+            _ => {}
+        }
+        for line in lines {
+            writeln!(text, "{name} | {line}").expect("a string takes everything");
         }
     }
     match (ran.was_killed, ran.code()) {
@@ -170,6 +176,18 @@ fn seen(ran: &Ran, same: Same) -> String {
     text
 }
 
+/// Brings the lines of each target together, in their order. A line without a target stays behind
+/// the one before it.
+fn group_by_target(lines: &mut [String]) {
+    let mut target = String::new();
+    lines.sort_by_cached_key(|line| {
+        if let Some(word) = line.split_whitespace().find(|word| !word.starts_with('[')) {
+            target = word.to_owned();
+        }
+        target.clone()
+    });
+}
+
 /// Usage texts are everybody's own, but for their first line.
 fn without_usage(stream: &str) -> &str {
     match (stream.starts_with("Usage: "), stream.find('\n')) {
@@ -180,6 +198,12 @@ fn without_usage(stream: &str) -> &str {
 
 /// Replaces numbers with one point (round trips, seconds) and clock times by `#`; addresses stay.
 fn mask_times(line: &str) -> String {
+    // netdata gets its round trips in nanoseconds.
+    if let Some(name) =
+        ["SET min", "SET avg", "SET max"].iter().find(|name| line.starts_with(*name))
+    {
+        return format!("{name} = #");
+    }
     mask(line, |run| {
         let (points, colons) = (run.matches('.').count(), run.matches(':').count());
         let is_decimal = points == 1 && colons == 0 && !run.starts_with('.') && !run.ends_with('.');
@@ -223,6 +247,13 @@ fn differences(real: &str, ours: &str) -> String {
         }
     }
     text
+}
+
+#[test]
+fn targets_come_together() {
+    let mut lines = ["b 1", "[0] a 1", "b 2", "", "a 2"].map(String::from);
+    group_by_target(&mut lines);
+    assert_eq!(lines, ["[0] a 1", "a 2", "b 1", "b 2", ""]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! fping beside fping. Its lines are documented nowhere but in its source, so the tool itself is the
 //! oracle; what is new since the installed version is compared with what its source prints.
 
-use crate::compare::{self, Act, Case, Same};
+use crate::compare::{self, Case, Same, Step};
 use std::path::PathBuf;
 use testbed::{Bed, Chain};
 
@@ -91,23 +91,23 @@ fn alive_or_not() {
         "10.77.0.1",
         "2001:db8:77::1",
         "10.77.0.1 2001:db8:77::1 10.77.0.2",
-        "-t 40 -r 1 10.77.0.1 10.78.0.1 2001:db8:77::1 2001:db8:78::1",
-        "-a -t 40 -r 1 10.77.0.1 10.78.0.1 10.77.0.2",
-        "-u -t 40 -r 1 10.77.0.1 10.78.0.1 10.77.0.2",
-        "-a -q -t 40 -r 0 10.77.0.1 10.78.0.1",
+        "-t 200 -r 1 10.77.0.1 10.78.0.1 2001:db8:77::1 2001:db8:78::1",
+        "-a -t 200 -r 1 10.77.0.1 10.78.0.1 10.77.0.2",
+        "-u -t 200 -r 1 10.77.0.1 10.78.0.1 10.77.0.2",
+        "-a -q -t 200 -r 0 10.77.0.1 10.78.0.1",
         "-e 10.77.0.1 10.77.0.2",
         "-a -e 10.77.0.1",
         "-q 10.77.0.1",
-        "-q -t 40 -r 0 10.78.0.1",
+        "-q -t 200 -r 0 10.78.0.1",
         "-s 10.77.0.1 2001:db8:77::1",
-        "-s -q -t 40 -r 2 10.77.0.1 10.78.0.1",
-        "-s -t 40 -r 1 10.79.0.1 10.77.0.1",
-        "-t 40 -r 1 10.79.0.1 10.79.0.2 10.79.0.3",
-        "-H 1 -t 40 -r 0 10.77.0.1",
-        "-q -t 40 -r 1 10.79.0.1",
-        "-x 1 -t 40 -r 0 10.77.0.1 10.78.0.1",
-        "-x 2 -t 40 -r 0 10.77.0.1 10.78.0.1",
-        "-x 1 -a -t 40 -r 0 10.77.0.1 10.78.0.1",
+        "-s -q -t 200 -r 2 10.77.0.1 10.78.0.1",
+        "-s -t 200 -r 1 10.79.0.1 10.77.0.1",
+        "-t 200 -r 1 10.79.0.1 10.79.0.2 10.79.0.3",
+        "-H 1 -t 200 -r 0 10.77.0.1",
+        "-q -t 200 -r 1 10.79.0.1",
+        "-x 1 -t 200 -r 0 10.77.0.1 10.78.0.1",
+        "-x 2 -t 200 -r 0 10.77.0.1 10.78.0.1",
+        "-x 1 -a -t 200 -r 0 10.77.0.1 10.78.0.1",
         "10.77.0.1 10.77.0.1 10.77.0.1",
         "-n 127.0.0.1 10.77.0.1",
         "-d 127.0.0.1 localhost",
@@ -120,13 +120,15 @@ fn alive_or_not() {
         "-c 1 -m localhost",
         "--alive --elapsed 10.77.0.1",
         "10.77.0.1 -e -- 10.77.0.2",
-        "224.0.0.1",
+        "-t 100 -r 0 224.0.0.1 10.78.0.1",
         "-r 4294967295 -t 40 10.78.0.1",
         "-B 2.5 -t 20 -r 2 -s 10.78.0.1",
         "198.51.100.1 10.77.0.1",
         "-a 198.51.100.1 10.77.0.1",
         "-s 2001:db8:ffff::1",
     ]);
+    let in_order = "-t 50 -r 0 10.78.0.9 2001:db8:78::1 10.78.0.2 10.78.0.5";
+    cases.push(Case { same: Same::Order, ..Case::new("fping", in_order) });
     cases.push(Case::new("fping6", "2001:db8:77::1"));
     cases.push(Case::new("fping6", "10.77.0.1 2001:db8:77::1"));
     cases.push(Case::new("fping6", "-4 localhost"));
@@ -135,7 +137,7 @@ fn alive_or_not() {
             ours: "ICMPv6 Destination Unreachable (Communication with destination",
             why: "ICMPv6 errors are shown, as fping does since 5.4",
         },
-        ..Case::new("fping", "-t 40 -r 0 2001:db8:79::1")
+        ..Case::new("fping", "-t 200 -r 0 2001:db8:79::1")
     });
     network.check(&cases);
 }
@@ -144,42 +146,42 @@ fn alive_or_not() {
 fn counting() {
     let Some(network) = Network::open() else { return };
     let mut cases = all(&[
-        "-c 3 -p 20 10.77.0.1",
-        "-c 2 -p 20 2001:db8:77::1 10.77.0.1",
-        "-c 2 -p 60 10.77.0.1 10.78.0.1 10.77.0.2",
-        "-c 2 -p 60 -s 10.77.0.1 10.78.0.1",
-        "-c 2 -p 20 -q 10.77.0.1 10.78.0.1",
-        "-C 3 -p 20 -q 10.77.0.1 10.78.0.1 2001:db8:77::1",
-        "-C 2 -p 20 10.77.0.1 10.78.0.1",
-        "-c 2 -p 20 -o 10.78.0.1 10.77.0.1",
-        "-C 2 -p 20 -o 10.78.0.1",
-        "-c 2 -p 20 -D 10.77.0.1 10.78.0.1",
-        "-c 2 -p 20 -e 10.77.0.1",
-        "-c 2 -p 20 -A localhost",
-        "-c 2 -p 20 -n 127.0.0.1",
-        "-c 2 -p 20 -a 10.77.0.1",
-        "-c 2 -p 20 -u 10.78.0.1 10.77.0.1",
-        "-c 2 -p 20 -x 2 10.78.0.1 10.77.0.1",
-        "-c 2 -p 20 198.51.100.1 10.77.0.1",
-        "-C 2 -p 20 -q 198.51.100.1 10.77.0.1",
-        "-c 2 -p 60 10.79.0.1 10.77.0.1",
-        "-c 2 -p 60 -s -q 10.79.0.1 10.77.0.1",
-        "-C 2 -p 60 10.79.0.1 10.79.0.2",
-        "-c 2 -p 20 -t 5 10.77.0.1",
-        "-c 2 -p 20 -b 0 10.77.0.1",
+        "-c 3 -p 20 -t 900 10.77.0.1",
+        "-c 2 -p 20 -t 900 2001:db8:77::1 10.77.0.1",
+        "-c 2 -p 300 -t 150 10.77.0.1 10.78.0.1 10.77.0.2",
+        "-c 2 -p 300 -t 150 -s 10.77.0.1 10.78.0.1",
+        "-c 2 -p 300 -t 150 -q 10.77.0.1 10.78.0.1",
+        "-C 3 -p 300 -t 150 -q 10.77.0.1 10.78.0.1 2001:db8:77::1",
+        "-C 2 -p 300 -t 150 10.77.0.1 10.78.0.1",
+        "-c 2 -p 300 -t 150 -o 10.78.0.1 10.77.0.1",
+        "-C 2 -p 300 -t 150 -o 10.78.0.1",
+        "-c 2 -p 300 -t 150 -D 10.77.0.1 10.78.0.1",
+        "-c 2 -p 20 -t 900 -e 10.77.0.1",
+        "-c 2 -p 20 -t 900 -A localhost",
+        "-c 2 -p 20 -t 900 -n 127.0.0.1",
+        "-c 2 -p 20 -t 900 -a 10.77.0.1",
+        "-c 2 -p 300 -t 150 -u 10.78.0.1 10.77.0.1",
+        "-c 2 -p 300 -t 150 -x 2 10.78.0.1 10.77.0.1",
+        "-c 2 -p 20 -t 900 198.51.100.1 10.77.0.1",
+        "-C 2 -p 20 -t 900 -q 198.51.100.1 10.77.0.1",
+        "-c 2 -p 300 -t 150 10.79.0.1 10.77.0.1",
+        "-c 2 -p 300 -t 150 -s -q 10.79.0.1 10.77.0.1",
+        "-C 2 -p 300 -t 150 10.79.0.1 10.79.0.2",
+        "-c 2 -p 300 -t 200 10.77.0.1",
+        "-c 2 -p 20 -t 900 -b 0 10.77.0.1",
         "-c 1 -b 1000 10.77.0.1 2001:db8:77::1",
         "-c 1 -b 60000 10.77.0.1",
         "-c 1 -R -b 24 10.77.0.1",
         "-c 1 -O 0x10 -M -H 64 -T 9 10.77.0.1 2001:db8:77::1",
-        "-c 1 -M -b 2000 -t 50 10.77.0.1",
+        "-c 1 -M -b 2000 -t 500 10.77.0.1",
         "-c 1 -I right 10.77.0.1 2001:db8:77::1",
         "-c 1 -S 192.0.2.1 10.77.0.1",
         "-c 1 -S 2001:db8::1 2001:db8:77::1",
         "-c 1 -S 203.0.113.1 10.77.0.1",
-        "--count=2 --period 20 --quiet 10.77.0.1",
-        "-c2 -p20 -q 10.77.0.1 10.77.0.1",
-        "-c 1 224.0.0.1",
-        "-c 1 -q 224.0.0.1",
+        "--count=2 --period 20 --timeout=900 --quiet 10.77.0.1",
+        "-c2 -p20 -t900 -q 10.77.0.1 10.77.0.1",
+        "-c 1 -t 100 224.0.0.1 10.78.0.1",
+        "-c 1 -t 100 -q 224.0.0.1 10.78.0.1",
         "-c 3 -p 50 -Q 10 10.77.0.1",
         "-N -c 1 10.77.0.1",
         "-c 1 -t 0 10.77.0.1",
@@ -237,7 +239,7 @@ fn targets_from_everywhere() {
     });
     cases.push(Case {
         stdin: format!("10.77.0.1 {}10.77.0.2\n", " ".repeat(130)),
-        same: Same::No { ours: "exit 0", why: "a long line is one line" },
+        same: Same::No { ours: "reachable: 1)", why: "a long line is one line" },
         ..Case::new("fping", "-x 1 -c 1 -q")
     });
     network.check(&cases);
@@ -260,7 +262,7 @@ fn bad_command_lines() {
         "-B 0.5 10.77.0.1",
         "-B 5.5 10.77.0.1",
         "-B x 10.77.0.1",
-        "-b 65488 -t 20 -r 0 -q 10.77.0.1",
+        "-b 65488 -t 900 -q 10.77.0.1",
         "-b 65489 10.77.0.1",
         "-b -2 10.77.0.1",
         "-b x 10.77.0.1",
@@ -302,39 +304,37 @@ fn bad_command_lines() {
 #[test]
 fn signals_and_reports() {
     let Some(network) = Network::open() else { return };
-    let cases = [
-        ("-l -p 20 10.77.0.1 10.77.0.2", Act::OnStdout("[2]", &["INT"]), Same::Shape),
-        ("-l -p 20 -q 10.77.0.1", Act::OnStdout("[2]", &["INT"]), Same::Shape),
-        ("-c 100 -p 20 10.77.0.1", Act::OnStdout("[2]", &["INT"]), Same::Shape),
-        ("-c 8 -p 50 10.77.0.1", Act::OnStdout("[1]", &["QUIT"]), Same::Shape),
-        ("-C 8 -p 50 -o 10.77.0.1", Act::OnStdout("[1]", &["QUIT"]), Same::Shape),
-        ("-i 1 -t 150 -r 0 10.77.0.1 10.78.0.1", Act::OnStdout("alive", &["QUIT"]), Same::All),
-        ("-i 1 -t 900 -r 0 10.77.0.1 10.78.0.1", Act::OnStdout("alive", &["INT"]), Same::All),
-        ("-s -t 900 -r 0 10.77.0.1 10.78.0.1", Act::OnStdout("alive", &["INT"]), Same::All),
+    const INT: &[Step] = &[Step::Out("[2]", "INT")];
+    const ALIVE_INT: &[Step] = &[Step::Out("alive", "INT")];
+    const STATUS: &[Step] = &[Step::Out("[0]", "QUIT"), Step::Err("xmt", "INT")];
+    const ALIVE_STATUS: &[Step] = &[Step::Out("alive", "QUIT"), Step::Err("10.77.0.1 ", "INT")];
+    let cases: &[(&str, &[Step], Same)] = &[
+        ("-l -p 20 -t 900 10.77.0.1 10.77.0.2", INT, Same::Shape),
+        ("-l -p 20 -t 900 -q 10.77.0.1", INT, Same::Shape),
+        ("-c 500 -p 20 -t 900 10.77.0.1", INT, Same::Shape),
+        ("-c 2 -p 4000 10.77.0.1", STATUS, Same::Order),
+        ("-C 2 -p 4000 -o 10.77.0.1", STATUS, Same::Order),
+        ("-l -p 4000 10.77.0.1", STATUS, Same::Order),
+        ("-t 4000 -r 0 10.78.0.1 10.77.0.1", ALIVE_STATUS, Same::All),
+        ("-t 4000 -r 0 10.78.0.1 10.77.0.1", ALIVE_INT, Same::All),
+        ("-s -t 4000 -r 0 10.78.0.1 10.77.0.1", ALIVE_INT, Same::All),
         (
             "-l -p 20 10.77.0.1",
-            Act::OnStdout("[1]", &["TERM"]),
+            &[Step::Out("[1]", "TERM")],
             Same::No {
                 ours: "exit 143",
                 why: "SIGTERM ends with the code that a shell makes of it",
             },
         ),
-        (
-            "-l -p 20 -Q 0.1 10.77.0.1 10.78.0.1",
-            Act::OnStderr("]\n10.77.0.1 ", &["INT"]),
-            Same::Shape,
-        ),
-        ("-c 12 -p 20 -Q 0.1 10.77.0.1", Act::Nothing, Same::Shape),
-        ("-c 12 -p 20 -Q 0.1 -o 10.77.0.1 10.78.0.1", Act::Nothing, Same::Shape),
-        (
-            "-l -p 20 -N -Q 0.1 10.77.0.1 localhost",
-            Act::OnStdout("fping.localhost_latency\n", &["INT"]),
-            Same::Shape,
-        ),
+        ("-l -p 20 -t 900 -Q 0.1 10.77.0.1", &[Step::Err("]\n10.77.0.1 ", "INT")], Same::Shape),
+        ("-c 2 -p 600 -t 400 -Q 0.8 10.77.0.1 10.78.0.1", &[], Same::Order),
+        ("-c 2 -p 600 -t 400 -Q 0.8 -o 10.78.0.1 10.77.0.1", &[], Same::Order),
+        ("-c 2 -p 600 -t 400 -N -Q 0.8 10.77.0.1 10.78.0.1", &[], Same::Order),
+        ("-c 2 -p 600 -t 400 -N -A -Q 0.8 localhost 10.78.0.1", &[], Same::Order),
     ];
     let cases: Vec<Case> = cases
-        .into_iter()
-        .map(|(line, act, same)| Case { act, same, ..Case::new("fping", line) })
+        .iter()
+        .map(|&(line, steps, same)| Case { steps, same, ..Case::new("fping", line) })
         .collect();
     network.check(&cases);
 }
@@ -346,29 +346,29 @@ fn scripts() {
     let targets = "10.77.0.1\n10.78.0.1\n10.77.0.2\n";
     let mut cases: Vec<Case> = [
         // smokeping, and its look at what the units are
-        "-C 5 -q -B1 -r1 -i10 -p 20 10.77.0.1 10.78.0.1 2001:db8:77::1",
+        "-C 5 -q -B1 -r1 -i10 -p 300 -t 200 10.77.0.1 10.78.0.1 2001:db8:77::1",
         "-C 1 localhost",
-        "-b 56 -t 50 -p 50 -C 4 -q -B1 -r1 -i 10 -O 16 10.77.0.1",
+        "-b 56 -t 900 -p 50 -C 4 -q -B1 -r1 -i 10 -O 16 10.77.0.1",
         // nagios-plugins check_fping
         "-b 56 -c 1 10.77.0.1",
-        "-b 56 -c 1 -t 60 10.78.0.1",
+        "-b 56 -c 1 -t 200 10.78.0.1",
         // cacti, LibreNMS
-        "-e -q -c 3 -p 60 -t 50 10.77.0.1",
-        "-q -c 2 -t 50 -p 60 -O 0 10.77.0.1",
+        "-e -q -c 3 -p 60 -t 900 10.77.0.1",
+        "-q -c 2 -t 900 -p 60 -O 0 10.77.0.1",
         // observium, ntop: lists of the living
-        "-a -q -i 1 -r 1 -t 50 10.77.0.1 10.78.0.1 10.77.0.2",
-        "-A -d -a -r 0 -t 50 127.0.0.1 10.78.0.1",
+        "-a -q -i 1 -r 1 -t 200 10.77.0.1 10.78.0.1 10.77.0.2",
+        "-A -d -a -r 0 -t 200 127.0.0.1 10.78.0.1",
     ]
     .into_iter()
     .map(|line| Case { merged: true, ..Case::new("fping", line) })
     .collect();
     // Zabbix feeds a list and reads both streams.
-    for line in ["-C2 -p50 -b56 -i1", "-c 2 -p 50 -t 40 -i 1", "-a -i 1 -r 1 -t 50"] {
+    for line in ["-C2 -p300 -t150 -b56 -i1", "-c 2 -p 300 -t 150 -i 1", "-a -i 1 -r 1 -t 200"] {
         cases.push(Case { merged: true, stdin: targets.into(), ..Case::new("fping", line) });
     }
     let netdata = "-N -R -l -Q 0.1 -p 50 -r 0 -e -i 1 -b 56 10.77.0.1 10.78.0.1";
     cases.push(Case {
-        act: Act::OnStdout("fping.10_78_0_1_latency\n", &["INT"]),
+        steps: &[Step::Out("fping.10_78_0_1_latency\nEND", "INT")],
         same: Same::Shape,
         ..Case::new("fping", netdata)
     });
@@ -389,7 +389,7 @@ fn later_options() {
         ("-k 7 10.77.0.1", "10.77.0.1 is alive\n"),
         ("--oiface right 10.77.0.1", "10.77.0.1 is alive\n"),
         ("--seqmap-timeout=5 10.77.0.1", "10.77.0.1 is alive\n"),
-        ("--icmp-timestamp -6 10.77.0.1", "fping: ICMP Timestamp is IPv4 only\n"),
+        ("-6 --icmp-timestamp 10.77.0.1", "fping: ICMP Timestamp is IPv4 only\n"),
         ("--icmp-timestamp -b 9 10.77.0.1", "fping: cannot change ICMP Timestamp size\n"),
         ("-J 10.77.0.1", "fping: option -J, --json requires -c, -C, or -l\n"),
         (

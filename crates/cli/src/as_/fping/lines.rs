@@ -89,10 +89,10 @@ impl<'a> Printer<'a> {
             self.time_out_failed(run, report.at);
         }
         match &report.outcome {
-            Outcome::Reply(reply) | Outcome::Corrupted { reply, .. } => {
-                self.answer(run, report, reply);
-            }
-            Outcome::WrongSource(reply) => self.answer_from_elsewhere(run, report, reply),
+            // fping takes an answer from anybody.
+            Outcome::Reply(reply)
+            | Outcome::WrongSource(reply)
+            | Outcome::Corrupted { reply, .. } => self.answer(run, report, reply),
             Outcome::Late(reply) => self.late(run, report, reply),
             Outcome::Duplicate(reply) => {
                 self.totals.replies += 1;
@@ -107,6 +107,9 @@ impl<'a> Printer<'a> {
 
     fn answer(&mut self, run: &Run, report: &Report, reply: &Reply) {
         self.totals.replies += 1;
+        if self.options.check_source && is_elsewhere(run, report, reply) {
+            return self.fail(report);
+        }
         let (target, rtt_ns) = (report.target, nanoseconds(reply.rtt));
         if !self.options.counts() && self.alive.has(target) {
             return self.duplicate(run, report, reply);
@@ -134,16 +137,6 @@ impl<'a> Printer<'a> {
         }
         if self.options.each {
             self.print_answer(run, report, reply);
-        }
-    }
-
-    /// fping takes an answer from anybody, unless told not to.
-    fn answer_from_elsewhere(&mut self, run: &Run, report: &Report, reply: &Reply) {
-        if self.options.check_source {
-            self.totals.replies += 1;
-            self.fail(report);
-        } else {
-            self.answer(run, report, reply);
         }
     }
 
@@ -181,7 +174,9 @@ impl<'a> Printer<'a> {
     }
 
     fn timeout(&mut self, run: &Run, report: &Report) {
-        if !self.options.counts() && self.alive.has(report.target) {
+        let is_known_alive = !self.options.counts() && self.alive.has(report.target);
+        // Nobody waited for what a run that is cut short leaves open.
+        if is_known_alive || self.is_cut_short {
             return;
         }
         self.totals.timeouts += 1;

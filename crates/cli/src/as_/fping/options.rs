@@ -439,7 +439,11 @@ impl Reading {
             },
             'p' => self.options.period = self.milliseconds(text)?,
             'Q' => self.report_every(text)?,
-            'r' => self.options.retries = self.unsigned(text)? as u32,
+            // The number of tries is one more, and wraps.
+            'r' => {
+                self.options.retries =
+                    (self.unsigned(text)? as u32).wrapping_add(1).saturating_sub(1)
+            }
             'S' => self.source(text)?,
             't' => {
                 self.options.timeout = self.milliseconds(text)?;
