@@ -15,6 +15,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ping", "iputils-ping"),
     ("fping", "fping"),
     ("nft", "nftables"),
+    ("socat", "socat"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
 ];
