@@ -3,7 +3,7 @@
 use crate::failure::{Exit, Failure};
 use crate::resolve::{self, Resolved, Unresolved};
 use lab::{NodeId, World};
-use net::{Network, Want};
+use net::{Network, Signals, WallClock, Want};
 use probe::targets::Target;
 use probe::token::Key;
 use probe::{Engine, Envelope, Observer, Time};
@@ -41,6 +41,25 @@ pub struct Walk {
     at: NodeId,
     envelope: Envelope,
     identifiers: Vec<u16>,
+}
+
+/// The wall clock at [`Time::ZERO`].
+#[derive(Clone, Debug)]
+pub enum Epoch {
+    /// A lab's: nanoseconds since 1970-01-01 UTC.
+    Fixed(i128),
+    /// This host's, which may step.
+    Following(WallClock),
+}
+
+impl Epoch {
+    /// Nanoseconds since 1970-01-01 UTC.
+    pub fn ns(&self) -> i128 {
+        match self {
+            Epoch::Fixed(ns) => *ns,
+            Epoch::Following(clock) => clock.epoch_ns(),
+        }
+    }
 }
 
 impl Road {
@@ -90,6 +109,14 @@ impl Road {
         match self {
             Road::Network(network, _) => network.epoch_ns(),
             Road::Lab(walk) => walk.world.epoch_ns(),
+        }
+    }
+
+    /// The wall clock, for whoever shows times while the run goes on.
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Road::Network(network, _) => Epoch::Following(network.wall_clock()),
+            Road::Lab(walk) => Epoch::Fixed(walk.world.epoch_ns()),
         }
     }
 
@@ -162,7 +189,12 @@ impl Road {
             Road::Network(network, _) => network.drive(engine, observer)?,
             Road::Lab(walk) => {
                 let Walk { world, at, envelope, .. } = &mut **walk;
-                world.drive(*at, envelope, engine, observer, &mut || None);
+                let signals = Signals::install().map_err(|error| Failure {
+                    message: format!("cannot listen for signals: {error}"),
+                    hint: None,
+                    exit: Exit::Failed,
+                })?;
+                world.drive(*at, envelope, engine, observer, &mut || signals.take());
             }
         }
         Ok(())

@@ -15,7 +15,7 @@ use crate::print::human::{Human, Style, plain};
 use crate::print::json::Json;
 use crate::print::{Out, Printer, Start, Unresolved};
 use crate::resolve::{self, Lookups};
-use crate::road::Road;
+use crate::road::{Epoch, Road};
 use crate::spec;
 use clap::{ArgMatches, Args, FromArgMatches};
 use names::Names;
@@ -60,6 +60,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let road = open(&options, common, families, &targets, &roster)?;
     if !is_network {
         settle_all(&mut roster, &mut targets, &options, zone, |name| road.resolve(name, family))?;
+        if targets.is_empty() {
+            return Ok(nobody(roster, &options, common));
+        }
     }
     go(road, &options, common, roster, targets, zone, family)
 }
@@ -177,7 +180,7 @@ fn printer(options: &Options, common: &Common) -> Box<dyn Printer> {
     }
 }
 
-/// The only target is a name without an address: there is nothing to send.
+/// No name has an address: there is nothing to send.
 fn nobody(roster: Roster, options: &Options, common: &Common) -> Exit {
     let mut watch = watch(roster, options, common);
     let start = start(&watch.roster, &Targets::default(), options, None);
@@ -200,7 +203,7 @@ fn watch(roster: Roster, options: &Options, common: &Common) -> Watch {
         lookups: None,
         names: None,
         notes: Vec::new(),
-        epoch_ns: 0,
+        epoch: Epoch::Fixed(0),
         all_addresses: options.all_addresses,
         zone: 0,
         outstanding: options.outstanding,
@@ -217,7 +220,9 @@ fn start<'a>(
 ) -> Start<'a> {
     let only = (targets.len() == 1 && roster.count() == 1).then(|| roster.whom(0, targets));
     let source = only.and_then(|whom| whom.target).and_then(|to| road?.source_towards(to));
-    let widest_name = roster.entries().iter().filter_map(|it| it.name.as_deref()).map(str::len);
+    let name_and_address = |name: &str| name.len() + " (255.255.255.255)".len();
+    let names = roster.entries().iter().filter_map(|it| it.name.as_deref());
+    let widest_name = names.map(name_and_address);
     let widest_address = targets.runs().map(|(first, _)| {
         let whom = crate::print::Whom { name: None, target: Some(first) };
         plain(whom).len() + 2
@@ -253,7 +258,7 @@ fn go(
     family: Option<Family>,
 ) -> Result<Exit, Failure> {
     let mut watch = watch(roster, options, common);
-    watch.epoch_ns = road.epoch_ns();
+    watch.epoch = road.epoch();
     watch.zone = zone;
     watch.names = options.reverse.then(|| Names::start(&road));
     let start = start(&watch.roster, &targets, options, Some(&road));

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// The widest that the column of targets becomes, in characters.
-const COLUMN_MAX: usize = 39;
+const COLUMN_MAX: usize = 40;
 
 /// How people want to see it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -195,7 +195,10 @@ impl Human {
                 self.pick("too large for the path", "对该路径过大")
             }
             SendFaultReason::NoRoute => self.pick("no route from here", "没有路由"),
-            SendFaultReason::Prohibited => self.pick("not permitted here", "本机不允许"),
+            SendFaultReason::Prohibited => self.pick(
+                "not permitted here (a broadcast address needs --broadcast)",
+                "本机不允许（广播地址需要 --broadcast）",
+            ),
             SendFaultReason::NoBuffers => self.pick("this host's queue is full", "本机队列已满"),
             SendFaultReason::Other => {
                 let error = std::io::Error::from_raw_os_error(fault.os_error);
@@ -288,14 +291,15 @@ impl Human {
         };
         let systems = guess.systems.join(", ");
         let (initial, hops) = (guess.initial, guess.hops);
+        let away = if hops == 1 { "hop" } else { "hops" };
         Some(if self.is_chinese() {
             format!(
                 "提示：ttl {ttl} 可能从 {initial} 开始，相距 {hops} 跳；初始值相同的：{systems}"
             )
         } else {
             format!(
-                "hint: ttl {ttl} probably started at {initial}, {hops} hops away; \
-                 so do: {systems}"
+                "hint: ttl {ttl} probably started at {initial}, {hops} {away} away; \
+                 systems that start there: {systems}"
             )
         })
     }
@@ -409,17 +413,17 @@ impl Human {
             ("max", "最大"),
             ("stddev", "标准差"),
             ("p95", "p95"),
-            ("jitter ms", "抖动 ms"),
+            ("jitter", "抖动"),
         ] {
             let word = self.pick(english, chinese);
-            let pad = 9_usize.saturating_sub(columns(word));
+            let pad = 8_usize.saturating_sub(columns(word));
             let _ = write!(out, " {:pad$}{word}", "");
         }
         out.push(b'\n');
     }
 
     fn row(&self, end: &End<'_>, out: &mut Vec<u8>) {
-        let label = plain(end.whom);
+        let label = named(end.whom, end.address_name);
         let pad = self.width.saturating_sub(columns(&label));
         let _ = write!(out, "{label}{:pad$}", "");
         if let Some(reason) = end.unresolved {
@@ -427,15 +431,15 @@ impl Human {
             return;
         }
         let Summary { sent, received, rtt, .. } = end.summary;
-        let lost = format!("{:>9}", percent(end.summary.loss_ratio()));
+        let lost = format!("{:>8}", percent(end.summary.loss_ratio()));
         let lost = if end.summary.lost > 0 { self.paint(Colour::Red, &lost) } else { lost };
-        let _ = write!(out, " {sent:>9} {received:>9} {lost}");
+        let _ = write!(out, " {sent:>8} {received:>8} {lost}");
         let times = rtt.as_ref().map(|rtt| {
             let (min, max, p95) = (rtt.min_ns as f64, rtt.max_ns as f64, rtt.p95_ns as f64);
             [min, rtt.mean_ns, max, rtt.stddev_ns, p95, rtt.jitter_ns].map(|ns| self.ms(ns, min))
         });
         for time in times.unwrap_or_else(|| std::array::from_fn(|_| "-".to_owned())) {
-            let _ = write!(out, " {time:>9}");
+            let _ = write!(out, " {time:>8}");
         }
         out.push(b'\n');
         if self.style.hints
@@ -451,7 +455,8 @@ impl Printer for Human {
         self.has_table = start.only.is_none() || start.targets != 1;
         self.width = start.widest.clamp(6, COLUMN_MAX);
         let what = match (start.payload_bytes, self.is_chinese()) {
-            (None, _) => start.kind.to_owned(),
+            (None, true) => format!("{} 探测", start.kind),
+            (None, false) => format!("{} probes", start.kind),
             (Some(bytes), true) => format!("数据 {bytes} 字节"),
             (Some(bytes), false) => format!("{bytes} bytes of data"),
         };
@@ -529,13 +534,13 @@ impl Printer for Human {
             writeln!(
                 out,
                 "共 {targets} 个目标：{answering} 个有应答，{silent} 个没有，{unresolved} 个没有地址；\
-                 发送 {sent}，收到 {received}"
+                 发送 {sent}，收到 {received}；时间单位为毫秒"
             )
         } else {
             writeln!(
                 out,
                 "{targets} targets: {answering} answering, {silent} not, {unresolved} without an \
-                 address; {sent} sent, {received} received"
+                 address; {sent} sent, {received} received; times in ms"
             )
         };
     }

@@ -54,7 +54,7 @@ impl Options {
         let [v4, v6] = Family::ALL;
         let needs = match self.source.or_else(|| self.interface_address()) {
             Some(source) => Some((Family::of(source), "the source address")),
-            None if self.has_ip_options() => Some((v4, "options in the IP header")),
+            None if self.has_ip_options() => Some((v4, "an option of the IP header")),
             None if !self.kind.speaks(v6) => Some((v4, "this probe type")),
             None if self.broadcast => Some((v4, "broadcast")),
             None if self.flow_label.is_some() => Some((v6, "a flow label")),
@@ -67,7 +67,7 @@ impl Options {
         };
         match (asked, needs) {
             (Some(asked), Some((needed, what))) if asked != needed => Err(Failure {
-                message: format!("{what} means {needed}, and only {asked} is asked for"),
+                message: format!("{what} needs {needed}, and only {asked} is asked for"),
                 hint: Some("leave out -4 and -6, or the option".to_owned()),
                 exit: Exit::Usage,
             }),

@@ -6,6 +6,7 @@ use crate::failure::Exit;
 use crate::print::human::percent;
 use crate::print::{Closed, End, Event, Out, Printer, Totals, Unresolved, Whom};
 use crate::resolve::Lookups;
+use crate::road::Epoch;
 use probe::ping::{Outcome, Ping, Report};
 use probe::stats::Summary;
 use probe::{Engine, Observer, RttSource, Signal, Time};
@@ -27,8 +28,8 @@ pub struct Watch {
     pub names: Option<Names>,
     /// What is kept of each target.
     pub notes: Vec<Note>,
-    /// The wall clock at the run's start, nanoseconds since 1970-01-01 UTC.
-    pub epoch_ns: i128,
+    /// The wall clock.
+    pub epoch: Epoch,
     /// Take every address of a name.
     pub all_addresses: bool,
     /// The zone of link-local addresses that resolve without one.
@@ -202,7 +203,7 @@ impl Observer<Ping> for Watch {
             (Some(names), Some(from)) => names.of(from),
             _ => None,
         };
-        let event = Event { whom, report: &report, epoch_ns: self.epoch_ns, from_name };
+        let event = Event { whom, report: &report, epoch_ns: self.epoch.ns(), from_name };
         self.printer.event(&event, &mut self.out.text);
         if self.out.relieve().is_err() {
             self.leave(engine);

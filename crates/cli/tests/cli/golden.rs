@@ -1,0 +1,44 @@
+//! Whole outputs. A case is a file: `$ askway ...`, standard output, `! ` and each line of standard
+//! error, `= ` and the exit code. With ASKWAY_GOLDEN=write the files are written instead.
+
+use super::{askway, here};
+use std::fs;
+use std::process::Output;
+
+#[test]
+fn outputs_are_as_written_down() {
+    let writes = std::env::var_os("ASKWAY_GOLDEN").is_some_and(|value| value == "write");
+    let mut cases: Vec<_> = fs::read_dir(here().join("ping"))
+        .expect("the cases are there")
+        .map(|entry| entry.expect("a case").path())
+        .collect();
+    cases.sort();
+    assert!(cases.len() > 10, "{} cases", cases.len());
+    let mut wrong = Vec::new();
+    for case in cases {
+        let text = fs::read_to_string(&case).expect("a text");
+        let is_wrong = written_down(&text) != text;
+        if writes && is_wrong {
+            fs::write(&case, written_down(&text)).expect("it can be written");
+        } else if is_wrong {
+            wrong.push(format!("{}\n{}", case.display(), written_down(&text)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The text of a case as it would be today: each command and what it does.
+fn written_down(case: &str) -> String {
+    let commands = case.lines().filter_map(|line| line.strip_prefix("$ askway "));
+    let runs: Vec<String> =
+        commands.map(|words| format!("$ askway {words}\n{}", shown(&askway(words)))).collect();
+    runs.join("\n")
+}
+
+fn shown(output: &Output) -> String {
+    let stdout = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let complaints: String = stderr.lines().map(|line| format!("! {line}\n")).collect();
+    let code = output.status.code().expect("it ended by itself");
+    format!("{stdout}{complaints}= {code}\n")
+}
