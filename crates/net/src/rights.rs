@@ -36,8 +36,6 @@ const TRIES: usize = 16;
 /// Opens every socket that is wanted, sets its options, and drops all privileges.
 pub(crate) fn open(want: &Want) -> Result<(Vec<Channel>, Vec<u16>), Fault> {
     let lanes = want.lanes.clamp(1, 256);
-    // Without the right to raise them, what is in effect must do.
-    let _ = sys::raise_privileges();
     let device = want.interface.as_deref().map(index_of).transpose()?.unwrap_or(0);
     let is_raw = choose(want)?;
     let mut tries = 0;
@@ -78,7 +76,9 @@ fn is_taken(fault: &Fault) -> bool {
 }
 
 /// Whether the sockets are to be raw, found by opening one.
-fn choose(want: &Want) -> Result<bool, Fault> {
+pub(crate) fn choose(want: &Want) -> Result<bool, Fault> {
+    // Without the right to raise them, what is in effect must do.
+    let _ = sys::raise_privileges();
     if want.access == Access::Datagram {
         return Ok(false);
     }

@@ -1,8 +1,8 @@
 //! Questions to this host that need no open network: routes, interfaces, rights.
 
-use crate::rights::{host, index_of};
+use crate::rights::{choose, host, index_of};
 use crate::sys::{self, Address, Socket};
-use crate::{Blame, Fault};
+use crate::{Blame, Fault, Want};
 use std::io;
 use std::net::IpAddr;
 use wire::Family;
@@ -104,6 +104,20 @@ pub fn is_broadcast(to: IpAddr) -> bool {
 /// Whether this process may do what is kept from ordinary users (effective user id 0).
 pub fn is_superuser() -> bool {
     sys::is_superuser()
+}
+
+/// Whether the user who runs this process is the superuser (real user id 0), and not just the owner
+/// of a set-user-id file.
+pub fn is_run_by_superuser() -> bool {
+    sys::is_run_by_superuser()
+}
+
+/// Whether the sockets of a run would be raw, without opening it.
+///
+/// # Errors
+/// As [`crate::Network::open`], if this process may open none.
+pub fn would_be_raw(want: &Want) -> Result<bool, Fault> {
+    choose(want)
 }
 
 /// Whether this thread may open raw sockets.

@@ -32,11 +32,6 @@ impl Console {
         Console { program: program.to_owned(), pending: Vec::new(), kept: None }
     }
 
-    /// The program's name.
-    pub fn program(&self) -> &str {
-        &self.program
-    }
-
     /// A console that writes nowhere.
     #[cfg(test)]
     pub fn keeping(program: &str) -> Console {

@@ -62,7 +62,7 @@ fn run(called: &str, arguments: Vec<OsString>) -> u8 {
 fn ping(called: &str, arguments: Vec<OsString>, console: &mut Console) -> Result<u8, Stop> {
     let lookup_off = std::env::var_os("IPUTILS_PING_PTR_LOOKUP").is_some_and(|value| value == "0");
     let options = Options::parse(called, arguments, lookup_off, console)?;
-    let is_root = options.lab.is_some() || net::is_superuser();
+    let is_root = options.lab.is_some() || net::is_run_by_superuser();
     if !is_root && options.preload > 3 {
         let message = "cannot set preload to value greater than 3";
         return fail(console, &format!("{message}: {}", options.preload));
@@ -74,9 +74,13 @@ fn ping(called: &str, arguments: Vec<OsString>, console: &mut Console) -> Result
         Some(choice) => Some(lab_road(&want(&options, None), choice, console)?),
         None => None,
     };
+    let is_raw = lab.is_some() || check_rights(&options, console)?;
+    if options.verbose {
+        console.error(&sockets_line(&options, is_raw));
+    }
     let candidates = match target::candidates(&options, lab.as_ref()) {
         Ok(candidates) => candidates,
-        Err(message) => return Err(unresolved(&options, &message, console)),
+        Err(message) => return fail(console, &message),
     };
     let count = candidates.len();
     for (at, candidate) in candidates.into_iter().enumerate() {
@@ -94,20 +98,12 @@ fn ping(called: &str, arguments: Vec<OsString>, console: &mut Console) -> Result
     fail(console, "connect: Network is unreachable")
 }
 
-/// Says that the name does not resolve; or, as iputils, which opens its sockets first, that they
-/// cannot be opened.
-fn unresolved(options: &Options, message: &str, console: &mut Console) -> Stop {
+/// Whether sockets will be raw. iputils opens them before it looks at the target, so their errors
+/// come first.
+fn check_rights(options: &Options, console: &mut Console) -> Result<bool, Stop> {
     let family = options.family.unwrap_or(Family::V4);
     let want = Want { families: vec![family], ..want(options, None) };
-    match Network::open(&want) {
-        Err(fault) if options.lab.is_none() && fault.blame == Blame::Rights => {
-            explain(&fault, options, family, console)
-        }
-        _ => {
-            console.error(message);
-            Stop(2)
-        }
-    }
+    net::would_be_raw(&want).map_err(|fault| explain(&fault, options, family, console))
 }
 
 fn ask(options: &Options, aim: &Aim, is_root: bool, console: &mut Console) -> Result<u8, Stop> {
@@ -121,9 +117,6 @@ fn ask(options: &Options, aim: &Aim, is_root: bool, console: &mut Console) -> Re
     want.envelope.options = ip_options(options, aim, console)?;
     let mut road = open(options, &mut want, family, console)?;
     let is_raw = is_raw(&road, family);
-    if options.verbose {
-        console.error_bare(&sockets_line(console.program(), options, is_raw));
-    }
     if !is_raw && needs_zone(aim) {
         console.error(
             "Warning: IPv6 link-local address on ICMP datagram socket may require ifname or \
@@ -256,6 +249,8 @@ fn ip_options(options: &Options, aim: &Aim, console: &mut Console) -> Result<Vec
         return Ok(Vec::new());
     }
     let made = match options.timestamps {
+        // Without hosts to ask, iputils sends the bare header of the option.
+        Some(TimestampForm::Prespecified) if aim.hops.is_empty() => Ok(vec![68, 4, 5, 3]),
         Some(TimestampForm::Prespecified) => ip_options::timestamp_prespecified(&aim.hops),
         Some(TimestampForm::WithAddress) => ip_options::timestamp(TimestampForm::WithAddress, 4),
         Some(form) => ip_options::timestamp(form, 9),
@@ -318,6 +313,8 @@ fn explain(fault: &Fault, options: &Options, family: Family, console: &mut Conso
     let device = options.device.as_deref().unwrap_or_default();
     match (fault.blame, fault.error.raw_os_error()) {
         (Blame::Rights, _) => {
+            // The last that iputils tries is a raw socket.
+            let why = "Operation not permitted";
             let times = if options.verbose && options.family.is_none() { 2 } else { 1 };
             for _ in 0..times {
                 console.error("socktype: SOCK_RAW");
@@ -352,7 +349,7 @@ fn needs_zone(aim: &Aim) -> bool {
 }
 
 /// What `-v` says of sockets. iputils opens one of each family that may be needed.
-fn sockets_line(program: &str, options: &Options, is_raw: bool) -> String {
+fn sockets_line(options: &Options, is_raw: bool) -> String {
     let kind = if is_raw { "SOCK_RAW" } else { "SOCK_DGRAM" };
     let mut next = 3;
     let mut socket = |family| match options.family {
@@ -364,7 +361,7 @@ fn sockets_line(program: &str, options: &Options, is_raw: bool) -> String {
     };
     let (v4, v6) = (socket(Family::V4), socket(Family::V6));
     let family = family_name(options.family);
-    format!("{program}: sock4.fd: {v4}, sock6.fd: {v6}, hints.ai_family: {family}\n\n")
+    format!("sock4.fd: {v4}, sock6.fd: {v6}, hints.ai_family: {family}\n")
 }
 
 fn family_name(family: Option<Family>) -> &'static str {

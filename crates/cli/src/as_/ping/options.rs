@@ -190,7 +190,9 @@ impl Options {
                     options.take(id, argument.as_deref().unwrap_or(""), console)?;
                 }
                 Err(getopt::Fault(message)) => {
-                    console.error(&message);
+                    // iputils knows no long options: it stumbles over the second dash.
+                    let is_long = message.starts_with("unrecognized option");
+                    console.error(if is_long { "invalid option -- '-'" } else { &message });
                     return Err(usage(console));
                 }
             }

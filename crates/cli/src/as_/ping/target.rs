@@ -5,7 +5,7 @@ use crate::as_::console::{Console, system_words};
 use crate::resolve;
 use crate::road::Road;
 use probe::targets::Target;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wire::Family;
 use wire::ip::options::TimestampForm;
 
@@ -16,6 +16,7 @@ const HOPS_MAX: usize = 9;
 const STAMPING_HOPS_MAX: usize = 4;
 
 const EACCES: i32 = 13;
+const EINVAL: i32 = 22;
 const ENETUNREACH: i32 = 101;
 const EHOSTUNREACH: i32 = 113;
 
@@ -129,6 +130,8 @@ pub fn aim(
             warn_of_broadcast(options, console)?;
             IpAddr::V4(Ipv4Addr::UNSPECIFIED)
         }
+        // A link-local target without its zone: the kernel will choose.
+        Err(EINVAL) if is_link_local(first.address) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         Err(ENETUNREACH | EHOSTUNREACH) if others_left => return Ok(None),
         Err(number) => {
             let error = std::io::Error::from_raw_os_error(number);

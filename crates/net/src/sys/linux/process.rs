@@ -212,6 +212,12 @@ pub(crate) fn drop_privileges() -> io::Result<()> {
     check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1 as c_ulong, 0, 0, 0) }).map(drop)
 }
 
+/// Whether the user who runs this process is the superuser, whoever owns the program's file.
+pub(crate) fn is_run_by_superuser() -> bool {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::getuid() == 0 }
+}
+
 /// Whether the effective user is the superuser.
 pub(crate) fn is_superuser() -> bool {
     // SAFETY: takes nothing, cannot fail.
