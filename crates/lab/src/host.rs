@@ -183,7 +183,8 @@ fn answer_options(received: &[u8], to: IpAddr) -> (IpAddr, Vec<u8>) {
             if is_strict { options::strict_source_route } else { options::loose_source_route };
         if let Ok(prescribed) = prescribe(&back) {
             first_stop = stop.into();
-            answer.extend_from_slice(&prescribed);
+            // Padding in front was copied already.
+            answer.extend(prescribed.iter().skip_while(|byte| **byte == 1));
         }
     }
     answer.resize(answer.len().next_multiple_of(4), 0);
