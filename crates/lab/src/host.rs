@@ -8,7 +8,8 @@ use crate::rules;
 use crate::scenario::Lies;
 use probe::Fragmentation;
 use std::net::{IpAddr, Ipv4Addr};
-use wire::icmp::{self, Echo, Meaning, Message, Timestamp};
+use wire::Family;
+use wire::icmp::{self, Echo, Meaning, Message, Timestamp, node};
 use wire::ip::options::{self, Ipv4Option, Options};
 use wire::ip::{Datagram, Header, protocol};
 
@@ -70,9 +71,52 @@ impl Node {
                     self.answer_with(turn, header, &Message::TimestampReply(reply));
                 }
             }
+            Message::NodeQuery(query) => {
+                if let Some(header) = self.answer_header(turn, datagram) {
+                    let answer = self.about_itself(turn, query.question);
+                    let reply = node::Reply {
+                        result: if answer.is_some() { 0 } else { 2 },
+                        question: query.question,
+                        flags: 0,
+                        nonce: query.nonce,
+                        answer: answer.as_deref().unwrap_or_default(),
+                    };
+                    self.answer_with(turn, header, &Message::NodeReply(reply));
+                }
+            }
             Message::Error(error) => self.hear(turn, &error),
             _ => {}
         }
+    }
+
+    /// What a node says of itself when asked (RFC 4620 §6); `None` if it does not know how.
+    fn about_itself(&self, turn: &Turn<'_>, question: u16) -> Option<Vec<u8>> {
+        let mut answer = Vec::new();
+        match question {
+            node::question::NOOP => {}
+            node::question::NAME => {
+                // Good for no time; one label, which is not the whole of a qualified name.
+                answer.extend_from_slice(&[0; 4]);
+                let label = self.plan.name.as_bytes();
+                let label = &label[..label.len().min(63)];
+                answer.push(label.len() as u8);
+                answer.extend_from_slice(label);
+                answer.extend_from_slice(&[0, 0]);
+            }
+            node::question::IPV4_ADDRESSES | node::question::IPV6_ADDRESSES => {
+                let wants_v4 = question == node::question::IPV4_ADDRESSES;
+                let all = Family::ALL.map(|family| turn.map.addresses(self.id, family)).concat();
+                for address in all.into_iter().filter(|address| address.is_ipv4() == wants_v4) {
+                    answer.extend_from_slice(&[0; 4]);
+                    match address {
+                        IpAddr::V4(a) => answer.extend_from_slice(&a.octets()),
+                        IpAddr::V6(a) => answer.extend_from_slice(&a.octets()),
+                    }
+                }
+            }
+            _ => return None,
+        }
+        Some(answer)
     }
 
     fn answer_echo(&mut self, turn: &mut Turn<'_>, datagram: &Datagram<'_>, echo: Echo<'_>) {
@@ -112,7 +156,7 @@ impl Node {
         echo: Echo<'_>,
         lies: &Lies,
     ) {
-        let family = wire::Family::of(header.source);
+        let family = Family::of(header.source);
         let mut payload = echo.payload.to_vec();
         if let Some(filling) = lies.payload.as_deref().filter(|filling| !filling.is_empty()) {
             let bytes = filling.iter().cycle().take(payload.len());
@@ -153,7 +197,7 @@ impl Node {
 
 fn message_bytes(header: &Header, message: &Message<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    message.emit(wire::Family::of(header.source), &mut bytes);
+    message.emit(Family::of(header.source), &mut bytes);
     icmp::fill_checksum(header.source, header.destination, &mut bytes);
     bytes
 }

@@ -23,7 +23,7 @@ mod scenario;
 mod world;
 
 pub use link::LinkCounts;
-pub use scenario::Expectation;
+pub use scenario::{Expectation, Said};
 pub use world::World;
 
 /// The wall clock at the start of every world: 2026-01-01 00:00:00 UTC.

@@ -204,14 +204,25 @@ pub struct Expectation {
     pub command: String,
     /// The families that it is run for.
     pub families: Vec<Family>,
+    /// Whether every kind of probe sees the same.
+    pub any_kind: bool,
     /// The exit code.
     pub exit: u8,
-    /// What it prints, addresses replaced by names; `None` if that is left open.
-    pub stdout: Option<String>,
-    /// Bytes of the scenario's text that `stdout` takes, delimiters included.
-    pub stdout_span: Option<Range<usize>>,
+    /// What it prints; `None` if that is left open.
+    pub stdout: Option<Said>,
+    /// What it complains about; `None` for nothing.
+    pub stderr: Option<Said>,
     /// Line of the text at which it stands, 1-based.
     pub line: usize,
+}
+
+/// An expected output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The text, addresses replaced by names.
+    pub text: String,
+    /// Bytes of the scenario that it takes, delimiters included.
+    pub span: Range<usize>,
 }
 
 /// Names to nodes; a group's name to all of its nodes.
@@ -286,14 +297,20 @@ fn expectation(source: Source<'_>, value: &Value<'_>) -> Result<Expectation, Sce
         }
         None => Family::ALL.to_vec(),
     };
+    let any_kind = table.take("any_kind").map(|v| v.boolean()).transpose()?.unwrap_or(false);
     let exit = table.take("exit").map(|v| v.number(0, 255)).transpose()?.unwrap_or(0);
-    let stdout = table.take("stdout");
+    let mut said = |key| -> Result<Option<Said>, ScenarioFault> {
+        let said = |v: Value<'_>| Ok(Said { text: v.text()?.to_string(), span: v.span() });
+        table.take(key).map(said).transpose()
+    };
+    let (stdout, stderr) = (said("stdout")?, said("stderr")?);
     let expectation = Expectation {
         command,
         families,
+        any_kind,
         exit: u8::try_from(exit).expect("number checked the bounds"),
-        stdout: stdout.map(|v| v.text().map(str::to_string)).transpose()?,
-        stdout_span: stdout.map(|v| v.span()),
+        stdout,
+        stderr,
         line: source.fault(value.span().start, String::new(), None).line,
     };
     table.finish()?;

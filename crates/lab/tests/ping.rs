@@ -106,7 +106,7 @@ fn pair_text(link: &str, b: &str) -> String {
 }
 
 /// What became of the probes, a letter each: `.` reply, `T` timeout, `D` duplicate, `C` corrupted,
-/// `L` late, `S` wrong source, `E` ICMP error, `X` not sent, `I` in flight; `>` before overtakers.
+/// `L` late, `S` wrong source, `E` ICMP error, `N` not sent, `I` in flight; `<` an answer that was overtaken.
 fn letters(run: &Run) -> String {
     let letter = |report: &Report| match &report.outcome {
         Outcome::Reply(reply) if reply.reordered => "<",
@@ -117,7 +117,7 @@ fn letters(run: &Run) -> String {
         Outcome::Late(_) => "L",
         Outcome::WrongSource(_) => "S",
         Outcome::IcmpError(_) => "E",
-        Outcome::SendError(_) => "X",
+        Outcome::SendError(_) => "N",
         Outcome::InFlight => "I",
         Outcome::Sent | Outcome::LocalDrop => "?",
     };
@@ -279,7 +279,7 @@ fn small_links_cut_or_refuse() {
     for family in Family::ALL {
         // Too big for the link between the routers; then known to be, and not sent.
         let run = run_with(&text, "b", family, with_payload(1_400), &forbidden);
-        assert_eq!(letters(&run), "EXX");
+        assert_eq!(letters(&run), "ENN");
         assert_eq!(errors(&run)[0].0, PacketTooBig);
         assert_eq!(errors(&run)[0].2, Some(1_300));
         let fault = |report: &Report| match report.outcome {
@@ -292,7 +292,7 @@ fn small_links_cut_or_refuse() {
         let run = run_with(&text, "b", family, with_payload(1_400), &probing);
         assert_eq!(letters(&run), "EEE");
         let run = run_with(&text, "b", family, with_payload(1_500), &probing);
-        assert_eq!(letters(&run), "XXX");
+        assert_eq!(letters(&run), "NNN");
         // The usual way: an error, then fragments. In IPv6 the target has to learn it too.
         let run = run_with(&text, "b", family, with_payload(1_400), &Envelope::default());
         assert_eq!(letters(&run), if family == Family::V4 { "E.." } else { "ET." });
@@ -440,7 +440,7 @@ fn nowhere_is_no_route_from_here() {
         let world = World::load(LINE, "test", None).expect("a scenario");
         let address = address.parse().expect("an address");
         let run = ping(world, address, plan(echo(), 2), &Envelope::default());
-        assert_eq!(letters(&run), "XX");
+        assert_eq!(letters(&run), "NN");
     }
 }
 
