@@ -105,8 +105,9 @@ fn pair_text(link: &str, b: &str) -> String {
     )
 }
 
-/// What became of the probes, a letter each: `.` reply, `T` timeout, `D` duplicate, `C` corrupted,
-/// `L` late, `S` wrong source, `E` ICMP error, `N` not sent, `I` in flight; `<` an answer that was overtaken.
+/// What became of the probes, a letter each: `.` reply, `<` one that was overtaken, `T` timeout,
+/// `D` duplicate, `C` corrupted, `L` late, `S` wrong source, `E` ICMP error, `N` not sent, `I` in
+/// flight.
 fn letters(run: &Run) -> String {
     let letter = |report: &Report| match &report.outcome {
         Outcome::Reply(reply) if reply.reordered => "<",
