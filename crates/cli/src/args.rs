@@ -207,12 +207,12 @@ fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
 }
 
 /// A parser of one command with the options of every command.
-pub fn parser(name: &'static str, summary: &'static str) -> clap::Command {
+pub fn parser(name: &'static str) -> clap::Command {
     let parser = clap::Command::new(name)
         .bin_name(format!("askway {name}"))
         .disable_version_flag(true)
         .args_override_self(true);
-    <Common as clap::Args>::augment_args(parser).next_help_heading(None::<&str>).about(summary)
+    <Common as clap::Args>::augment_args(parser).next_help_heading(None::<&str>)
 }
 
 /// What a parser says instead of matches: help to be shown, or a failure of two lines.

@@ -7,6 +7,7 @@ mod clerk;
 mod command;
 mod escape;
 mod failure;
+mod help;
 mod lang;
 mod meaning;
 mod print;

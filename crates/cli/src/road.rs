@@ -135,8 +135,7 @@ impl Road {
         }
     }
 
-    /// The addresses of a name: the system's resolver's, or in a lab those of the node of that name.
-    /// Blocks.
+    /// The addresses of a name: the resolver's, or in a lab those of the node of that name. Blocks.
     ///
     /// # Errors
     /// If there is none.

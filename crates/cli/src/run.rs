@@ -5,8 +5,9 @@ use crate::as_::{self, Dialect};
 use crate::command::{self, Command};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
+use crate::help;
 use crate::lang::Language;
-use clap::FromArgMatches;
+use clap::{FromArgMatches, ValueEnum};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
@@ -65,9 +66,10 @@ fn speak(arguments: &[OsString]) -> Result<u8, Failure> {
 /// Runs one command; only its own parser is built.
 fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
     // The language of help must be known before there is a parser.
-    let lang = Language::chosen(None);
-    let summary = lang.pick(command.summary.0, command.summary.1);
-    let parser = (command.define)(args::parser(command.name, summary));
+    let language = Language::chosen(asked_language(arguments));
+    let summary = language.pick(command.summary.0, command.summary.1);
+    let parser = (command.define)(args::parser(command.name)).about(summary);
+    let parser = help::translated(parser, command.name, language);
     let program = OsString::from(command.name);
     let parsed = parser
         .try_get_matches_from(std::iter::once(&program).chain(arguments))
@@ -79,6 +81,21 @@ fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
             Refusal::Wrong(failure) => Err(failure),
         },
     }
+}
+
+/// What `--lang` says, before the command line is parsed.
+fn asked_language(arguments: &[OsString]) -> Option<Language> {
+    let mut words = arguments.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix("--lang") {
+            Some("") => words.next()?.into_owned(),
+            Some(rest) => rest.strip_prefix('=').unwrap_or_default().to_owned(),
+            None if word == "--" => return None,
+            None => continue,
+        };
+        return Language::from_str(&value, false).ok();
+    }
+    None
 }
 
 fn show(text: &str) -> Result<u8, Failure> {

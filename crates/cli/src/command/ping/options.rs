@@ -12,10 +12,10 @@ use std::time::Duration;
 /// What the command line says.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Hosts to ask: addresses, names, prefixes (192.0.2.0/24), ranges (192.0.2.1-20); `-` for stdin
+    /// Hosts to ask: addresses, names, prefixes (192.0.2.0/24), ranges (192.0.2.1-20); - for stdin
     #[arg(value_name = "TARGET", required_unless_present = "file")]
     pub targets: Vec<String>,
-    /// Read targets from a file, one or more a line; `-` for standard input
+    /// Read targets from a file, one or more a line; - for standard input
     #[arg(long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
     /// Only IPv4
@@ -108,7 +108,7 @@ pub struct Options {
     #[arg(short = 'F', long, value_name = "LABEL", value_parser = flow_label,
         help_heading = "What")]
     pub flow_label: Option<u32>,
-    /// Path MTU: want (discover), do (never fragment), dont (no DF), probe (DF, ignore what is known)
+    /// Path MTU: want (discover), do (never fragment), dont (no DF), probe (DF whatever is known)
     #[arg(short = 'M', long, value_name = "MODE", value_parser = fragment, help_heading = "What")]
     pub fragment: Option<Fragmentation>,
     /// The identifier of the probes

@@ -56,6 +56,7 @@ impl Options {
             Some(source) => Some((Family::of(source), "the source address")),
             None if self.has_ip_options() => Some((v4, "an option of the IP header")),
             None if !self.kind.speaks(v6) => Some((v4, "this probe type")),
+            None if !self.kind.speaks(v4) => Some((v6, "this probe type")),
             None if self.broadcast => Some((v4, "broadcast")),
             None if self.flow_label.is_some() => Some((v6, "a flow label")),
             None => None,

@@ -1,0 +1,124 @@
+//! Help in Chinese: the texts of options, by command and option. What has none stays English, which
+//! is the text at the option itself.
+
+use crate::lang::Language;
+
+/// Option and text; an option of several commands may have another text in each.
+type Texts = &'static [(&'static str, &'static str)];
+
+/// The options of every command.
+const COMMON: Texts = &[
+    ("json", "每行一个 JSON 对象"),
+    ("csv", "逗号分隔的值，带标题行"),
+    ("lab", "走场景文件里的网络，而不是真实的网络"),
+    ("from", "在实验网络的哪个节点上运行"),
+    ("seed", "一切随机数的种子：种子相同，实验网络的运行也相同"),
+    ("color", "何时用颜色：auto、always、never"),
+    ("lang", "给人看的语言，en 或 zh；不给则按环境变量"),
+];
+
+/// The headings over options.
+const HEADINGS: Texts = &[
+    ("Everywhere", "通用"),
+    ("When", "何时"),
+    ("What", "问什么"),
+    ("Where from", "从哪里"),
+    ("Output", "输出"),
+];
+
+const PING: Texts = &[
+    ("targets", "要问的主机：地址、名字、前缀（192.0.2.0/24）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("all_addresses", "问一个名字的所有地址，而不只是第一个"),
+    ("reverse", "显示应答者地址的名字"),
+    ("numeric", "只显示地址；没有 --reverse 时就是这样"),
+    ("count", "每个目标探测这么多次后停止"),
+    ("interval", "对同一目标两次探测的间隔：10ms、1s"),
+    ("gap", "对不同目标两次探测的最小间隔 [默认：1ms]"),
+    ("timeout", "多久没有应答算丢失；0 为一直等"),
+    ("deadline", "到这个时间就结束，不管还缺什么"),
+    ("until", "连续 N 个应答（up:N）或 N 个丢失（down:N）后停止"),
+    ("preload", "开始时一次发出这么多探测"),
+    ("adaptive", "上一个有了应答就发下一个"),
+    ("flood", "应答多快就发多快；也允许本来嫌太快的设置"),
+    ("batch", "成批交给系统发送：每秒更多，时间不那么准"),
+    ("kind", "探测的种类"),
+    ("size", "数据的字节数"),
+    ("pattern", "用什么填充数据：counting（递增）、random（随机）或十六进制字节"),
+    ("record_route", "让路由器把地址写进首部（IPv4，最多九个）"),
+    ("timestamp_option", "让路由器把地址和时间写进首部（IPv4，最多四个）"),
+    ("timestamp_form", "同上，形式为 tsonly、tsandaddr 或 tsprespec=地址,...（IPv4）"),
+    ("source_route", "途中要经过的路由器（IPv4）"),
+    ("strict", "只经过 --source-route 的路由器"),
+    ("ttl", "TTL，即跳数限制"),
+    ("tos", "TOS 字节，即流量类别"),
+    ("dscp", "DSCP，数字或名字：46、ef、af41、cs5、le"),
+    ("flow_label", "IPv6 流标签"),
+    ("fragment", "路径 MTU：want（发现）、do（不分片）、dont（不设 DF）、probe（总设 DF）"),
+    ("identifier", "探测的标识符"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("sticky_source", "路由变了也保持开始时的源地址"),
+    ("mark", "防火墙标记"),
+    ("direct", "只发给直连的网络，不查路由表"),
+    ("broadcast", "允许广播地址作目标"),
+    ("no_loopback", "不收自己的多播"),
+    ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
+    ("send_buffer", "发送缓冲区的字节数"),
+    ("debug", "在套接字上设 SO_DEBUG"),
+    ("user_clock", "只用本程序的时钟计时，不用内核的时间戳"),
+    ("quiet", "只要总结"),
+    ("verbose", "每个应答多说一些；两次：也显示发送和在途的"),
+    ("hints", "由应答的 TTL 猜测目标有多远、是什么系统"),
+    ("timestamps", "每行前面加时间"),
+    ("outstanding", "发下一个探测时就说上一个没有应答，不等超时"),
+    ("audible", "每个应答响铃"),
+    ("precision", "毫秒时间的小数位数；6 位即纳秒"),
+];
+
+/// A parser with its help in that language.
+pub fn translated(parser: clap::Command, command: &str, language: Language) -> clap::Command {
+    if language == Language::English {
+        return parser;
+    }
+    let own: Texts = match command {
+        "ping" => PING,
+        _ => &[],
+    };
+    parser.mut_args(|argument| {
+        let id = argument.get_id().as_str();
+        let text = own.iter().chain(COMMON).find(|(known, _)| *known == id);
+        let heading = argument.get_help_heading();
+        let heading = HEADINGS.iter().find(|(known, _)| Some(*known) == heading);
+        let argument = match text {
+            Some((_, text)) => argument.help(*text),
+            None => argument,
+        };
+        match heading {
+            Some((_, heading)) => argument.help_heading(*heading),
+            None => argument,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{args, command};
+
+    #[test]
+    fn every_option_of_ping_has_a_chinese_text_and_no_text_is_left_over() {
+        let command = command::by_name("ping").expect("a command");
+        let parser = (command.define)(args::parser("ping"));
+        let ids: Vec<&str> = parser.get_arguments().map(|it| it.get_id().as_str()).collect();
+        let texts: Vec<&str> = PING.iter().chain(COMMON).map(|(id, _)| *id).collect();
+        for id in &ids {
+            assert!(texts.contains(id), "{id} has no Chinese text");
+        }
+        for text in &texts {
+            assert!(ids.contains(text), "{text} is no option");
+        }
+    }
+}
