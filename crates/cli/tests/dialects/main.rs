@@ -3,3 +3,4 @@
 
 mod compare;
 mod fping;
+mod fping_lab;

@@ -100,4 +100,8 @@ impl Engine for Run {
     fn stop(&mut self, now: Time) {
         self.ping.stop(now);
     }
+
+    fn is_endless(&self) -> bool {
+        self.ping.is_endless()
+    }
 }
