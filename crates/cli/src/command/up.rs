@@ -300,8 +300,11 @@ fn ask(road: &mut Road, asked: &Asked, options: &Options, common: &Common) -> Ou
     let broken = collector.broken.take();
     let mut table = collector.table;
     let is_complete = engine.targets_done() == targets;
+    let sent = engine.probes_sent();
+    // What it knows of each target is no longer needed, and the most that this run keeps.
+    drop(engine);
     table.close(is_complete);
-    let findings = Findings::new(asked, &table, engine.probes_sent(), elapsed, !is_complete);
+    let findings = Findings::new(asked, &table, sent, elapsed, !is_complete);
     let printed = match broken {
         Some(error) => Err(error),
         None => print(machine.as_mut(), asked, &table, &findings, options, common),
