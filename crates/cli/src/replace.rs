@@ -126,11 +126,11 @@ fn open(path: &Path) -> io::Result<(Renaming, File)> {
         Err(error) => return Err(error),
     };
     let (temporary, file) = create_beside(&path, old.is_some())?;
-    if let Some(old) = old {
-        if let Err(error) = take_over(&file, &old) {
-            let _ = fs::remove_file(&temporary);
-            return Err(error);
-        }
+    if let Some(old) = old
+        && let Err(error) = take_over(&file, &old)
+    {
+        let _ = fs::remove_file(&temporary);
+        return Err(error);
     }
     Ok((Some((temporary, path)), file))
 }

@@ -220,10 +220,10 @@ pub fn parse(text: &str, rules: Rules) -> Result<Spec, Wrong> {
     if let Some(first) = address(text)? {
         return addresses(text, first, 1, rules);
     }
-    if let Some((first, last)) = text.split_once('-') {
-        if let Some(first) = address(first)? {
-            return range(text, first, last, rules);
-        }
+    if let Some((first, last)) = text.split_once('-')
+        && let Some(first) = address(first)?
+    {
+        return range(text, first, last, rules);
     }
     name(text)
 }

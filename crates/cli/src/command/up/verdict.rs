@@ -125,12 +125,15 @@ impl Table {
                 return Some(answer);
             }
             Outcome::WrongSource(reply) => {
-                // The target is not asked again.
+                // This, and a refusal to send, end a target.
                 is_decided = true;
                 self.refused(Reason::WrongSource(reply.from))
             }
             Outcome::IcmpError(error) => self.refused(reason(error)),
-            Outcome::SendError(fault) => self.refused(Reason::Send(*fault)),
+            Outcome::SendError(fault) => {
+                is_decided = true;
+                self.refused(Reason::Send(*fault))
+            }
             Outcome::Timeout => {
                 // A run that is cut short writes probes off before their time.
                 let is_early = report.at.since(report.sent_at) < self.last_patience;
