@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "chores take real time, and say how much")]
 
 mod bench;
+mod capture;
 mod generate;
 mod test;
 mod tidy;
@@ -14,6 +15,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test              installs what is missing, then runs every check and every test
   tidy              checks the rules of the source tree
   gen [--check]     writes the files that are made from the program, or says which are stale
+  capture [NAME...] captures golden packets from this machine's kernel
   bench [ROW...]    measures askway and its peers in turn; writes docs/benchmarks.md";
 
 fn main() -> ExitCode {
@@ -24,6 +26,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["gen"] => generate::write(),
         ["gen", "--check"] => generate::check(),
+        ["capture", names @ ..] => capture::run(names),
         ["bench", rows @ ..] => bench::run(rows),
         ["measure", report, command @ ..] => bench::measure(report, command),
         _ => Err(USAGE.into()),

@@ -16,7 +16,8 @@ pub struct Entry {
     pub name: &'static str,
     /// Whether it reports an error; if not, it asks or answers.
     pub is_error: bool,
-    /// What 4.4BSD does with a received one: `kernel`, `process`, `ignore` or an errno. `-` in IPv6.
+    /// What 4.4BSD does with a received one: `kernel`, `process`, `ignore` or an errno. `-` in
+    /// IPv6.
     pub bsd: &'static str,
     /// What Linux does with it, in the same words.
     pub linux: &'static str,

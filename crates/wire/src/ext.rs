@@ -1,5 +1,6 @@
-//! What extends ICMP errors (RFC 4884): MPLS labels (RFC 4950), interfaces (RFC 5837), and the object
-//! with which an extended echo names an interface (RFC 8335 §2.1). Other objects are kept as bytes.
+//! What extends ICMP errors (RFC 4884): MPLS labels (RFC 4950), interfaces (RFC 5837), and the
+//! object with which an extended echo names an interface (RFC 8335 §2.1). Other objects are kept as
+//! bytes.
 
 use crate::{Malformed, array, be16, be32, checksum};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -314,8 +315,8 @@ fn trim(name: &[u8]) -> &[u8] {
 }
 
 /// The body of an error with extensions: the quote padded to at least 128 bytes and to the unit of
-/// the length attribute, and the structure; and the attribute's value. `unit_bytes` is 4 in IPv4, where
-/// the attribute is the message's byte 5, and 8 in IPv6, where it is byte 4 (RFC 4884 §4).
+/// the length attribute, and the structure; and the attribute's value. `unit_bytes` is 4 in IPv4,
+/// where the attribute is the message's byte 5, and 8 in IPv6, where it is byte 4 (RFC 4884 §4).
 ///
 /// # Errors
 /// If the quote is longer than the attribute can say.

@@ -1,7 +1,8 @@
 //! ICMP messages by meaning, the same for both families (RFC 792, RFC 4443).
 //!
-//! Errors stand in one table ([`NUMBERS`]), the types of queries in [`Message::numbers`]. The families
-//! share most layouts but for the checksum, which in ICMPv6 covers a pseudo-header too (RFC 4443 §2.3).
+//! Errors stand in one table ([`NUMBERS`]), the types of queries in [`Message::numbers`]. The
+//! families share most layouts but for the checksum, which in ICMPv6 covers a pseudo-header too
+//! (RFC 4443 §2.3).
 
 use crate::{Family, Malformed, array, be16, be32, checksum};
 use std::net::{IpAddr, Ipv4Addr};
@@ -115,7 +116,7 @@ pub enum Message<'a> {
     /// Asks after an interface: type 42, ICMPv6 160 (RFC 8335).
     ExtendedEchoRequest(ExtendedRequest<'a>),
     /// The state of an interface: type 43, ICMPv6 161 (RFC 8335).
-    ExtendedEchoReply(ExtendedReply),
+    ExtendedEchoReply(ExtendedReply<'a>),
     /// Any error, redirects included.
     Error(Error<'a>),
     /// A message that this parser has no layout for.
@@ -140,8 +141,8 @@ pub struct Echo<'a> {
     pub payload: &'a [u8],
 }
 
-/// The fields of a timestamp request or reply, RFC 792: milliseconds since midnight UTC, or with the
-/// high bit set anything else.
+/// The fields of a timestamp request or reply, RFC 792: milliseconds since midnight UTC, or with
+/// the high bit set anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timestamp {
     /// Whose probe this is.
@@ -198,7 +199,7 @@ pub struct ExtendedRequest<'a> {
 
 /// The fields of an extended echo reply, RFC 8335 §3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExtendedReply {
+pub struct ExtendedReply<'a> {
     /// 0 no error, 1 malformed query, 2 no such interface, 3 no such table entry, 4 several
     /// interfaces fit.
     pub code: u8,
@@ -214,6 +215,8 @@ pub struct ExtendedReply {
     pub ipv4: bool,
     /// Whether it speaks IPv6.
     pub ipv6: bool,
+    /// What follows: nothing by the RFC; Linux repeats the extension of the request.
+    pub rest: &'a [u8],
 }
 
 impl<'a> Message<'a> {
@@ -314,8 +317,9 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Appends the message to `out`, reserved fields 0. The checksum is complete in IPv4; in IPv6 it
-    /// is left 0 for [`fill_checksum`], because only the sender's stack knows the source address.
+    /// Appends the message to `out`, reserved fields 0. The checksum is complete in IPv4; in IPv6
+    /// it is left 0 for [`fill_checksum`], because only the sender's stack knows the source
+    /// address.
     pub fn emit(&self, family: Family, out: &mut Vec<u8>) {
         let start = out.len();
         let (kind, code) = self.numbers(family);
@@ -419,8 +423,8 @@ impl<'a> ExtendedRequest<'a> {
     }
 }
 
-impl ExtendedReply {
-    fn parse(bytes: &[u8]) -> Result<ExtendedReply, Malformed> {
+impl<'a> ExtendedReply<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<ExtendedReply<'a>, Malformed> {
         let [_, code, _, _, i0, i1, sequence, flags]: [u8; 8] = array(bytes, 0)?;
         Ok(ExtendedReply {
             code,
@@ -430,6 +434,7 @@ impl ExtendedReply {
             active: flags & 4 != 0,
             ipv4: flags & 2 != 0,
             ipv6: flags & 1 != 0,
+            rest: &bytes[8..],
         })
     }
 
@@ -437,6 +442,7 @@ impl ExtendedReply {
         let bits = u8::from(self.active) << 2 | u8::from(self.ipv4) << 1 | u8::from(self.ipv6);
         out.extend_from_slice(&self.identifier.to_be_bytes());
         out.extend_from_slice(&[self.sequence, self.state << 5 | bits]);
+        out.extend_from_slice(self.rest);
     }
 }
 

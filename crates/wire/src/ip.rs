@@ -157,8 +157,8 @@ impl<'a> Datagram<'a> {
         }
     }
 
-    /// Appends the datagram to `out`: stated lengths as they are, the IPv4 header checksum filled in.
-    /// IPv4's reserved flag is written as 0.
+    /// Appends the datagram to `out`: stated lengths as they are, the IPv4 header checksum filled
+    /// in. IPv4's reserved flag is written as 0.
     ///
     /// # Errors
     /// If a value does not fit its field, the options are too long or not padded to 4 bytes, or the
@@ -319,13 +319,13 @@ pub struct Header {
     pub identification: u16,
     /// IPv4's DF bit.
     pub dont_fragment: bool,
-    /// Set to write a fragment; its identification then stands for the one above. In IPv6 its header
-    /// comes after the extension headers below.
+    /// Set to write a fragment; its identification then stands for the one above. In IPv6 its
+    /// header comes after the extension headers below.
     pub fragment: Option<Fragment>,
     /// IPv4 options, a multiple of 4 bytes, at most 40; ignored in IPv6.
     pub options: Vec<u8>,
-    /// IPv6 extension headers, each its kind and its bytes, whose first is overwritten with the kind
-    /// of what follows; ignored in IPv4.
+    /// IPv6 extension headers, each its kind and its bytes, whose first is overwritten with the
+    /// kind of what follows; ignored in IPv4.
     pub extensions: Vec<(u8, Vec<u8>)>,
     /// Protocol number of the payload.
     pub protocol: u8,
@@ -440,8 +440,8 @@ impl Fragment {
 
 /// Where to cut `payload_bytes` so that every piece and a header of `header_bytes` fit `mtu_bytes`:
 /// pieces in order, each but the last a multiple of 8 bytes, and whether more follow (RFC 791 §3.2,
-/// RFC 8200 §4.5). `header_bytes` includes IPv6's fragment header. No pieces if the MTU leaves no room
-/// for 8 bytes.
+/// RFC 8200 §4.5). `header_bytes` includes IPv6's fragment header. No pieces if the MTU leaves no
+/// room for 8 bytes.
 pub fn pieces(
     payload_bytes: usize,
     header_bytes: usize,

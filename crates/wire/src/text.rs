@@ -171,7 +171,8 @@ fn ipv6_options(f: &mut Formatter<'_>, options: ip::extensions::Options<'_>) -> 
 fn payload(f: &mut Formatter<'_>, datagram: &Datagram<'_>) -> fmt::Result {
     let Datagram { source, destination, payload: bytes, .. } = *datagram;
     let (parsed, is_right) = match datagram.protocol {
-        protocol::ICMP | protocol::ICMPV6 => return icmp::message(f, datagram),
+        protocol::ICMP if source.is_ipv4() => return icmp::message(f, datagram),
+        protocol::ICMPV6 if source.is_ipv6() => return icmp::message(f, datagram),
         protocol::UDP => match udp::Message::parse(bytes) {
             Ok(message) => {
                 let sent = bytes.get(..message.payload.len() + 8).unwrap_or(bytes);

@@ -10,15 +10,16 @@ pub struct Message<'a> {
     pub source_port: u16,
     /// The receiver's port.
     pub destination_port: u16,
-    /// Whether it carries a checksum; without one over IPv6 it is allowed in tunnels only (RFC 6935).
+    /// Whether it carries a checksum; without one over IPv6 it is allowed in tunnels only (RFC
+    /// 6935).
     pub has_checksum: bool,
     /// The data.
     pub payload: &'a [u8],
 }
 
 impl<'a> Message<'a> {
-    /// Parses a message. Bytes after the stated length are left out. The checksum is not checked: see
-    /// [`verify`].
+    /// Parses a message. Bytes after the stated length are left out. The checksum is not checked:
+    /// see [`verify`].
     ///
     /// # Errors
     /// If the header is cut, or states a length that is impossible or more than there is.

@@ -162,7 +162,8 @@ impl Record<'_> {
     /// Appends the record to `out`.
     ///
     /// # Errors
-    /// If there are too many sources, or auxiliary data that are too long or no multiple of 4 bytes.
+    /// If there are too many sources, or auxiliary data that are too long or no multiple of 4
+    /// bytes.
     pub fn emit(&self, out: &mut Vec<u8>) -> Result<(), Malformed> {
         let sources = u16::try_from(self.sources.len() / 16).map_err(|_| Malformed::Value(2))?;
         let words = u8::try_from(self.auxiliary.len() / 4).map_err(|_| Malformed::Value(1))?;

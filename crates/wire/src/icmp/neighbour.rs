@@ -64,8 +64,8 @@ impl<'a> Advertisement<'a> {
     }
 }
 
-/// A neighbour discovery option. An option of a known kind whose length is not that kind's counts as
-/// unknown.
+/// A neighbour discovery option. An option of a known kind whose length is not that kind's counts
+/// as unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Discovery<'a> {
     /// The sender's link-layer address.

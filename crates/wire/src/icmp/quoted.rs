@@ -65,7 +65,8 @@ impl<'a> Error<'a> {
         if self.kind == REDIRECT_V6 {
             return (redirected(self.body), None);
         }
-        // Which unit the length has is a matter of the family, which an error shares with its quote.
+        // Which unit the length has is a matter of the family, which an error shares with its
+        // quote.
         let stated_bytes = match (self.body.first().map(|first| first >> 4), self.kind) {
             (Some(4), 3 | 11 | 12) => (self.word >> 16 & 0xff) as usize * 4,
             (Some(6), 1 | 3) => (self.word >> 24) as usize * 8,
@@ -76,7 +77,8 @@ impl<'a> Error<'a> {
         {
             return (quote, (!extension.is_empty()).then_some(extension));
         }
-        // Without the attribute only a checksum that is there and right tells extensions from quote.
+        // Without the attribute only a checksum that is there and right tells extensions from
+        // quote.
         match self.body.split_at_checked(QUOTE_MIN_BYTES) {
             Some((quote, extension))
                 if stated_bytes == 0

@@ -1,4 +1,5 @@
-//! Router advertisements: IPv4 (RFC 1256) lists addresses, IPv6 (RFC 4861 §4.2) the router's advice.
+//! Router advertisements: IPv4 (RFC 1256) lists addresses, IPv6 (RFC 4861 §4.2) the router's
+//! advice.
 
 use super::after;
 use crate::{Malformed, array, be16, be32};

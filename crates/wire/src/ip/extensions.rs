@@ -1,5 +1,6 @@
 //! IPv6 extension headers (RFC 8200 §4): hop-by-hop and destination options, routing, fragment,
-//! authentication (RFC 4302). Encapsulating security payload hides what follows and counts as payload.
+//! authentication (RFC 4302). Encapsulating security payload hides what follows and counts as
+//! payload.
 
 use super::{Fragment, protocol};
 use crate::{Malformed, array, be16, be32};

@@ -1,6 +1,8 @@
-//! IPv4 options (RFC 791 §3.1): routes recorded and prescribed, timestamps, router alert (RFC 2113).
+//! IPv4 options (RFC 791 §3.1): routes recorded and prescribed, timestamps, router alert (RFC
+//! 2113).
 //!
-//! [`Options`] reads them, the functions below it write them, [`pass`] does to them what a router does.
+//! [`Options`] reads them, the functions below it write them, [`pass`] does to them what a router
+//! does.
 
 use super::OPTIONS_MAX_BYTES;
 use crate::{Malformed, be16};
@@ -348,8 +350,8 @@ fn timestamp_slots(form: TimestampForm, slots: Vec<u8>) -> Result<Vec<u8>, Malfo
 }
 
 /// Does to options what a router at `own` does as it forwards: writes its address into a record
-/// route, the time into a timestamp option or counts the overflow. `is_own` knows the addresses that
-/// a prespecified timestamp may name. Source routes are left alone: see [`turn`].
+/// route, the time into a timestamp option or counts the overflow. `is_own` knows the addresses
+/// that a prespecified timestamp may name. Source routes are left alone: see [`turn`].
 ///
 /// # Errors
 /// If an option is malformed, which a router answers with a parameter problem that points to it.
@@ -422,8 +424,8 @@ fn stamp(
 }
 
 /// Does to a source route what a router does that the datagram is addressed to: puts `own` into the
-/// slot at the pointer and says which address stood there, the datagram's next destination. `None` if
-/// there is no source route or it is at its end.
+/// slot at the pointer and says which address stood there, the datagram's next destination. `None`
+/// if there is no source route or it is at its end.
 ///
 /// # Errors
 /// If an option is malformed.

@@ -1,0 +1,226 @@
+//! What must hold for any bytes; what is fuzzed, and what the tests feed with goldens and corpus.
+//!
+//! Bytes need not come back as they were, because reserved fields are written as 0; what is parsed,
+//! emitted and parsed again must.
+
+use std::net::Ipv4Addr;
+use wire::ext::{Content, Structure};
+use wire::icmp::{Message, listener, neighbour};
+use wire::ip::extensions::{self, Extensions};
+use wire::ip::options::{self, Ipv4Option};
+use wire::ip::{Datagram, protocol};
+use wire::{Family, arp, icmp, ip, tcp, text, udp};
+
+/// A check of any bytes.
+pub type Check = fn(&[u8]);
+
+/// Every check, by the name of its fuzz target.
+pub const ALL: &[(&str, Check)] = &[("reply", reply), ("quoted", quoted), ("options", options)];
+
+/// The check of a fuzz target.
+pub fn of(target: &str) -> Check {
+    let found = ALL.iter().find(|(name, _)| *name == target);
+    found.unwrap_or_else(|| panic!("no check is named {target}")).1
+}
+
+/// The bytes are a datagram that somebody sent us.
+fn reply(bytes: &[u8]) {
+    let _ = text::describe(bytes);
+    let _ = text::describe_arp(bytes);
+    if let Ok(packet) = arp::Packet::parse(bytes) {
+        let mut out = Vec::new();
+        packet.emit(&mut out);
+        assert_eq!(out, bytes[..28]);
+    }
+    let Ok(datagram) = Datagram::parse(bytes) else { return };
+    let mut out = Vec::new();
+    datagram.emit(&mut out).expect("what was parsed fits its fields");
+    assert_eq!(Datagram::parse(&out), Ok(datagram));
+    assert!(ip::verify_header(&out));
+    let mut again = Vec::new();
+    datagram.header().emit(datagram.payload, &mut again).expect("the header fits its payload");
+    assert_eq!(again, out);
+    if datagram.family() == Family::V4 {
+        // The reserved flag is dropped, and the checksum is right whatever it was.
+        out[6] |= bytes[6] & 0x80;
+        out[10..12].copy_from_slice(&bytes[10..12]);
+    }
+    assert_eq!(out, bytes[..datagram.total_bytes]);
+    if datagram.fragment.is_none() {
+        payload(&datagram);
+    }
+}
+
+fn payload(datagram: &Datagram<'_>) {
+    let Datagram { source, destination, payload, .. } = *datagram;
+    let family = datagram.family();
+    let mut out = Vec::new();
+    match datagram.protocol {
+        protocol::UDP => {
+            let Ok(message) = udp::Message::parse(payload) else { return };
+            message.emit(source, destination, &mut out).expect("it fitted before");
+            assert_eq!(udp::Message::parse(&out), Ok(message));
+            assert!(udp::verify(source, destination, &out));
+        }
+        protocol::TCP => {
+            let Ok(segment) = tcp::Segment::parse(payload) else { return };
+            segment.emit(source, destination, &mut out).expect("it fitted before");
+            assert_eq!(tcp::Segment::parse(&out), Ok(segment));
+            assert!(tcp::verify(source, destination, &out));
+        }
+        protocol::ICMP | protocol::ICMPV6 => {
+            let Some(message) = message(family, payload) else { return };
+            message.emit(family, &mut out);
+            icmp::fill_checksum(source, destination, &mut out);
+            assert!(icmp::verify(source, destination, &out));
+        }
+        _ => {}
+    }
+}
+
+/// An ICMP message that reads back as written.
+fn message(family: Family, bytes: &[u8]) -> Option<Message<'_>> {
+    let message = Message::parse(family, bytes).ok()?;
+    let mut out = Vec::new();
+    message.emit(family, &mut out);
+    assert_eq!(Message::parse(family, &out), Ok(message));
+    Some(message)
+}
+
+/// The bytes are a family (by the lowest bit of the first) and an ICMP message that quotes.
+fn quoted(bytes: &[u8]) {
+    let Some((family, bytes)) = bytes.split_first() else { return };
+    let family = Family::ALL[usize::from(family & 1)];
+    match message(family, bytes) {
+        Some(Message::Error(error)) => {
+            let _ = (error.mtu_bytes(), error.gateway(), error.pointer());
+            let Ok(quoted) = error.parse_quoted() else { return };
+            let bytes = quoted.datagram.payload.len() + quoted.extension.map_or(0, <[u8]>::len);
+            assert!(bytes <= error.body.len());
+            let mut header = Vec::new();
+            quoted.datagram.emit(&mut header).expect("what was parsed fits its fields");
+            assert_eq!(Datagram::parse_quoted(&header), Ok(quoted.datagram));
+            quoted.extension.into_iter().for_each(structure);
+        }
+        Some(Message::ExtendedEchoRequest(request)) => structure(request.extension),
+        _ => {}
+    }
+}
+
+/// An RFC 4884 structure that reads back as written, and so does what it contains.
+fn structure(bytes: &[u8]) {
+    let Ok(structure) = Structure::parse(bytes) else { return };
+    let mut out = Vec::new();
+    structure.emit(&mut out);
+    assert_eq!(Structure::parse(&out), Ok(structure));
+    let mut objects = Vec::new();
+    for object in structure.objects().map_while(Result::ok) {
+        object.emit(&mut objects).expect("it fitted before");
+        match object.content() {
+            Ok(Content::Mpls(labels)) => {
+                let emitted: Vec<u8> = labels.iter().flat_map(|label| label.bytes()).collect();
+                assert_eq!(emitted, object.body);
+            }
+            Ok(Content::Interface(interface)) => {
+                let mut again = vec![0x20, 0, 0, 0];
+                interface.emit(&mut again);
+                let again = Structure::parse(&again).expect("the header is sound");
+                let again = again.objects().next().expect("one was written").expect("it is sound");
+                assert_eq!(again.content(), Ok(Content::Interface(interface)));
+            }
+            _ => {}
+        }
+    }
+    assert!(structure.bytes.starts_with(&objects));
+}
+
+/// The bytes are what stands in a list of options or headers, of which kind says the first.
+fn options(bytes: &[u8]) {
+    let Some((which, bytes)) = bytes.split_first() else { return };
+    match which % 5 {
+        0 => ipv4_options(&bytes[..bytes.len().min(ip::OPTIONS_MAX_BYTES)]),
+        1 => extension_headers(bytes),
+        2 => tcp_options(&bytes[..bytes.len().min(tcp::OPTIONS_MAX_BYTES)]),
+        3 => discovery(bytes),
+        _ => records(bytes),
+    }
+}
+
+fn ipv4_options(bytes: &[u8]) {
+    let mut out = Vec::new();
+    for option in options::Options::new(bytes).map_while(Result::ok) {
+        option.emit(&mut out).expect("it fitted before");
+        match option {
+            Ipv4Option::Timestamp(stamps) => assert!(stamps.entries().count() <= 9),
+            Ipv4Option::RecordRoute(route) => {
+                assert_eq!(route.recorded().count() + route.ahead().count(), route.slots.len() / 4);
+            }
+            _ => {}
+        }
+    }
+    assert!(bytes.starts_with(&out));
+    let own = Ipv4Addr::new(192, 0, 2, 1);
+    let mut passed = bytes.to_vec();
+    let _ = options::pass(&mut passed, own, |address| address == own, 1);
+    let _ = options::turn(&mut passed, own);
+    assert_eq!(option_ends(&passed), option_ends(bytes));
+}
+
+/// Where each option ends, and whether it is sound.
+fn option_ends(bytes: &[u8]) -> Vec<(usize, bool)> {
+    let mut list = options::Options::new(bytes);
+    let mut ends = Vec::new();
+    while let Some(option) = list.next() {
+        ends.push((list.offset(), option.is_ok()));
+    }
+    ends
+}
+
+fn extension_headers(bytes: &[u8]) {
+    let Some((first, bytes)) = bytes.split_first() else { return };
+    let mut out = Vec::new();
+    for header in Extensions::new(*first, bytes).map_while(Result::ok) {
+        out.extend_from_slice(header.bytes);
+        if let Ok(extensions::Content::HopByHop(list) | extensions::Content::Destination(list)) =
+            header.content()
+        {
+            let mut emitted = Vec::new();
+            for option in list.map_while(Result::ok) {
+                option.emit(&mut emitted).expect("it fitted before");
+            }
+            let read: Vec<_> = list.map_while(Result::ok).collect();
+            let again: Vec<_> = extensions::Options::new(&emitted).map_while(Result::ok).collect();
+            assert_eq!(again, read);
+        }
+    }
+    assert!(bytes.starts_with(&out));
+}
+
+fn tcp_options(bytes: &[u8]) {
+    let mut out = Vec::new();
+    for option in tcp::Options::new(bytes).map_while(Result::ok) {
+        option.emit(&mut out).expect("it fitted before");
+        let _ = option.to_string();
+    }
+    assert!(bytes.starts_with(&out));
+}
+
+fn discovery(bytes: &[u8]) {
+    let mut out = Vec::new();
+    let read: Vec<_> = neighbour::Options::new(bytes).map_while(Result::ok).collect();
+    for option in &read {
+        option.emit(&mut out).expect("it fitted before");
+    }
+    let again: Vec<_> = neighbour::Options::new(&out).map_while(Result::ok).collect();
+    assert_eq!(again, read);
+    assert!(out.len() <= bytes.len());
+}
+
+fn records(bytes: &[u8]) {
+    let reports = listener::Reports { count: u16::MAX, bytes };
+    let mut out = Vec::new();
+    for record in reports.records().map_while(Result::ok) {
+        record.emit(&mut out).expect("it fitted before");
+    }
+    assert!(bytes.starts_with(&out));
+}
