@@ -1,5 +1,5 @@
-//! fping beside fping. Its lines are documented nowhere but in its source, so the tool itself is the
-//! oracle; what is new since the installed version is compared with what its source prints.
+//! fping beside fping. Its lines are documented nowhere but in its source, so the tool itself is
+//! the oracle; what is new since the installed version is compared with what its source prints.
 
 use crate::compare::{self, Case, Same, Step};
 use std::path::PathBuf;
@@ -407,6 +407,28 @@ fn later_options() {
         let said = network.ours(&format!("-D --timestamp-format={format} -c 1 10.77.0.1"));
         assert!(said.starts_with("[20") && said.contains(clock), "{said}");
     }
+}
+
+#[test]
+fn without_privilege() {
+    let Some(network) = Network::open() else { return };
+    let nobody = |line: &str| {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        let launch = network.chain[0].launch(network.ours.join("fping")).args(&arguments);
+        let ran = launch.as_nobody().run();
+        (ran.stdout(), ran.stderr(), ran.code())
+    };
+    let text = String::from;
+    let refused = text("fping: can't create socket (must run as root?)\n");
+    network.chain[0].ping_group_range(1, 0);
+    assert_eq!(nobody("10.77.0.1"), (text(""), refused, Some(4)));
+    assert_eq!(nobody("-q 10.77.0.1"), (text(""), text(""), Some(4)));
+    network.chain[0].ping_group_range(0, 65_535);
+    let alive = text("10.77.0.1 is alive (TTL 63)\n2001:db8:77::1 is alive (TTL 63)\n");
+    assert_eq!(nobody("--print-ttl 10.77.0.1 2001:db8:77::1"), (alive, text(""), Some(0)));
+    let said = text("ICMP Host Unreachable from 192.0.2.2 for ICMP Echo sent to 10.79.0.1\n");
+    let dead = text("10.79.0.1 is unreachable\n");
+    assert_eq!(nobody("-t 300 -r 0 10.79.0.1"), (dead, said, Some(1)));
 }
 
 #[test]

@@ -84,7 +84,8 @@ fn names_and_json() {
         "-J -D --timestamp-format=iso -C 3 -s b",
         "{\"resp\": {\"timestamp\": \"2026-01-01T00:00:00+0000\", \"host\": \"b\", \"seq\": 0, \
          \"size\": 64, \"rtt\": 20.0}}\n\
-         {\"timeout\": {\"timestamp\": \"2026-01-01T00:00:02+0000\", \"host\": \"b\", \"seq\": 1}}\n\
+         {\"timeout\": {\"timestamp\": \"2026-01-01T00:00:02+0000\", \"host\": \"b\", \
+         \"seq\": 1}}\n\
          {\"resp\": {\"timestamp\": \"2026-01-01T00:00:02+0000\", \"host\": \"b\", \"seq\": 2, \
          \"size\": 64, \"rtt\": 20.0}}\n\
          {\"vSum\": {\"host\": \"b\", \"values\": [20.0, null, 20.0]}}\n\
