@@ -53,6 +53,9 @@ const LANES_MAX: u64 = 16;
 /// The most payload that one datagram of either family carries (65,535 - 20 - 8).
 const PAYLOAD_MAX: u64 = 65_507;
 
+/// Bytes of an IP header without options, as [`Family::ALL`]: RFC 791 §3.1, RFC 8200 §3.
+const HEADER_BYTES: [usize; 2] = [20, 40];
+
 /// The options of this command.
 #[derive(Clone, Debug, clap::Args)]
 struct Options {
@@ -169,17 +172,20 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
 
 impl Options {
     fn family(&self) -> Option<Family> {
+        let [v4, v6] = Family::ALL;
         match (self.ipv4, self.ipv6) {
-            (true, _) => Some(Family::V4),
-            (_, true) => Some(Family::V6),
+            (true, _) => Some(v4),
+            (_, true) => Some(v6),
             _ => None,
         }
     }
 
     /// The time from one probe to the next, at the rate that was asked for.
     fn gap(&self, families: &[Family]) -> Duration {
-        let header_bytes = if families.contains(&Family::V6) { 40 } else { 20 };
-        self.rate.gap(header_bytes + self.kind.overhead_bytes() + self.size)
+        let headers = Family::ALL.iter().zip(HEADER_BYTES);
+        let largest =
+            headers.filter(|(family, _)| families.contains(family)).map(|(_, bytes)| bytes);
+        self.rate.gap(largest.max().unwrap_or(0) + self.kind.overhead_bytes() + self.size)
     }
 
     /// How long a target's last probe waits for its answer.

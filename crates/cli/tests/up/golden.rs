@@ -1,5 +1,5 @@
-//! Transcripts of runs over a lab: `golden/NAME.txt` holds a command, what it prints (standard error
-//! marked by `! `) and its exit code. `ASKWAY_REWRITE_GOLDEN=1` writes them anew, to be read.
+//! Transcripts of runs over a lab: `golden/NAME.txt` holds a command, what it prints (standard
+//! error marked by `! `) and its exit code. `ASKWAY_REWRITE_GOLDEN=1` writes them anew, to be read.
 
 use std::fs;
 use std::path::{Path, PathBuf};

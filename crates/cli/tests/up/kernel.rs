@@ -1,4 +1,5 @@
-//! Over real kernels: whole prefixes, every reason, signals, and files where files are hard to write.
+//! Over real kernels: whole prefixes, every reason, signals, and files where they are hard to
+//! write.
 
 use serde_json::Value;
 use std::fs;
@@ -10,7 +11,8 @@ use testbed::{Bed, Chain, Ran};
 const ASKWAY: &str = env!("CARGO_BIN_EXE_askway");
 
 /// Client, router and server. The server answers for 203.0.113.0/24, of which the router drops
-/// .64/26 and rejects .128/26 (host unreachable) and .192/26 (prohibited), and for 2001:db8:aaaa::/48.
+/// .64/26 and rejects .128/26 (host unreachable) and .192/26 (prohibited), and for
+/// 2001:db8:aaaa::/48.
 struct Network {
     chain: Chain,
     bed: Bed,
@@ -117,7 +119,7 @@ fn a_quarter_of_a_million_targets_all_answer() {
 #[test]
 fn measured_from_kernel_to_kernel_unless_it_is_a_flood() {
     let Some(network) = Network::open() else { return };
-    // The kernel begins to stamp a little after it is asked to, so the first answers may do without.
+    // The kernel begins to stamp a little after it is asked to: the first answers may do without.
     let paced = objects(&network.up("--json --rate 1000 203.0.113.0/26"));
     assert!(count(&paced, "rtt_source", "kernel") > 32, "{paced:?}");
     let flood = objects(&network.up("--json --rate max 2001:db8:aaaa::/116"));

@@ -1,5 +1,5 @@
-//! Results for programs: JSON, one object a line, and CSV. A host that answers is shown at once, the
-//! others at the end; JSON ends with a summary.
+//! Results for programs: JSON, one object a line, and CSV. A host that answers is shown at once,
+//! the others at the end; JSON ends with a summary.
 
 use super::asked::{Asked, Label};
 use super::findings::Findings;

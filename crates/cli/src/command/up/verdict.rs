@@ -89,8 +89,8 @@ pub struct Table {
     alive: u32,
 }
 
-/// How many of the newest reasons are searched for an equal one. A network has few ways to say no at
-/// one time; one that invents more only costs room.
+/// How many of the newest reasons are searched for an equal one. A network has few ways to say no
+/// at one time; one that invents more only costs room.
 const REASONS_SEARCHED: usize = 8;
 
 impl Table {
@@ -106,8 +106,8 @@ impl Table {
         }
     }
 
-    /// Takes a report of a plan whose sequence numbers start at 0; the answer, if the target was not
-    /// known to be alive.
+    /// Takes a report of a plan whose sequence numbers start at 0; the answer, if the target was
+    /// not known to be alive.
     pub fn take(&mut self, report: &Report) -> Option<Answer> {
         let was = self.cells[report.target as usize];
         if was.tag() == Tag::Alive {
