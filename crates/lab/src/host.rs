@@ -134,7 +134,8 @@ impl Node {
     fn answer_header(&mut self, turn: &Turn<'_>, datagram: &Datagram<'_>) -> Option<Header> {
         let (to, asked) = (datagram.source, datagram.destination);
         let to_many = turn.map.is_for_many(self.id, asked);
-        let is_unanswerable = !address::is_one_host(to) && !to.is_loopback();
+        let is_unanswerable =
+            !address::is_one_host(to) && !to.is_loopback() || turn.map.is_broadcast(to);
         if self.plan.is_silent || is_unanswerable || to_many && !self.plan.answers_broadcast {
             return None;
         }

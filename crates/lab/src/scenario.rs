@@ -316,3 +316,92 @@ fn expectation(source: Source<'_>, value: &Value<'_>) -> Result<Expectation, Sce
     table.finish()?;
     Ok(expectation)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::World;
+
+    const PAIR: &str = "[host]\na = {}\nb = {}\n[[link]]\nends = [\"a\", \"b\"]\n";
+
+    /// Line, column, message and hint of what is wrong.
+    fn fault(text: &str) -> (usize, usize, String, Option<String>) {
+        let fault = World::load(text, "net.toml", None).expect_err("something is wrong");
+        assert_eq!(fault.origin, "net.toml");
+        (fault.line, fault.column, fault.message, fault.hint)
+    }
+
+    #[test]
+    fn mistakes_are_shown_where_they_are() {
+        let cases = [
+            ("dealy = \"1ms\"", 6, 1, "unknown key `dealy`", "did you mean `delay`?"),
+            ("delay = 5", 6, 9, "`delay` wants a span of time", ""),
+            ("delay = \"0s\"", 6, 9, "a delay is at least 1us", ""),
+            ("loss = \"101%\"", 6, 8, "`loss` wants a percentage", ""),
+            ("loss = [0]", 6, 9, "`loss` wants a whole number from 1", ""),
+            ("mtu = 67", 6, 7, "`mtu` wants a whole number from 68", ""),
+            ("there = { los = [1] }", 6, 11, "unknown key `los`", "did you mean `loss`?"),
+            ("networks = [\"192.0.2.0/31\", \"192.0.2.8/31\"]", 6, 29, "a link has one", ""),
+            ("networks = [\"192.0.2.0/32\"]", 4, 1, "the network 192.0.2.0 is too small", ""),
+            ("[[link]]\nends = [\"a\", \"c\"]", 7, 14, "no node is named `c`", ""),
+            ("[[link]]\nends = [\"a\", \"b\"]", 6, 1, "two links are named `a-b`", ""),
+            ("[[link]]\nends = [\"a\"]", 7, 8, "a link needs two ends", ""),
+            ("[[link]]\nends = [\"a\", \"a\"]", 7, 14, "`a` stands at two ends", ""),
+            ("[router]\na = {}", 7, 1, "`a` is declared twice", ""),
+            ("[router]\nr = { hop_limit = 0 }", 7, 19, "`hop_limit` wants", ""),
+            ("[router]\nr = { routes = [{ to = \"a\" }] }", 7, 17, "a route needs either", ""),
+            ("[router]\nr = { addresses = [\"192.0.2.9\"] }", 7, 1, "no link of `r`", "give"),
+            ("[[expect]]\ncommand = 1", 7, 11, "`command` wants a text", ""),
+            ("[[expect]]\ncomand = 1", 6, 1, "`command` is missing", ""),
+        ];
+        for (more, line, column, message, hint) in cases {
+            let got = fault(&format!("{PAIR}{more}"));
+            assert_eq!((got.0, got.1), (line, column), "{more}: {got:?}");
+            assert!(got.2.starts_with(message), "{more}: {got:?}");
+            assert!(got.3.unwrap_or_default().contains(hint), "{more}");
+        }
+        assert_eq!(fault("[host]\na = {").0, 2);
+        assert_eq!(fault("").2, "no host and no router");
+    }
+
+    #[test]
+    fn addresses_are_chosen_or_given() {
+        let text = r#"
+            from = "b"
+            [host]
+            a = { addresses = ["192.0.2.77", "2001:db8:7::7"] }
+            b = {}
+            c = {}
+            [[link]]
+            ends = ["a", "b"]
+            networks = ["192.0.2.64/26", "2001:db8:7::/64"]
+            [[link]]
+            ends = ["b", "c"]
+        "#;
+        let world = World::load(text, "test", None).expect("a scenario");
+        assert_eq!(world.default_node(), world.node("b").expect("b"));
+        let shown = |name: &str| {
+            let node = world.node(name).expect("a node");
+            let all = Family::ALL.map(|family| world.addresses(node, family)).concat();
+            all.iter().map(IpAddr::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(shown("a"), ["192.0.2.77", "2001:db8:7::7"]);
+        let b = ["192.0.2.65", "192.0.2.1", "2001:db8:7::1", "2001:db8:0:1::1"];
+        assert_eq!(shown("b"), b);
+        assert_eq!(shown("c"), ["192.0.2.2", "2001:db8:0:1::2"]);
+        let a = "2001:db8:7::7".parse().expect("an address");
+        assert_eq!(world.name_of(a), Some("a"));
+    }
+
+    #[test]
+    fn expectations_know_where_they_stand() {
+        let text =
+            format!("{PAIR}\n[[expect]]\ncommand = \"ping b\"\nexit = 1\nstdout = '''\nx'''\n");
+        let expectations = crate::expectations(&text, "test").expect("a scenario");
+        let [expectation] = expectations.as_slice() else { panic!("{expectations:?}") };
+        assert_eq!((expectation.line, expectation.exit), (7, 1));
+        let stdout = expectation.stdout.as_ref().expect("some");
+        assert_eq!((stdout.text.as_str(), &text[stdout.span.clone()]), ("x", "'''\nx'''"));
+        assert_eq!(expectation.stderr, None);
+    }
+}

@@ -251,3 +251,6 @@ impl Ord for Entry {
         (self.at, self.sequence).cmp(&(other.at, other.sequence))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,443 @@
+//! What nodes must and must not do, one by one, and that nothing is lost unaccounted.
+
+use super::*;
+use crate::packet;
+use crate::random::Random;
+use crate::rules;
+use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use std::fmt::Write;
+use std::hash::{BuildHasher, RandomState};
+use wire::icmp::{self, Echo, Meaning, Message};
+use wire::ip::{Datagram, Fragment, Header, protocol};
+
+const LINE: &str = r#"
+[host]
+a = {}
+b = {}
+[router]
+r = {}
+[[link]]
+ends = ["a", "r"]
+[[link]]
+ends = ["r", "b"]
+mtu = 1400
+"#;
+
+const SEGMENT: &str = r#"
+[host]
+a = {}
+b = {}
+[[link]]
+ends = ["a", "b"]
+networks = ["192.0.2.0/24", "2001:db8:1::/64"]
+"#;
+
+fn load(text: &str) -> World {
+    World::load(text, "test", Some(1)).expect("a scenario")
+}
+
+impl World {
+    fn named(&self, name: &str) -> NodeId {
+        self.node(name).expect("a node")
+    }
+
+    fn address(&self, name: &str, family: Family) -> IpAddr {
+        self.addresses(self.named(name), family)[0]
+    }
+
+    /// Sends a datagram from `a` as it is; what `a` gets back.
+    fn exchange(&mut self, bytes: Vec<u8>, to: Recipient) -> Vec<Vec<u8>> {
+        let a = self.named("a");
+        self.watched = Some(a);
+        self.turn(a, |_, turn| turn.actions.push(Action::Send { interface: 0, to, bytes }));
+        while self.next_event() != Time::NEVER {
+            self.step();
+        }
+        std::mem::take(&mut self.inbox).into()
+    }
+
+    /// Packets that a node has sent.
+    fn sent_by(&self, name: &str) -> u64 {
+        let node = self.named(name);
+        self.link_counts().filter(|(_, from, _)| *from == node).map(|(.., c)| c.sent).sum()
+    }
+
+    /// A header from `a` to a node.
+    fn header(&self, to: &str, family: Family, protocol: u8) -> Header {
+        Header::new(self.address("a", family), self.address(to, family), protocol)
+    }
+}
+
+fn emit(header: &Header, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    header.emit(payload, &mut bytes).expect("fits");
+    bytes
+}
+
+fn message(header: &Header, message: &Message<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    message.emit(Family::of(header.source), &mut bytes);
+    icmp::fill_checksum(header.source, header.destination, &mut bytes);
+    bytes
+}
+
+const ECHO: Message<'_> =
+    Message::EchoRequest(Echo { identifier: 1, sequence: 2, payload: b"payload!" });
+
+/// The error that a datagram holds: meaning, word, quote.
+fn error(bytes: &[u8]) -> (Meaning, u32, Vec<u8>) {
+    let datagram = Datagram::parse(bytes).expect("whole");
+    assert!(icmp::verify(datagram.source, datagram.destination, datagram.payload));
+    match Message::parse(datagram.family(), datagram.payload) {
+        Ok(Message::Error(error)) => (error.meaning, error.word, error.body.to_vec()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn hosts_say_what_they_do_not_speak() {
+    for family in Family::ALL {
+        let mut world = load(LINE);
+        let r = Recipient::Node(world.named("r"));
+        let udp = emit(&world.header("b", family, protocol::UDP), b"to nobody");
+        let back = world.exchange(udp.clone(), r);
+        let (meaning, word, quote) = error(&back[0]);
+        assert_eq!((meaning, word), (Meaning::PortUnreachable, 0));
+        // The router has taken one from the hop limit.
+        let mut arrived = udp;
+        packet::decrement_hop_limit(&mut arrived);
+        assert_eq!(quote, arrived);
+        let tcp = emit(&world.header("b", family, protocol::TCP), &[0; 20]);
+        let (meaning, word, _) = error(&world.exchange(tcp, r)[0]);
+        let expected = match family {
+            Family::V4 => (Meaning::ProtocolUnreachable, 0),
+            // Points at the fixed header's next-header field.
+            Family::V6 => (Meaning::NextHeaderUnknown, 6),
+        };
+        assert_eq!((meaning, word), expected);
+    }
+}
+
+#[test]
+fn errors_quote_as_much_as_fits() {
+    for (family, whole) in [(Family::V4, 576), (Family::V6, 1_280)] {
+        let mut world = load(LINE);
+        let mut header = world.header("b", family, protocol::UDP);
+        (header.hop_limit, header.traffic_class) = (1, 0x08);
+        let sent = emit(&header, &[7; 1_300]);
+        let back = world.exchange(sent.clone(), Recipient::Node(world.named("r")));
+        let datagram = Datagram::parse(&back[0]).expect("whole");
+        assert_eq!(datagram.total_bytes, whole);
+        assert_eq!(datagram.traffic_class, if family == Family::V4 { 0xc8 } else { 0 });
+        assert_eq!(datagram.source, world.address("r", family));
+        let (meaning, _, quote) = error(&back[0]);
+        assert_eq!(meaning, Meaning::HopLimitExceeded);
+        assert_eq!(quote, sent[..quote.len()]);
+    }
+}
+
+#[test]
+fn a_narrow_link_names_its_size() {
+    for family in Family::ALL {
+        let mut world = load(LINE);
+        let mut header = world.header("b", family, protocol::UDP);
+        header.dont_fragment = true;
+        let sent = emit(&header, &[0; 1_420]);
+        let back = world.exchange(sent, Recipient::Node(world.named("r")));
+        let (meaning, word, _) = error(&back[0]);
+        assert_eq!((meaning, word), (Meaning::PacketTooBig, 1_400));
+    }
+}
+
+/// Whatever makes an error impossible: `world` sends nothing in answer to the datagram.
+fn assert_silence(text: &str, who: &str, bytes: Vec<u8>, to: Recipient, why: &str) {
+    let mut world = load(text);
+    world.exchange(bytes, to);
+    assert_eq!(world.sent_by(who), 0, "{why}");
+}
+
+#[test]
+fn no_error_about_an_error() {
+    for family in Family::ALL {
+        let world = load(LINE);
+        let mut header = world.header("b", family, rules::of(family).icmp);
+        header.hop_limit = 1;
+        let (kind, code) = Meaning::PortUnreachable.numbers(family).expect("both say it");
+        let meaning = Meaning::PortUnreachable;
+        let about = emit(&world.header("b", family, protocol::UDP), b"quoted");
+        let error = Message::Error(icmp::Error { meaning, kind, code, word: 0, body: &about });
+        let to = Recipient::Node(world.named("r"));
+        let sent = emit(&header, &message(&header, &error));
+        assert_silence(LINE, "r", sent, to, "an error");
+        let cut = emit(&header, &[8]);
+        assert_silence(LINE, "r", cut, to, "perhaps an error");
+        // A question is no error: the router may complain about it.
+        let mut world = load(LINE);
+        let sent = emit(&header, &message(&header, &ECHO));
+        assert_eq!(world.exchange(sent, to).len(), 1);
+    }
+}
+
+#[test]
+fn no_error_to_many_or_about_many() {
+    let to = |text: &str| text.parse::<IpAddr>().expect("an address");
+    let many = ["192.0.2.255", "192.0.2.0", "255.255.255.255", "224.0.0.1", "ff02::1"];
+    for destination in many.map(to) {
+        let world = load(SEGMENT);
+        let family = Family::of(destination);
+        let header = Header { destination, ..world.header("b", family, protocol::UDP) };
+        let sent = emit(&header, b"to all");
+        assert_silence(SEGMENT, "b", sent, Recipient::Everyone, &destination.to_string());
+    }
+    for family in Family::ALL {
+        let world = load(SEGMENT);
+        let sent = emit(&world.header("b", family, protocol::UDP), b"by link-layer broadcast");
+        assert_silence(SEGMENT, "b", sent, Recipient::Everyone, "the link brought it to all");
+    }
+}
+
+#[test]
+fn no_error_about_later_fragments() {
+    for family in Family::ALL {
+        for offset_bytes in [0, 8] {
+            let mut world = load(LINE);
+            let to = Recipient::Node(world.named("r"));
+            let mut header = world.header("b", family, protocol::UDP);
+            header.hop_limit = 1;
+            header.fragment = Some(Fragment { identification: 1, offset_bytes, more: true });
+            let back = world.exchange(emit(&header, b"fragment"), to);
+            assert_eq!(back.len(), usize::from(offset_bytes == 0));
+        }
+    }
+}
+
+#[test]
+fn no_error_to_who_is_not_one_host() {
+    let sources =
+        ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.3", "::", "ff02::1"];
+    for source in sources.map(|text| text.parse::<IpAddr>().expect("an address")) {
+        let world = load(LINE);
+        let family = Family::of(source);
+        let to = Recipient::Node(world.named("r"));
+        let header = Header { source, hop_limit: 1, ..world.header("b", family, protocol::UDP) };
+        assert_silence(LINE, "r", emit(&header, b"from many"), to, &source.to_string());
+        let header = Header { source, ..world.header("r", family, protocol::UDP) };
+        assert_silence(LINE, "r", emit(&header, b"from many"), to, &source.to_string());
+        let header = Header { source, ..world.header("r", family, rules::of(family).icmp) };
+        let sent = emit(&header, &message(&header, &ECHO));
+        assert_silence(LINE, "r", sent, to, &source.to_string());
+    }
+}
+
+#[test]
+fn only_two_errors_of_ipv6_may_be_about_many() {
+    for family in Family::ALL {
+        for meaning in [Meaning::PacketTooBig, Meaning::HopLimitExceeded] {
+            let mut world = load(LINE);
+            let about = emit(&world.header("b", family, protocol::UDP), b"about");
+            let r = world.named("r");
+            world.turn(r, |node, turn| node.complain(turn, &about, true, meaning, 1_280));
+            let may = family == Family::V6 && meaning == Meaning::PacketTooBig;
+            assert_eq!(world.sent_by("r"), u64::from(may), "{family} {meaning:?}");
+        }
+    }
+}
+
+#[test]
+fn damaged_headers_and_messages_are_dropped() {
+    let world = load(LINE);
+    let to = Recipient::Node(world.named("r"));
+    let mut sent = emit(&world.header("b", Family::V4, protocol::UDP), b"damaged");
+    sent[8] ^= 1;
+    assert_silence(LINE, "r", sent, to, "the header's checksum is wrong");
+    for family in Family::ALL {
+        let header = world.header("r", family, rules::of(family).icmp);
+        let mut echo = message(&header, &ECHO);
+        echo[9] ^= 1;
+        assert_silence(LINE, "r", emit(&header, &echo), to, "the message's checksum is wrong");
+    }
+}
+
+#[test]
+fn nothing_that_arrives_brings_a_node_down() {
+    let seed = RandomState::new().hash_one(0);
+    println!("seed {seed}");
+    let mut random = Random::named(seed, "rubbish");
+    for family in Family::ALL {
+        let mut world = load(LINE);
+        let to = Recipient::Node(world.named("r"));
+        for _ in 0..3_000 {
+            let destination = ["b", "r"][random.below(2) as usize];
+            let mut header = world.header(destination, family, random.next() as u8);
+            header.hop_limit = random.next() as u8;
+            let options = random.below(11) as usize * 4;
+            header.options = (0..options).map(|_| random.next() as u8).collect();
+            let payload: Vec<u8> = (0..random.below(64)).map(|_| random.next() as u8).collect();
+            let mut bytes = emit(&header, &payload);
+            for _ in 0..random.below(4) {
+                let at = random.below(bytes.len() as u64) as usize;
+                bytes[at] = random.next() as u8;
+            }
+            bytes.truncate(bytes.len() - random.below(3) as usize);
+            if Datagram::parse(&bytes).is_ok() {
+                packet::refresh_checksum(&mut bytes);
+            }
+            world.exchange(bytes, to);
+        }
+    }
+}
+
+/// A random network: routers in a tree with a link more, a host at each, everything impaired.
+fn random_network(random: &mut Random) -> (String, u64) {
+    let routers = 2 + random.below(6);
+    let mut text = String::from("[host]\n");
+    let lines = |count: u64, name: &str| -> String {
+        (0..count).map(|number| format!("{name}{number} = {{}}\n")).collect()
+    };
+    text += &lines(routers, "h");
+    text += &format!("[router]\n{}", lines(routers, "r"));
+    let mut link = |text: &mut String, a: String, b: String| {
+        let percent = |random: &mut Random| random.below(10);
+        write!(
+            text,
+            "[[link]]\nname = \"{a}-{b}-{}\"\nends = [\"{a}\", \"{b}\"]\nloss = \"{}%\"\n\
+             duplicate = \"{}%\"\nreorder = \"{}%\"\ndelay = \"{}us\"\njitter = \"1ms\"\nmtu = {}\n",
+            random.next(),
+            percent(random),
+            percent(random),
+            percent(random),
+            1 + random.below(5_000),
+            1_280 + random.below(221),
+        )
+        .expect("a string takes everything");
+    };
+    let mut shape = Random::named(routers, "shape");
+    for number in 0..routers {
+        link(&mut text, format!("h{number}"), format!("r{number}"));
+        if number > 0 {
+            link(&mut text, format!("r{number}"), format!("r{}", shape.below(number)));
+        }
+    }
+    link(&mut text, "r0".to_string(), format!("r{}", routers - 1));
+    (text, routers)
+}
+
+#[test]
+fn nothing_appears_or_vanishes_unaccounted() {
+    let seed = RandomState::new().hash_one(1);
+    println!("seed {seed}");
+    let mut random = Random::named(seed, "simulation");
+    for _ in 0..20 {
+        let (text, hosts) = random_network(&mut random);
+        let mut world = World::load(&text, "test", Some(random.next())).expect("a scenario");
+        for _ in 0..100 {
+            send_something(&mut world, &mut random, hosts);
+            for _ in 0..random.below(20) {
+                check_next(&world);
+                world.step();
+                check_counts(&world);
+            }
+        }
+        while world.next_event() != Time::NEVER {
+            check_next(&world);
+            world.step();
+        }
+        assert_eq!(world.in_flight(), 0);
+        check_counts(&world);
+    }
+}
+
+/// An echo request of any size between any two hosts.
+fn send_something(world: &mut World, random: &mut Random, hosts: u64) {
+    let family = Family::ALL[random.below(2) as usize];
+    let mut host = || world.named(&format!("h{}", random.below(hosts)));
+    let (from, to) = (host(), host());
+    let header = Header::new(
+        world.addresses(from, family)[0],
+        world.addresses(to, family)[0],
+        rules::of(family).icmp,
+    );
+    let header = Header { hop_limit: 1 + random.below(64) as u8, ..header };
+    let payload = vec![9; random.below(4_000) as usize];
+    let echo = Message::EchoRequest(Echo { identifier: 1, sequence: 1, payload: &payload });
+    let bytes = message(&header, &echo);
+    world.turn(from, |node, turn| {
+        node.originate(turn, header, &bytes, probe::Fragmentation::System).ok();
+    });
+}
+
+/// Every packet that entered a link has come out, was lost or is still there.
+fn check_counts(world: &World) {
+    let counts = world.link_counts().map(|(.., counts)| counts);
+    let balance: u64 = counts.map(|c| c.sent + c.duplicated - c.lost - c.delivered).sum();
+    assert_eq!(balance, world.in_flight() as u64);
+}
+
+/// What comes out of a link is what another implementation calls well-formed, checksums included.
+fn check_next(world: &World) {
+    let Some(Reverse(Entry { event: Event::Arrival { frame, .. }, .. })) = world.heap.peek() else {
+        return;
+    };
+    let packet = SlicedPacket::from_ip(&frame.bytes).expect("well-formed");
+    let addresses = match packet.net.expect("an IP header") {
+        NetSlice::Ipv4(ip) => {
+            let header = ip.header().to_header();
+            assert_eq!(header.calc_header_checksum(), header.header_checksum);
+            None
+        }
+        NetSlice::Ipv6(ip) => Some((ip.header().source(), ip.header().destination())),
+        other => panic!("{other:?}"),
+    };
+    match (packet.transport, addresses) {
+        (Some(TransportSlice::Icmpv4(icmp)), None) => {
+            assert_eq!(icmp.icmp_type().calc_checksum(icmp.payload()), icmp.checksum());
+        }
+        (Some(TransportSlice::Icmpv6(icmp)), Some((source, destination))) => {
+            assert!(icmp.is_checksum_valid(source, destination));
+        }
+        // A fragment.
+        (None, _) => assert!(Datagram::parse(&frame.bytes).is_ok_and(|d| d.fragment.is_some())),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn ways_are_short_and_stated_ones_come_first() {
+    let square = r#"
+        [host]
+        a = {}
+        b = {}
+        [router]
+        n = { routes = [{ to = "b", via = "w" }] }
+        e = {}
+        s = {}
+        w = {}
+        [[link]]
+        ends = ["a", "n"]
+        [[link]]
+        ends = ["n", "e"]
+        [[link]]
+        ends = ["e", "s"]
+        [[link]]
+        ends = ["n", "w"]
+        [[link]]
+        ends = ["w", "s"]
+        [[link]]
+        ends = ["s", "b"]
+    "#;
+    for family in Family::ALL {
+        let through = |text: &str| {
+            let mut world = load(text);
+            let header = world.header("b", family, rules::of(family).icmp);
+            let sent = emit(&header, &message(&header, &ECHO));
+            assert_eq!(world.exchange(sent, Recipient::Node(world.named("n"))).len(), 1);
+            ["e", "w"].map(|name| world.sent_by(name))
+        };
+        // There by the stated way, back by the one that stands first in the file.
+        assert_eq!(through(square), [1, 1]);
+        assert_eq!(
+            through(&square.replace("n = { routes = [{ to = \"b\", via = \"w\" }] }", "n = {}")),
+            [2, 0]
+        );
+    }
+}
