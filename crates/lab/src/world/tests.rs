@@ -301,7 +301,8 @@ fn random_network(random: &mut Random) -> (String, u64) {
         write!(
             text,
             "[[link]]\nname = \"{a}-{b}-{}\"\nends = [\"{a}\", \"{b}\"]\nloss = \"{}%\"\n\
-             duplicate = \"{}%\"\nreorder = \"{}%\"\ndelay = \"{}us\"\njitter = \"1ms\"\nmtu = {}\n",
+             duplicate = \"{}%\"\nreorder = \"{}%\"\ndelay = \"{}us\"\njitter = \"1ms\"\n\
+             mtu = {}\n",
             random.next(),
             percent(random),
             percent(random),
