@@ -25,6 +25,12 @@ pub struct Case {
     pub merged: bool,
     /// What must be the same.
     pub same: Same,
+    /// Hides from each line what else may differ, identifiers or whole milliseconds; or the line.
+    pub hide: fn(String) -> Option<String>,
+    /// Run without any right.
+    pub nobody: bool,
+    /// An environment variable and its value.
+    pub env: Option<(&'static str, &'static str)>,
 }
 
 /// A signal to a running command: which, as soon as this is on that stream.
@@ -59,7 +65,17 @@ impl Case {
     /// A command line that both must answer alike.
     pub fn new(tool: &'static str, line: impl Into<String>) -> Case {
         let (line, stdin) = (line.into(), String::new());
-        Case { tool, line, stdin, steps: &[], merged: false, same: Same::All }
+        Case {
+            tool,
+            line,
+            stdin,
+            steps: &[],
+            merged: false,
+            same: Same::All,
+            hide: Some,
+            nobody: false,
+            env: None,
+        }
     }
 }
 
@@ -103,7 +119,7 @@ fn check_one(node: &Node, ours: &Path, case: &Case) -> Result<(), String> {
         let real = walk(start(node, &theirs, case), case.steps);
         (real, walk(start(node, &ours_at, case), case.steps))
     };
-    let (real_seen, own_seen) = (seen(&real, case.same), seen(&own, case.same));
+    let (real_seen, own_seen) = (seen(&real, case), seen(&own, case));
     let heading = format!("{} {}", case.tool, case.line);
     match case.same {
         Same::No { ours, why } => {
@@ -128,7 +144,9 @@ fn start(node: &Node, program: &Path, case: &Case) -> Running {
     } else {
         node.launch(program).args(&arguments)
     };
-    launch.env("TZ", "UTC").stdin(case.stdin.clone()).start()
+    let launch = launch.env("TZ", "UTC").stdin(case.stdin.clone());
+    let launch = case.env.iter().fold(launch, |launch, (name, value)| launch.env(name, value));
+    if case.nobody { launch.as_nobody().start() } else { launch.start() }
 }
 
 fn walk(mut running: Running, steps: &[Step]) -> Ran {
@@ -148,11 +166,12 @@ fn walk(mut running: Running, steps: &[Step]) -> Ran {
 }
 
 /// Everything that a script sees, times masked.
-fn seen(ran: &Ran, same: Same) -> String {
+fn seen(ran: &Ran, case: &Case) -> String {
     let mut text = String::new();
     for (name, stream) in [("out", ran.stdout()), ("err", ran.stderr())] {
-        let mut lines: Vec<String> = without_usage(&stream).lines().map(mask_times).collect();
-        match same {
+        let mut lines: Vec<String> =
+            without_usage(&stream).lines().map(mask_times).filter_map(case.hide).collect();
+        match case.same {
             Same::Order => {}
             Same::Shape => {
                 lines = lines.iter().map(|line| mask_counts(line)).collect();

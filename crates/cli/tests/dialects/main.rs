@@ -4,3 +4,4 @@
 mod compare;
 mod fping;
 mod fping_lab;
+mod ping;

@@ -51,6 +51,8 @@ pub struct Printer<'a> {
     newest: Option<(u64, bool)>,
     /// Dots on the screen.
     dots: u64,
+    /// The dot of a probe of which it is not known yet whether it left.
+    next_dot: Option<u64>,
 }
 
 /// What is odd about an answer.
@@ -92,6 +94,7 @@ impl<'a> Printer<'a> {
             last_route: LastRoute::default(),
             newest: None,
             dots: 0,
+            next_dot: None,
         }
     }
 
@@ -320,7 +323,19 @@ impl Printer<'_> {
             self.console.print(&line);
         }
         self.newest = Some((report.sequence, false));
-        if self.draws_dots() && self.dots < self.columns.unwrap_or(DOTS_UNBOUNDED) {
+        if self.draws_dots() {
+            self.next_dot = Some(report.sequence);
+        }
+    }
+
+    /// Draws the dot of the newest probe, if it left.
+    fn dot(&mut self, report: Option<&Report>) {
+        let Some(sequence) = self.next_dot.take() else { return };
+        let never_left = report.is_some_and(|report| {
+            report.sequence == sequence
+                && matches!(report.outcome, Outcome::SendError(_) | Outcome::LocalDrop)
+        });
+        if !never_left && self.dots < self.columns.unwrap_or(DOTS_UNBOUNDED) {
             self.dots += 1;
             self.console.print(".");
         }
@@ -433,6 +448,7 @@ impl Observer<Ping> for Printer<'_> {
         if !matches!(report.outcome, Outcome::LocalDrop) {
             self.tally.sent(report.sent_at);
         }
+        self.dot(Some(&report));
         match &report.outcome {
             Outcome::Sent => self.sent(&report),
             Outcome::Reply(reply) => self.answer(engine, &report, reply, &Oddity::default()),
@@ -463,6 +479,7 @@ impl Observer<Ping> for Printer<'_> {
     }
 
     fn idle(&mut self, _engine: &Ping, _now: Time) {
+        self.dot(None);
         self.console.flush();
     }
 
