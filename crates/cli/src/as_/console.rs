@@ -1,5 +1,5 @@
-//! Where a dialect prints: standard output in one write a wake, standard error at once, in the order
-//! in which a terminal should show them.
+//! Where a dialect prints: standard output in one write a wake, standard error at once, in the
+//! order in which a terminal should show them.
 
 use std::io::{self, Write};
 

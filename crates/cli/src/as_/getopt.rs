@@ -142,8 +142,8 @@ impl Options {
         Ok(Found { id: long.id, argument })
     }
 
-    /// The long option of that name, or in GNU style the only one that starts so. `text` is the name
-    /// with `=` and argument, which messages repeat.
+    /// The long option of that name, or in GNU style the only one that starts so. `text` is the
+    /// name with `=` and argument, which messages repeat.
     fn find_long(&self, name: &[u8], text: &[u8]) -> Result<Long, Fault> {
         if let Some(long) = self.long.iter().find(|long| long.name.as_bytes() == name) {
             return Ok(*long);

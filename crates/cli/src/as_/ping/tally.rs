@@ -5,7 +5,7 @@ use super::words::{microseconds, milliseconds};
 use probe::Time;
 use std::time::Duration;
 
-/// Counts and times of a run. Unlike iputils, what is in flight or was lost on this host is no loss.
+/// Counts and times of a run. Unlike iputils, what is in flight or was lost here is no loss.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     /// Probes with an answer, each once.
@@ -92,7 +92,7 @@ impl Tally {
         };
     }
 
-    /// Notes that the probe which was answered was `ahead` probes before the newest, 0 being itself.
+    /// Notes that an answered probe was that many before the newest one.
     pub fn pipe(&mut self, ahead: u64) {
         self.pipe = self.pipe.max(ahead.saturating_add(1));
     }
