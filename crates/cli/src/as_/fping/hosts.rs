@@ -202,7 +202,7 @@ impl Gathering<'_> {
     fn shown_as(&self, name: &str, target: Target) -> String {
         let asks_back = match self.options.naming {
             Naming::AsGiven => false,
-            Naming::AddressesByName => resolve::literal(name).is_some(),
+            Naming::AddressesByName => resolve::literal(name).is_some() || is_old_address(name),
             Naming::ByName => true,
         };
         let by_name = if asks_back {
@@ -347,7 +347,17 @@ impl Gathering<'_> {
     }
 }
 
-fn address_text(target: Target) -> String {
+/// An IPv4 address in the spellings of inet_aton(3): one to four numbers in any base of C's.
+fn is_old_address(name: &str) -> bool {
+    let is_number = |part: &str| match part.strip_prefix("0x") {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    name.split('.').count() <= 4 && name.split('.').all(is_number)
+}
+
+/// An address as getnameinfo(3) writes it: with its zone, if it has one.
+pub fn address_text(target: Target) -> String {
     match target.zone {
         0 => target.address.to_string(),
         zone => match net::interface_name(zone) {

@@ -1,7 +1,7 @@
 //! What fping prints while it runs, a line for an answer, a timeout or an error, and what it counts
 //! for the summaries.
 
-use super::hosts::Names;
+use super::hosts::{Names, address_text};
 use super::options::{Ask, Options};
 use super::run::{Event, Run};
 use super::tally::{Bits, Tally, Values};
@@ -9,6 +9,7 @@ use super::text::{At, Ms, Streams, json};
 use super::words;
 use probe::kind::Detail;
 use probe::ping::{IcmpError, Outcome, Reply, Report};
+use probe::targets::Target;
 use probe::{Engine, Observer, SendFault, SendFaultReason, Signal, Time};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -168,7 +169,7 @@ impl<'a> Printer<'a> {
         self.names.show(run.ping().targets(), report.target, err);
         add(err, format_args!(" : duplicate for [{number}], {} bytes, {rtt} ms", reply.bytes));
         if is_elsewhere(run, report, reply) {
-            add(err, format_args!(" [<- {}]", reply.from));
+            add(err, format_args!(" [<- {}]", source(run, report, reply)));
         }
         err.push('\n');
     }
@@ -344,7 +345,7 @@ impl Printer<'_> {
     /// Who answered if not the target. It goes to standard error and so comes before the line.
     fn print_elsewhere(&mut self, run: &Run, report: &Report, reply: &Reply) {
         if is_elsewhere(run, report, reply) {
-            add(self.streams.err(), format_args!(" [<- {}]", reply.from));
+            add(self.streams.err(), format_args!(" [<- {}]", source(run, report, reply)));
         }
     }
 
@@ -406,6 +407,13 @@ pub(super) fn add(out: &mut String, text: fmt::Arguments<'_>) {
 
 fn is_elsewhere(run: &Run, report: &Report, reply: &Reply) -> bool {
     reply.from != run.ping().targets().at(report.target).address
+}
+
+/// Who answered. Link-local addresses answer on the link that was asked.
+fn source(run: &Run, report: &Report, reply: &Reply) -> String {
+    let is_on_link = matches!(reply.from, IpAddr::V6(from) if from.is_unicast_link_local());
+    let zone = if is_on_link { run.ping().targets().at(report.target).zone } else { 0 };
+    address_text(Target { address: reply.from, zone })
 }
 
 fn nanoseconds(span: Duration) -> u64 {
