@@ -24,14 +24,24 @@ pub(crate) struct Queued {
 }
 
 /// What the loop knows from its last rounds.
-#[derive(Default)]
 pub(crate) struct Habits {
     /// Whether answers are there as soon as probes are sent, so that asking beats sleeping.
     is_eager: bool,
-    /// Sends since the last sleep, and since the last look at what arrived.
+    /// When the first of what was last read had arrived.
+    arrived_at: Time,
+    /// Sends since the last sleep.
     sent: usize,
+    /// Sends since the last look at what arrived.
     unread: usize,
     idle_at: Time,
+}
+
+impl Habits {
+    /// Nothing known: the first probe's answer is asked for at once.
+    pub(crate) fn new() -> Habits {
+        let never = Time::NEVER;
+        Habits { is_eager: true, arrived_at: never, sent: 0, unread: 0, idle_at: Time::ZERO }
+    }
 }
 
 /// What a look at the error queue found.
@@ -46,7 +56,7 @@ struct Found {
 const SENDS_UNREAD_MAX: usize = 64;
 /// An engine that never waits is interrupted so often for the observer.
 const IDLE_INTERVAL: Duration = Duration::from_millis(100);
-/// A sleep that short was none: what it found was there before.
+/// What arrived so soon after a sleep began would have been found by asking.
 const SLEEPLESS: Duration = Duration::from_micros(5);
 /// How long a full send queue is waited for.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
@@ -65,7 +75,7 @@ impl Network {
         let signals = Signals::install().map_err(|error| host("listen for signals", error))?;
         sys::sharpen_timers();
         self.watches = self.channels.iter().map(|c| Watch::readable(c.socket.fd())).collect();
-        self.watches.push(Watch::readable(signals.bell().fd()));
+        self.watches.push(Watch::readable(Signals::bell_fd()));
         self.watches.push(Watch::readable(self.waker.fd()));
         while let Some(until) = self.poll(engine, observer, &signals)? {
             if self.habits.sent > 0 && self.habits.is_eager {
@@ -78,7 +88,7 @@ impl Network {
             let now = self.clock.now();
             observer.idle(engine, now);
             self.habits.idle_at = now;
-            self.sleep(engine, &signals, until)?;
+            self.sleep(engine, until)?;
         }
         for index in 0..self.channels.len() {
             self.ask_dropped(engine, index);
@@ -133,11 +143,7 @@ impl Network {
     }
 
     fn queue_up<E: Engine>(&mut self, engine: &mut E, now: Time, transmit: Transmit) {
-        let family = Family::of(transmit.to);
-        let channel = self.channels.iter().position(|channel| {
-            channel.family == family && channel.lane.is_none_or(|lane| lane == transmit.lane)
-        });
-        let Some(channel) = channel else {
+        let Some(channel) = self.channel_of(Family::of(transmit.to), transmit.lane) else {
             let reason = SendFaultReason::NoRoute;
             let fault = SendFault { reason, os_error: libc::EAFNOSUPPORT };
             engine.send_failed(now, transmit.ticket, fault);
@@ -146,6 +152,17 @@ impl Network {
         let to = Address::new(transmit.to, 0, transmit.zone, self.flow_label);
         self.outbox.address(self.queue.len(), to);
         self.queue.push(Queued { transmit, channel, begun: now });
+    }
+
+    /// The socket of a family and lane. A family's sockets stand together: one for all lanes, or
+    /// one each.
+    fn channel_of(&self, family: Family, lane: u16) -> Option<usize> {
+        let first = self.channels.iter().position(|channel| channel.family == family)?;
+        if self.channels[first].is_raw {
+            return Some(first);
+        }
+        let index = first + usize::from(lane);
+        self.channels.get(index).is_some_and(|channel| channel.family == family).then_some(index)
     }
 
     /// Sends what is queued; whether there was anything.
@@ -210,6 +227,7 @@ impl Network {
                 engine.sent(ticket, Stamp { at: begun, by: StampedBy::Program });
             }
         }
+        channel.unread += sent;
         self.habits.sent += sent;
         self.habits.unread += sent;
         Ok(Ok(sent))
@@ -228,6 +246,11 @@ impl Network {
             io::ErrorKind::Interrupted => return Ok(true),
             io::ErrorKind::WouldBlock => return self.wait_for_room(engine, index),
             _ => {}
+        }
+        let to = self.queue[queued].transmit.to;
+        if error.raw_os_error() == Some(libc::EINVAL) && self.flow_label != 0 && tries == 0 {
+            // Where somebody holds a label for himself alone, the kernel wants all of them leased.
+            return Ok(self.channels[index].socket.lease_flow_label(to, self.flow_label).is_ok());
         }
         if self.channels[index].is_raw {
             return Ok(false);
@@ -292,49 +315,46 @@ impl Network {
         Ok(got)
     }
 
-    /// Reads what has arrived on every socket, stamps first; how many datagrams.
+    /// Reads what has arrived where something was sent, stamps first; how many datagrams.
     fn read_all<E: Engine>(&mut self, engine: &mut E) -> Result<usize, Fault> {
         self.read_stamps(engine)?;
-        let unread = std::mem::take(&mut self.habits.unread);
+        self.habits.unread = 0;
         let mut count = 0;
         for index in 0..self.channels.len() {
+            let unread = std::mem::take(&mut self.channels[index].unread);
             self.channels[index].is_bursty |= unread > 1;
-            count += self.read_arrivals(engine, index)?;
+            if unread > 0 {
+                count += self.read_arrivals(engine, index)?;
+            }
         }
         Ok(count)
     }
 
     /// Sleeps until something arrives or the time has come, and reads what arrived.
-    fn sleep<E: Engine>(
-        &mut self,
-        engine: &mut E,
-        signals: &Signals,
-        until: Time,
-    ) -> Result<(), Fault> {
+    fn sleep<E: Engine>(&mut self, engine: &mut E, until: Time) -> Result<(), Fault> {
         let before = self.clock.now();
         let timeout = (until != Time::NEVER).then(|| until.since(before));
         sys::sleep(&mut self.watches, timeout).map_err(|error| host("wait", error))?;
-        let bells = self.channels.len();
-        if self.watches[bells].is_readable() {
-            signals.bell().hush();
-        }
-        let slept = self.clock.now().since(before) > SLEEPLESS;
-        if !slept {
-            self.habits.is_eager = self.habits.sent > 0;
-            for index in 0..bells {
+        let sent = std::mem::take(&mut self.habits.sent);
+        self.habits.arrived_at = Time::NEVER;
+        self.read_ready(engine)?;
+        if self.habits.arrived_at <= before + SLEEPLESS {
+            self.habits.is_eager = sent > 0;
+            for index in 0..self.channels.len() {
                 // It was read before this sleep, and yet there was more.
-                self.channels[index].is_bursty |=
-                    self.habits.sent == 0 && self.watches[index].is_readable();
+                self.channels[index].is_bursty |= sent == 0 && self.watches[index].is_readable();
             }
         }
-        self.habits.sent = 0;
-        self.read_ready(engine)
+        Ok(())
     }
 
     /// Reads the sockets that the last sleep found ready: stamps and errors, then arrivals.
     fn read_ready<E: Engine>(&mut self, engine: &mut E) -> Result<(), Fault> {
         self.habits.unread = 0;
         let bells = self.channels.len();
+        if self.watches[bells].is_readable() {
+            Signals::hush();
+        }
         if self.watches[bells + 1].is_readable() {
             self.waker.hush();
         }
@@ -354,6 +374,7 @@ impl Network {
 
     fn read_arrivals<E: Engine>(&mut self, engine: &mut E, index: usize) -> Result<usize, Fault> {
         let channel = &mut self.channels[index];
+        channel.unread = 0;
         let many = channel.is_bursty || self.batch == Batch::Many;
         let limit = if many { self.inbox.capacity() } else { 1 };
         let mut total = 0;
@@ -369,7 +390,9 @@ impl Network {
             }
             let now = self.clock.observe();
             for message in 0..count {
-                deliver(engine, channel, &self.clock, now, &self.inbox.message(message));
+                let incoming = self.inbox.message(message);
+                let stamp = deliver(engine, channel, &self.clock, now, &incoming);
+                self.habits.arrived_at = self.habits.arrived_at.min(stamp.at);
             }
             total += count;
             if count < limit || !many {
@@ -377,7 +400,8 @@ impl Network {
             }
         }
         channel.is_bursty = many && total > 1;
-        channel.streak += total;
+        // A socket that is read one by one was not full.
+        channel.streak = if many { channel.streak + total } else { 0 };
         if channel.streak >= channel.brim {
             self.ask_dropped(engine, index);
         }
@@ -453,14 +477,14 @@ fn arrival_stamp(clock: &Clock<SystemClocks>, control: &Control<'_>, now: Time) 
     }
 }
 
-/// Hands a received datagram to the engine.
+/// Hands a received datagram to the engine; when it arrived.
 fn deliver<E: Engine>(
     engine: &mut E,
     channel: &mut Channel,
     clock: &Clock<SystemClocks>,
     now: Time,
     incoming: &Incoming<'_>,
-) {
+) -> Stamp {
     let control = Control::parse(incoming.control);
     if let Some(dropped) = control.dropped {
         note_dropped(engine, channel, dropped);
@@ -468,7 +492,7 @@ fn deliver<E: Engine>(
     let received = arrival_stamp(clock, &control, now);
     if sys::delivers_header(channel.family, channel.is_raw) {
         // The kernel has checked the header.
-        let Ok(datagram) = Datagram::parse_quoted(incoming.bytes) else { return };
+        let Ok(datagram) = Datagram::parse_quoted(incoming.bytes) else { return received };
         let arrival = Arrival {
             received,
             source: datagram.source,
@@ -484,6 +508,7 @@ fn deliver<E: Engine>(
         let protocol = sys::icmp_protocol(channel.family);
         receive(engine, now, received, source, protocol, &control, incoming.bytes);
     }
+    received
 }
 
 /// Hands an entry of the error queue to the engine, as the ICMP error that it was.

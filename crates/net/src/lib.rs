@@ -200,7 +200,7 @@ impl Network {
             queue: Vec::with_capacity(outbox),
             watches: Vec::new(),
             quoter: Quoter::default(),
-            habits: Habits::default(),
+            habits: Habits::new(),
             local_error: None,
         })
     }

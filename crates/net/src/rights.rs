@@ -14,10 +14,10 @@ pub(crate) struct Channel {
     pub(crate) socket: Socket,
     pub(crate) family: Family,
     pub(crate) is_raw: bool,
-    /// The lane that it serves; a raw socket serves all.
-    pub(crate) lane: Option<u16>,
     /// Which sends wait for their stamp.
     pub(crate) keys: SendKeys,
+    /// Sends since it was last read.
+    pub(crate) unread: usize,
     /// Sends whose stamp was not yet asked for.
     pub(crate) stamps_due: usize,
     /// Datagrams that it threw away, as last heard.
@@ -159,17 +159,21 @@ fn raw(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Channel>,
         socket
             .attach_filter(&filter::program(family, block))
             .map_err(|e| host("attach a socket filter", e))?;
-        configure(&socket, want)?;
+        configure(&socket, true, want)?;
         if let Some(source) = want.envelope.source.filter(|source| Family::of(*source) == family) {
             bind(&socket, source, 0, device)?;
         }
-        channels.push(channel(socket, family, None, want));
+        channels.push(channel(socket, family, true, want));
     }
     Ok(channels)
 }
 
 /// One socket a family and lane, whose port is the lane's identifier.
 fn datagram(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Channel>, Fault> {
+    if first == 0 {
+        let hint = "the kernel keeps it for itself: choose 1 to 65535, or a raw socket";
+        return Err(usage("use the identifier 0", libc::EINVAL, hint));
+    }
     let mut channels = Vec::new();
     for &family in &want.families {
         for lane in 0..lanes {
@@ -180,7 +184,7 @@ fn datagram(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Chan
             if want.families.len() > 1 {
                 socket.share_port().map_err(|e| host("share an identifier", e))?;
             }
-            configure(&socket, want)?;
+            configure(&socket, false, want)?;
             socket.want_errors().map_err(|e| host("ask for ICMP errors", e))?;
             let source = want.envelope.source.filter(|source| Family::of(*source) == family);
             match source {
@@ -189,20 +193,20 @@ fn datagram(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Chan
                     .bind(&Address::any(family, first + lane))
                     .map_err(|error| identifier_fault(first + lane, error))?,
             }
-            channels.push(channel(socket, family, Some(lane), want));
+            channels.push(channel(socket, family, false, want));
         }
     }
     Ok(channels)
 }
 
-fn channel(socket: Socket, family: Family, lane: Option<u16>, want: &Want) -> Channel {
+fn channel(socket: Socket, family: Family, is_raw: bool, want: &Want) -> Channel {
     let room = socket.receive_buffer().unwrap_or(0);
     let brim = (room / 2 / truesize(want.message_max_bytes)).max(1);
     Channel {
         socket,
         family,
-        is_raw: lane.is_none(),
-        lane,
+        is_raw,
+        unread: 0,
         keys: SendKeys::new(),
         stamps_due: 0,
         dropped: 0,
@@ -250,10 +254,10 @@ fn is_link_local(address: IpAddr) -> bool {
 }
 
 /// Sets every option but filters and addresses.
-fn configure(socket: &Socket, want: &Want) -> Result<(), Fault> {
+fn configure(socket: &Socket, is_raw: bool, want: &Want) -> Result<(), Fault> {
     // First, since the kernel begins to stamp a little after it is asked to.
     socket.want_stamps(want.stamps).map_err(|e| host("ask for kernel stamps", e))?;
-    socket.want_control().map_err(|e| host("ask for control messages", e))?;
+    socket.want_control(is_raw).map_err(|e| host("ask for control messages", e))?;
     // Older kernels do not count; then nothing is reported.
     let _ = socket.count_overflow();
     let room = (want.burst as usize).saturating_mul(truesize(want.message_max_bytes));

@@ -303,14 +303,33 @@ impl Socket {
         self.set(libc::SOL_IPV6, libc::IPV6_FLOWINFO_SEND, 1)
     }
 
+    /// Takes a share in a flow label towards an address, for a minute beyond its use.
+    pub(crate) fn lease_flow_label(&self, to: IpAddr, label: u32) -> io::Result<()> {
+        let IpAddr::V6(to) = to else { return Ok(()) };
+        // struct in6_flowlabel_req of linux/in6.h: address, label, action GET, share ANY, flags
+        // CREATE, seconds to expire and to linger, padding.
+        let mut request = [0; 32];
+        request[..16].copy_from_slice(&to.octets());
+        request[16..20].copy_from_slice(&label.to_be_bytes());
+        request[21] = 255;
+        request[22..24].copy_from_slice(&1u16.to_ne_bytes());
+        request[24..26].copy_from_slice(&60u16.to_ne_bytes());
+        request[26..28].copy_from_slice(&60u16.to_ne_bytes());
+        self.set_bytes(libc::SOL_IPV6, libc::IPV6_FLOWLABEL_MGR, &request)
+    }
+
     /// Do we hear our own multicasts?
     pub(crate) fn set_multicast_loop(&self, on: bool) -> io::Result<()> {
         let n = numbers(self.family);
         self.set(n.level, n.multicast_loop, on.into())
     }
 
-    /// Asks for hop limit, traffic class, destination and options with each datagram.
-    pub(crate) fn want_control(&self) -> io::Result<()> {
+    /// Asks for hop limit, traffic class, destination and options with each datagram, unless its
+    /// header comes with it.
+    pub(crate) fn want_control(&self, is_raw: bool) -> io::Result<()> {
+        if delivers_header(self.family, is_raw) {
+            return Ok(());
+        }
         let n = numbers(self.family);
         n.control.iter().try_for_each(|name| self.set(n.level, *name, 1))
     }

@@ -174,8 +174,8 @@ fn tell(outcome: &Outcome) -> String {
         Outcome::IcmpError(error) => {
             let quoted = Datagram::parse_quoted(&error.quoted).expect("a quoted datagram");
             format!(
-                "error from={} {:?} {}/{} word={:#x} mtu={:?} hop_limit={:?} quoted_to={} quoted_from={} \
-                 quoted_protocol={} quoted={:02x?} by={}",
+                "error from={} {:?} {}/{} word={:#x} mtu={:?} hop_limit={:?} quoted_to={} \
+                 quoted_from={} quoted_protocol={} quoted={:02x?} by={}",
                 error.from,
                 error.meaning,
                 error.kind,
@@ -200,7 +200,8 @@ fn tell_reply(reply: &Reply) -> String {
     let rtt = if reply.rtt < Duration::from_secs(2) { "sane" } else { "absurd" };
     let options = reply.options.as_deref().map_or(0, <[u8]>::len);
     format!(
-        "reply from={} to={:?} hop_limit={:?} class={:?} bytes={} rtt={rtt} options={options} by={}",
+        "reply from={} to={:?} hop_limit={:?} class={:?} bytes={} rtt={rtt} options={options} \
+         by={}",
         reply.from,
         reply.to,
         reply.hop_limit,

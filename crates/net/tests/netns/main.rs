@@ -151,7 +151,11 @@ fn what_this_host_refuses_is_named() {
             assert_eq!(reports(&told), ["1 send error NoRoute"]);
         }
     }
-    chain[0].nft("table inet t { chain c { type filter hook output priority 0; meta l4proto { icmp, icmpv6 } drop; }; }");
+    chain[0].nft(
+        "table inet t { chain c {
+            type filter hook output priority 0; meta l4proto { icmp, icmpv6 } drop;
+        }; }",
+    );
     for access in ACCESSES {
         let told = ask(&chain[0], access, &format!("to={} count=1", chain.v4(1)));
         assert_eq!(reports(&told), ["1 send error Prohibited"]);
@@ -241,7 +245,10 @@ fn the_envelope_is_as_asked() {
     chain[1].nft(
         "table inet t {
             counter labels { }
-            chain c { type filter hook input priority 0; ip6 flowlabel 0x12345 counter name labels; }
+            chain c {
+                type filter hook input priority 0;
+                ip6 flowlabel 0x12345 counter name labels;
+            }
         }",
     );
     for access in ACCESSES {

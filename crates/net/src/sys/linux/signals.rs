@@ -66,9 +66,16 @@ impl Signals {
         })
     }
 
-    /// The descriptor that becomes readable when a signal is noted.
-    pub(crate) fn bell(&self) -> &'static Bell {
-        BELL.get().expect("install set it")
+    /// The descriptor that becomes readable when a signal is noted; -1 before the first one lived.
+    pub(crate) fn bell_fd() -> c_int {
+        BELL_FD.load(Ordering::Relaxed)
+    }
+
+    /// Makes the descriptor unreadable.
+    pub(crate) fn hush() {
+        if let Some(bell) = BELL.get() {
+            bell.hush();
+        }
     }
 }
 
