@@ -2,6 +2,7 @@
 //! from the documentation ranges (RFC 5737, RFC 3849), large ones from RFC 2544's test range.
 
 use crate::rules;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wire::Family;
 
@@ -83,7 +84,10 @@ impl Prefix {
 /// Hands out networks to links.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    taken: Vec<Prefix>,
+    /// Networks by their first address; they do not overlap.
+    taken: BTreeMap<IpAddr, Prefix>,
+    /// By block and length of a network, how many such networks are taken from the block's start on.
+    tried: BTreeMap<(Ipv4Addr, u8), u64>,
     links: u32,
 }
 
@@ -98,9 +102,12 @@ const V4_BLOCKS: [(Ipv4Addr, u8); 4] = [
 impl Pool {
     /// Keeps a network that the scenario names from being handed out. `false` if it overlaps one.
     pub(crate) fn reserve(&mut self, prefix: Prefix) -> bool {
-        let is_free = !self.taken.iter().any(|taken| taken.overlaps(&prefix));
+        let before = self.taken.range(..=prefix.first).next_back();
+        let after = self.taken.range(prefix.first..).next();
+        let is_free =
+            [before, after].into_iter().flatten().all(|(_, taken)| !taken.overlaps(&prefix));
         if is_free {
-            self.taken.push(prefix);
+            self.taken.insert(prefix.first, prefix);
         }
         is_free
     }
@@ -119,7 +126,9 @@ impl Pool {
         let length = 32_u8.checked_sub(u8::try_from(size.trailing_zeros()).ok()?)?;
         for (block, block_length) in V4_BLOCKS {
             let count = 1_u64.checked_shl(length.checked_sub(block_length).unwrap_or(64).into());
-            for index in 0..count.unwrap_or(0) {
+            let tried = self.tried.get(&(block, length)).copied().unwrap_or(0);
+            for index in tried..count.unwrap_or(0) {
+                self.tried.insert((block, length), index + 1);
                 let start = u64::from(block.to_bits()) + index * size;
                 let first = Ipv4Addr::from_bits(u32::try_from(start).ok()?);
                 let prefix = Prefix { first: first.into(), length };

@@ -323,6 +323,16 @@ impl Map {
         found.0.contains(address).then_some(*found)
     }
 
+    /// Whether an address is held by a node at the other end of one of this node's links.
+    pub(crate) fn is_neighbour(&self, node: NodeId, address: IpAddr) -> bool {
+        match self.route(node, address) {
+            Next::Out { to: Recipient::Node(neighbour), .. } => {
+                self.holder(address) == Some(neighbour)
+            }
+            _ => false,
+        }
+    }
+
     /// What a node does with a destination: the most specific of its own links, its static routes
     /// and the computed ways.
     pub(crate) fn route(&self, node: NodeId, destination: IpAddr) -> Next {

@@ -15,7 +15,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use wire::Family;
 use wire::icmp::Meaning;
-use wire::ip::{Datagram, Header, options};
+use wire::ip::options::{self, Ipv4Option, Options};
+use wire::ip::{Datagram, Header};
 
 /// How long a neighbour is asked for before its packets are given up (Linux: three requests, a
 /// second apart).
@@ -124,7 +125,13 @@ impl Node {
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let (source, destination) = (datagram.source, datagram.destination);
         let ahead = next_stop(datagram.options);
-        let own = match ahead.and_then(|next| turn.map.source_towards(self.id, next)) {
+        if let Some((next, true)) = ahead
+            && !turn.map.is_neighbour(self.id, next)
+        {
+            let meaning = Meaning::SourceRouteFailed;
+            return self.complain(turn, &frame.bytes, frame.is_broadcast, meaning, 0);
+        }
+        let own = match ahead.and_then(|(next, _)| turn.map.source_towards(self.id, next)) {
             Some(own) => own,
             None if turn.map.is_for_many(self.id, destination) => {
                 turn.map.source_towards(self.id, source).unwrap_or(destination)
@@ -281,11 +288,16 @@ struct Fit {
     may_split: bool,
 }
 
-/// The address at which a source route goes on; `None` without one, or at its end.
-fn next_stop(bytes: &[u8]) -> Option<IpAddr> {
-    // A trial on a copy: which address of this node goes into the slot depends on what is there.
-    let mut trial = bytes.to_vec();
-    options::turn(&mut trial, Ipv4Addr::UNSPECIFIED).ok()?.map(IpAddr::V4)
+/// The address at which a source route goes on, and whether it must be a neighbour's; `None` without
+/// a source route, or at its end.
+fn next_stop(bytes: &[u8]) -> Option<(IpAddr, bool)> {
+    let route = |option| match option {
+        Ipv4Option::LooseSourceRoute(route) => Some((route, false)),
+        Ipv4Option::StrictSourceRoute(route) => Some((route, true)),
+        _ => None,
+    };
+    let (route, is_strict) = Options::new(bytes).map_while(Result::ok).find_map(route)?;
+    Some((route.ahead().next()?.into(), is_strict))
 }
 
 /// The word of a parameter problem: the pointer is its first byte (RFC 792), and counts from the

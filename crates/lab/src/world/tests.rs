@@ -7,7 +7,9 @@ use crate::rules;
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
+use std::net::Ipv4Addr;
 use wire::icmp::{self, Echo, Meaning, Message};
+use wire::ip::options;
 use wire::ip::{Datagram, Fragment, Header, protocol};
 
 const LINE: &str = r#"
@@ -244,6 +246,31 @@ fn only_two_errors_of_ipv6_may_be_about_many() {
 }
 
 #[test]
+fn a_strict_source_route_visits_no_others() {
+    let v4 = |address| match address {
+        IpAddr::V4(address) => address,
+        IpAddr::V6(address) => panic!("{address}"),
+    };
+    let back = |stops: [&str; 1]| {
+        let mut world = load(LINE);
+        let stops = stops.map(|name| match world.node(name) {
+            Some(_) => v4(world.address(name, Family::V4)),
+            None => Ipv4Addr::new(203, 0, 113, 99),
+        });
+        let mut header = world.header("r", Family::V4, protocol::ICMP);
+        header.options = options::strict_source_route(&stops).expect("they fit");
+        let sent = emit(&header, &message(&header, &ECHO));
+        world.exchange(sent, Recipient::Node(world.named("r")))
+    };
+    let answered = back(["b"]);
+    assert_eq!(
+        Datagram::parse(&answered[0]).expect("whole").source,
+        load(LINE).address("b", Family::V4)
+    );
+    assert_eq!(error(&back(["nowhere"])[0]).0, Meaning::SourceRouteFailed);
+}
+
+#[test]
 fn damaged_headers_and_messages_are_dropped() {
     let world = load(LINE);
     let to = Recipient::Node(world.named("r"));
@@ -372,6 +399,20 @@ fn check_counts(world: &World) {
     let counts = world.link_counts().map(|(.., counts)| counts);
     let balance: u64 = counts.map(|c| c.sent + c.duplicated - c.lost - c.delivered).sum();
     assert_eq!(balance, world.in_flight() as u64);
+}
+
+#[test]
+fn large_networks_load() {
+    let mut text = String::from("[host]\nh = { count = 20000 }\n[router]\nr = { count = 1000 }\n");
+    text += "[[link]]\nends = [\"r1\", \"h\"]\n";
+    for number in 2..=1_000 {
+        text += &format!("[[link]]\nends = [\"r{}\", \"r{number}\"]\n", number / 2);
+    }
+    let world = load(&text);
+    for family in Family::ALL {
+        let far = world.address("r1000", family);
+        assert!(world.source_towards(world.named("h20000"), far).is_some());
+    }
 }
 
 /// What comes out of a link is what another implementation calls well-formed, checksums included.
