@@ -55,8 +55,8 @@ impl Flight {
         }
     }
 
-    /// Takes a better send stamp. A kernel's that lies before the send call, or seconds after it, is
-    /// some other packet's and not believed.
+    /// Takes a better send stamp. A kernel's that lies before the send call, or seconds after it,
+    /// is some other packet's and not believed.
     pub fn stamp_with(&mut self, stamp: Stamp) {
         match stamp.by {
             StampedBy::Program => self.sent_at = stamp.at,

@@ -7,8 +7,8 @@ use std::time::Duration;
 /// this program's doing (a suspended machine) and is skipped, never sent in a burst.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// Rounds: round r starts at start + r x period, its probes follow each other by the gap; the period
-/// is the interval, or longer if a round does not fit it.
+/// Rounds: round r starts at start + r x period, its probes follow each other by the gap; the
+/// period is the interval, or longer if a round does not fit it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rounds {
     start: Time,

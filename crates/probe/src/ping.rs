@@ -25,7 +25,8 @@ pub struct Plan {
     /// From one probe to a target to the next one to it. Rounds start at absolute times, start +
     /// n x interval, so that nothing drifts.
     pub interval: Duration,
-    /// The least time between any two probes; with many targets a round takes at least targets x gap.
+    /// The least time between any two probes; with many targets a round takes at least targets x
+    /// gap.
     pub gap: Duration,
     /// How long a probe may stay unanswered before it is reported as timed out and counted lost.
     /// `Duration::MAX`: until the run ends.
@@ -89,8 +90,8 @@ pub enum Goal {
     /// After that many answers (replies and ICMP errors), however many probes it takes.
     Answers(u64),
     /// After the first reply. Unanswered probes are sent again up to `retries` times, each waiting
-    /// `backoff` times as long as the one before (`backoff` >= 1); [`Plan::interval`] is not used. A
-    /// probe that the system refuses to send ends its target too.
+    /// `backoff` times as long as the one before (`backoff` >= 1); [`Plan::interval`] is not used.
+    /// A probe that the system refuses to send ends its target too.
     FirstReply {
         /// Probes after the first one.
         retries: u32,
@@ -169,7 +170,8 @@ pub enum Outcome {
     Sent,
     /// The answer.
     Reply(Reply),
-    /// The answer, after the timeout was reported. Takes the loss back: it counts as late, not lost.
+    /// The answer, after the timeout was reported. Takes the loss back: it counts as late, not
+    /// lost.
     Late(Reply),
     /// One more answer to an answered probe.
     Duplicate(Reply),
@@ -186,8 +188,8 @@ pub enum Outcome {
         /// Everything that came back behind identifier and sequence number.
         payload: Box<[u8]>,
     },
-    /// The answer, from an address that was not asked. The token proves that it is one, so it counts
-    /// as received.
+    /// The answer, from an address that was not asked. The token proves that it is one, so it
+    /// counts as received.
     WrongSource(Reply),
     /// An ICMP error.
     IcmpError(Box<IcmpError>),

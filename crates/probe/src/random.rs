@@ -1,4 +1,5 @@
-//! A small generator for filling payloads: SplitMix64 (Steele, Lea and Flood, 2014). Not for secrets.
+//! A small generator for filling payloads: SplitMix64 (Steele, Lea and Flood, 2014). Not for
+//! secrets.
 
 /// The generator's state.
 #[derive(Clone, Debug)]

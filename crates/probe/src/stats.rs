@@ -7,8 +7,8 @@ use std::time::Duration;
 /// What a run found out about one target. Times in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Probes that the network had and that are decided: `received + lost`. Those in flight, refused
-    /// by the system or lost in this host's own queues are counted below.
+    /// Probes that the network had and that are decided: `received + lost`. Those in flight,
+    /// refused by the system or lost in this host's own queues are counted below.
     pub sent: u64,
     /// Probes that were answered, in time or late, damaged or not, from wherever; each once.
     pub received: u64,
@@ -42,7 +42,8 @@ pub struct Summary {
     pub loss_runs: u64,
     /// The longest such run, in probes.
     pub loss_run_max: u64,
-    /// Time from the first lost probe's send of each run to the send of the next answered one, added up.
+    /// Time from the first lost probe's send of each run to the send of the next answered one,
+    /// added up.
     pub outage: Duration,
     /// The longest of these.
     pub outage_max: Duration,

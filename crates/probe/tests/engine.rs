@@ -1,4 +1,5 @@
-//! The ping engine against a network that is a function: what was sent to what comes back, and when.
+//! The ping engine against a network that is a function: what was sent to what comes back, and
+//! when.
 
 use probe::ping::{Goal, Linger, Outcome, Pace, Ping, Plan, Report, Until};
 use probe::stats::Summary;
@@ -39,8 +40,11 @@ enum Back {
     Interrupt,
 }
 
+/// What comes back for a probe, and how long after it.
+type Respond<'a> = dyn FnMut(&Seen) -> Vec<(Duration, Back)> + 'a;
+
 struct World<'a> {
-    respond: Box<dyn FnMut(&Seen) -> Vec<(Duration, Back)> + 'a>,
+    respond: Box<Respond<'a>>,
     seen: Vec<Seen>,
     reports: Vec<Report>,
     pending: BTreeMap<(Time, u64), (u64, Back)>,
@@ -392,8 +396,8 @@ fn until_counts_replies_or_losses_in_a_row() {
         0 | 2 => vec![(MS, reply(seen))],
         _ => vec![],
     });
-    // 2 is lost alone, then 4 and 5 in a row: known when 5 times out at 1.4 s, after 14 probes, whose
-    // silence is older than any answer took.
+    // 2 is lost alone, then 4 and 5 in a row: known when 5 times out at 1.4 s, after 14 probes,
+    // whose silence is older than any answer took.
     assert_eq!((summary.received, summary.lost), (2, 12));
 }
 

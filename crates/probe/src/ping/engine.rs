@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use wire::icmp::{Error, Meaning, Message};
 use wire::ip::Datagram;
+use wire::ip::protocol;
 use wire::{Family, checksum};
 
 /// An unanswered probe counts as in flight, not as lost, at an interrupt if it is younger than this
@@ -373,7 +374,8 @@ impl Ping {
         }
     }
 
-    /// Books an unanswered probe as lost: by this host if it threw arrivals away, else by the network.
+    /// Books an unanswered probe as lost: by this host if it threw arrivals away, else by the
+    /// network.
     fn write_off(&mut self, ticket: Ticket, flight: &Flight, now: Time) {
         let depth = self.depth();
         let account = &mut self.accounts[flight.target as usize];
@@ -507,8 +509,7 @@ impl Ping {
             rtt,
             rtt_source,
             reordered: false,
-            bad_checksum: Family::of(arrival.source) == Family::V4
-                && checksum::of(arrival.payload) != 0,
+            bad_checksum: arrival.protocol == protocol::ICMP && checksum::of(arrival.payload) != 0,
             options: (!arrival.options.is_empty()).then(|| arrival.options.into()),
             detail: answer.detail.clone(),
         };
@@ -699,8 +700,8 @@ impl Engine for Ping {
 }
 
 impl Ping {
-    /// Frees the slot of the oldest probe for the next one: says how long to wait for that, or writes
-    /// the probe off if nothing else would ever decide it.
+    /// Frees the slot of the oldest probe for the next one: says how long to wait for that, or
+    /// writes the probe off if nothing else would ever decide it.
     fn make_way(&mut self, ticket: Ticket, now: Time) -> Option<Time> {
         let flight = *self.flights.find(ticket).expect("in the way");
         let expiry = flight.sent_at() + self.patience(flight.number.into());
@@ -743,8 +744,8 @@ fn stands_for_many(address: IpAddr) -> bool {
         || matches!(address, IpAddr::V4(address) if address.is_broadcast())
 }
 
-/// Round-trip time and how it was measured. Kernel stamps are taken only if their order is possible;
-/// a lone kernel send stamp is not mixed with this program's receive time.
+/// Round-trip time and how it was measured. Kernel stamps are taken only if their order is
+/// possible; a lone kernel send stamp is not mixed with this program's receive time.
 fn round_trip(flight: &Flight, received: Stamp) -> (Duration, RttSource) {
     let sent = flight.stamp();
     match (sent.by, received.by) {
