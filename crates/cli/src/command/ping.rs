@@ -53,7 +53,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         settle_all(&mut roster, &mut targets, &options, zone, resolve)?;
     }
     let families = families(&targets, &roster, family);
-    options.check(&families, targets.iter().take(1_024).any(is_group))?;
+    options.check(&families, has_group(&options, &targets))?;
     if families.is_empty() {
         return Ok(nobody(roster, &options, common));
     }
@@ -116,6 +116,11 @@ fn families(targets: &Targets, roster: &Roster, family: Option<Family>) -> Vec<F
         is_named || (is_pending && family.is_none_or(|only| only == *it))
     };
     Family::ALL.into_iter().filter(wanted).collect()
+}
+
+/// Whether a target stands for many hosts; of a long list the start is looked at.
+fn has_group(options: &Options, targets: &Targets) -> bool {
+    options.broadcast || targets.iter().take(1_024).any(is_group)
 }
 
 fn is_group(target: Target) -> bool {
@@ -264,13 +269,21 @@ fn go(
     let start = start(&watch.roster, &targets, options, Some(&road));
     watch.printer.start(&start, &mut watch.out.text);
     print_unresolved(&mut watch);
-    let plan = options.plan(&road, common, watch.roster.count());
+    let mut plan = options.plan(&road, common, watch.roster.count());
+    let whole_time = options.time_of_group().filter(|_| has_group(options, &targets));
+    if let Some(time) = whole_time {
+        plan.deadline = Some(plan.deadline.map_or(time, |deadline| deadline.min(time)));
+    }
     let mut engine = Ping::new(plan, targets, road.now());
     let (entries, names): (Vec<usize>, Vec<String>) =
         watch.roster.pending().map(|(entry, name)| (entry, name.to_owned())).unzip();
     if let Some(waker) = road.waker().filter(|_| !names.is_empty()) {
         engine.expect_targets(true);
         watch.lookups = Some((Lookups::start(names, family, move || waker.wake()), entries));
+    }
+    if whole_time.is_some() {
+        // Every probe has its answer, but more voices may follow.
+        engine.expect_targets(true);
     }
     road.drive(&mut engine, &mut watch)?;
     // Nobody reads any more: the exit code says the rest.

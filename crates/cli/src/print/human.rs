@@ -306,13 +306,17 @@ impl Human {
 
     fn counts(&self, summary: &Summary) -> String {
         let Summary { sent, received, .. } = summary;
-        let lost = percent(summary.loss_ratio());
-        let lost = if summary.lost > 0 { self.paint(Colour::Red, &lost) } else { lost };
+        let lost = match summary.loss_ratio() {
+            None => String::new(),
+            ratio if summary.lost > 0 => self.paint(Colour::Red, &percent(ratio)),
+            ratio => percent(ratio),
+        };
         let span = seconds(summary.span);
-        let mut text = if self.is_chinese() {
-            format!("发送 {sent}，收到 {received}，丢失 {lost}，历时 {span} 秒")
-        } else {
-            format!("{sent} sent, {received} received, {lost} lost, {span} s")
+        let mut text = match (self.is_chinese(), lost.is_empty()) {
+            (true, true) => format!("发送 {sent}，收到 {received}"),
+            (true, false) => format!("发送 {sent}，收到 {received}，丢失 {lost}，历时 {span} 秒"),
+            (false, true) => format!("{sent} sent, {received} received"),
+            (false, false) => format!("{sent} sent, {received} received, {lost} lost, {span} s"),
         };
         let plural = |count, one, more| if count == 1 { one } else { more };
         for (count, english, chinese) in [
@@ -336,26 +340,32 @@ impl Human {
         text
     }
 
-    fn round_trips(&self, rtt: &RttSummary, source: Option<RttSource>) -> [String; 2] {
-        let ms = |ns: f64| self.ms(ns, rtt.min_ns as f64);
-        let (min, max) = (ms(rtt.min_ns as f64), ms(rtt.max_ns as f64));
-        let (mean, deviation) = (ms(rtt.mean_ns), ms(rtt.stddev_ns));
-        let median = ms(rtt.median_ns as f64);
-        let (p95, p99) = (ms(rtt.p95_ns as f64), ms(rtt.p99_ns as f64));
-        let jitter = ms(rtt.jitter_ns);
+    fn round_trips(&self, rtt: &RttSummary, source: Option<RttSource>) -> Vec<String> {
         let clocks = match source {
             Some(RttSource::Kernel) => self.pick("kernel to kernel", "内核到内核"),
             Some(RttSource::KernelReceive) => self.pick("program to kernel", "程序到内核"),
             Some(RttSource::User) => self.pick("program to program", "程序到程序"),
             None => self.pick("unknown clocks", "时钟未知"),
         };
+        let ms = |ns: f64| self.ms(ns, rtt.min_ns as f64);
+        let (min, max) = (ms(rtt.min_ns as f64), ms(rtt.max_ns as f64));
+        let (mean, deviation) = (ms(rtt.mean_ns), ms(rtt.stddev_ns));
+        let median = ms(rtt.median_ns as f64);
+        let (p95, p99) = (ms(rtt.p95_ns as f64), ms(rtt.p99_ns as f64));
+        let jitter = ms(rtt.jitter_ns);
+        if rtt.count == 1 {
+            return vec![match self.is_chinese() {
+                true => format!("往返 {min} 毫秒（{clocks}）"),
+                false => format!("rtt {min} ms ({clocks})"),
+            }];
+        }
         if self.is_chinese() {
-            [
+            vec![
                 format!("往返 最小 {min}  平均 {mean}  最大 {max}  标准差 {deviation} 毫秒"),
                 format!("     中位 {median}  p95 {p95}  p99 {p99}  抖动 {jitter} 毫秒（{clocks}）"),
             ]
         } else {
-            [
+            vec![
                 format!("rtt min {min}  avg {mean}  max {max}  stddev {deviation} ms"),
                 format!("    median {median}  p95 {p95}  p99 {p99}  jitter {jitter} ms ({clocks})"),
             ]

@@ -260,6 +260,14 @@ impl Options {
         }
     }
 
+    /// How long a group is listened to if the probes are counted: until the last one's timeout, for
+    /// the first answer is not the last. `None` if they are not.
+    pub fn time_of_group(&self) -> Option<Duration> {
+        let rounds = u32::try_from(self.count? - 1).unwrap_or(u32::MAX);
+        let last = if self.timeout.is_zero() { LAST_WAIT } else { self.timeout };
+        Some(self.pause().saturating_mul(rounds).saturating_add(last))
+    }
+
     /// The engine's plan.
     pub fn plan(&self, road: &Road, common: &Common, targets: usize) -> Plan {
         let key = road.key();
