@@ -1,5 +1,5 @@
 //! Whole outputs. A case is a file: `$ askway ...`, standard output, `! ` and each line of standard
-//! error, `= ` and the exit code. With ASKWAY_GOLDEN=write the files are written instead.
+//! error, `= ` and the exit code. `ASKWAY_BLESS=1` writes what is seen into the files.
 
 use super::{askway, here};
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::Output;
 
 #[test]
 fn outputs_are_as_written_down() {
-    let writes = std::env::var_os("ASKWAY_GOLDEN").is_some_and(|value| value == "write");
+    let writes = std::env::var_os("ASKWAY_BLESS").is_some();
     let mut cases: Vec<_> = fs::read_dir(here().join("ping"))
         .expect("the cases are there")
         .map(|entry| entry.expect("a case").path())
