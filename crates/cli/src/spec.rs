@@ -11,6 +11,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use wire::Family;
 
+#[cfg(test)]
+mod check;
+
 /// The most addresses that one list holds: an IPv4 /8.
 pub const MOST: u32 = 1 << 24;
 
@@ -562,5 +565,16 @@ mod tests {
         let list = list(&text).expect("all are addresses");
         assert_eq!(list.len(), 100_000);
         assert_eq!(list.addresses().at(99_999).address, Ipv4Addr::from_bits(99_999 * 7919));
+    }
+
+    #[test]
+    fn every_list_of_the_corpus_is_refused_or_survives() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/spec");
+        let mut lists = 0;
+        for entry in std::fs::read_dir(corpus).expect("the corpus") {
+            check::of(&std::fs::read(entry.expect("readable").path()).expect("a list"));
+            lists += 1;
+        }
+        assert!(lists >= 10, "{lists} lists in {corpus}");
     }
 }

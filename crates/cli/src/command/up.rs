@@ -160,8 +160,8 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let clerk = Clerk::start(options.ok.is_some() || options.no.is_some());
     let want = want(&options, families, list.len() as u64);
     let mut road = Road::open(&want, common.lab_choice().as_ref())?;
-    let mut files = Files::begin(&options, &clerk)?;
     let found = find(&road, &names, options.family());
+    let mut files = Files::begin(&options, &clerk)?;
     let asked = Asked::new(list, found, options.all_addresses).map_err(|_| too_many())?;
     let outcome = ask(&mut road, &asked, &options, common);
     files.write(&asked, &outcome.table)?;
