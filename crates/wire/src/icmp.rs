@@ -475,3 +475,36 @@ fn sum(source: IpAddr, destination: IpAddr, message: &[u8]) -> checksum::Sum {
             .bytes(message),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(family: Family, bytes: [u8; 8]) -> (Option<u32>, Option<u32>) {
+        let Ok(Message::Error(error)) = Message::parse(family, &bytes) else {
+            panic!("{bytes:?} is an error")
+        };
+        (error.mtu_bytes(), error.pointer())
+    }
+
+    #[test]
+    fn the_second_word_is_read_as_the_type_has_it() {
+        assert_eq!(error(Family::V4, [3, 4, 0, 0, 9, 9, 0xff, 0xff]), (Some(65_535), None));
+        assert_eq!(error(Family::V4, [3, 4, 0, 0, 0, 0, 0, 0]), (None, None));
+        assert_eq!(error(Family::V6, [2, 0, 0, 0, 0, 1, 0, 0]), (Some(65_536), None));
+        assert_eq!(error(Family::V4, [12, 0, 0, 0, 20, 7, 0, 0]), (None, Some(20)));
+        assert_eq!(error(Family::V6, [4, 2, 0, 0, 0, 0, 1, 0]), (None, Some(256)));
+        // Type 4 of IPv4 is source quench, whose second word means nothing.
+        assert_eq!(error(Family::V4, [4, 0, 0, 0, 0, 0, 1, 0]), (None, None));
+        assert_eq!(error(Family::V6, [3, 0, 0, 0, 0, 0, 1, 0]), (None, None));
+    }
+
+    #[test]
+    fn a_code_that_is_not_defined_makes_no_query() {
+        for (family, kind) in [(Family::V4, 8), (Family::V4, 0), (Family::V6, 128)] {
+            let bytes = [kind, 1, 0, 0, 0, 0, 0, 0];
+            let parsed = Message::parse(family, &bytes);
+            assert!(matches!(parsed, Ok(Message::Other { code: 1, .. })), "{parsed:?}");
+        }
+    }
+}

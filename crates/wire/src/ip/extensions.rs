@@ -265,3 +265,27 @@ impl<'a> Iterator for Options<'a> {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_the_header_of_a_later_fragment_is_payload() {
+        // Next header 60, and bytes that would do for destination options.
+        let options = [59, 0, 1, 4, 0, 0, 0, 0];
+        for (offset, upper, bytes) in [(0, 59, 16), (8, 60, 8)] {
+            let body = [&[60, 0, 0, offset, 0, 0, 0, 7][..], &options].concat();
+            let chain = walk(protocol::FRAGMENT, &body).unwrap();
+            assert_eq!((chain.protocol, chain.bytes), (upper, bytes));
+        }
+    }
+
+    #[test]
+    fn a_chain_that_is_cut_is_refused() {
+        let hop_by_hop = protocol::HOP_BY_HOP;
+        for body in [&[][..], &[59], &[59, 1, 0, 0, 0, 0, 0, 0], &[0, 0, 1, 4, 0, 0, 0, 0]] {
+            assert!(walk(hop_by_hop, body).is_err(), "{body:?}");
+        }
+    }
+}

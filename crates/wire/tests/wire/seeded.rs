@@ -7,7 +7,7 @@ use wire::ext::{self, Content, Interface, Label, Role, Structure};
 use wire::icmp::{self, Echo, Message, Timestamp};
 use wire::ip::options::{self, TimestampForm};
 use wire::ip::{Datagram, Fragment, Header, pieces, protocol};
-use wire::{Family, tcp, udp};
+use wire::{Family, checksum, tcp, udp};
 
 /// Chance with a seed, which is shown if a test fails.
 pub struct Dice {
@@ -326,5 +326,21 @@ fn pieces_cover_a_payload_and_fit() {
             end = range.end;
         }
         assert!(end == payload || (end == 0 && mtu < header + 8));
+    }
+}
+
+#[test]
+fn a_checksum_is_updated_as_if_it_were_made_anew() {
+    let mut dice = Dice::thrown();
+    for _ in 0..20_000 {
+        let mut bytes = dice.bytes(40);
+        bytes.resize(bytes.len().next_multiple_of(2) + 2, 1);
+        let at = dice.below(bytes.len() / 2) * 2;
+        let (before, new) = (checksum::of(&bytes), dice.word());
+        let old = u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+        bytes[at..at + 2].copy_from_slice(&new.to_be_bytes());
+        // 0 and all ones are the same number; it is all zeros or nothing that they tell apart.
+        let (updated, anew) = (checksum::update(before, old, new), checksum::of(&bytes));
+        assert!(updated == anew || updated ^ anew == 0xffff && [0, 0xffff].contains(&anew));
     }
 }
