@@ -86,7 +86,7 @@ impl Prefix {
 pub(crate) struct Pool {
     /// Networks by their first address; they do not overlap.
     taken: BTreeMap<IpAddr, Prefix>,
-    /// By block and length of a network, how many such networks are taken from the block's start on.
+    /// By block and length of a network, how many such networks from the block's start are taken.
     tried: BTreeMap<(Ipv4Addr, u8), u64>,
     links: u32,
 }

@@ -288,8 +288,8 @@ struct Fit {
     may_split: bool,
 }
 
-/// The address at which a source route goes on, and whether it must be a neighbour's; `None` without
-/// a source route, or at its end.
+/// The address at which a source route goes on, and whether it must be a neighbour's; `None`
+/// without a source route, or at its end.
 fn next_stop(bytes: &[u8]) -> Option<(IpAddr, bool)> {
     let route = |option| match option {
         Ipv4Option::LooseSourceRoute(route) => Some((route, false)),
