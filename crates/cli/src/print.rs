@@ -8,6 +8,7 @@ pub mod human;
 pub mod json;
 pub mod options;
 
+use crate::failure::{Exit, Failure};
 use probe::RttSource;
 use probe::ping::Report;
 use probe::stats::Summary;
@@ -152,9 +153,20 @@ pub struct Out {
     pub text: Vec<u8>,
 }
 
-/// Nobody reads any more.
+/// Standard output takes no more.
 #[derive(Debug)]
-pub struct Closed;
+pub struct Closed(io::Error);
+
+impl Closed {
+    /// What to tell the user: nothing if whoever read has seen enough.
+    pub fn failure(self) -> Option<Failure> {
+        (self.0.kind() != io::ErrorKind::BrokenPipe).then(|| Failure {
+            message: format!("cannot write to standard output: {}", self.0),
+            hint: None,
+            exit: Exit::Failed,
+        })
+    }
+}
 
 impl Out {
     /// Writes if much has gathered.
@@ -176,6 +188,6 @@ impl Out {
         let mut stdout = io::stdout().lock();
         let written = stdout.write_all(&self.text).and_then(|()| stdout.flush());
         self.text.clear();
-        written.map_err(|_| Closed)
+        written.map_err(Closed)
     }
 }

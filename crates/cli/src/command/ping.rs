@@ -13,7 +13,7 @@ use crate::print::csv::Csv;
 use crate::print::fields::Extra;
 use crate::print::human::{Human, Style, plain};
 use crate::print::json::Json;
-use crate::print::{Out, Printer, Start, Unresolved};
+use crate::print::{Closed, Out, Printer, Start, Unresolved};
 use crate::resolve::{self, Lookups};
 use crate::road::{Epoch, Road};
 use crate::spec;
@@ -55,13 +55,13 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let families = families(&targets, &roster, family);
     options.check(&families, has_group(&options, &targets))?;
     if families.is_empty() {
-        return Ok(nobody(roster, &options, common));
+        return nobody(roster, &options, common);
     }
     let road = open(&options, common, families, &targets, &roster)?;
     if !is_network {
         settle_all(&mut roster, &mut targets, &options, zone, |name| road.resolve(name, family))?;
         if targets.is_empty() {
-            return Ok(nobody(roster, &options, common));
+            return nobody(roster, &options, common);
         }
     }
     go(road, &options, common, roster, targets, zone, family)
@@ -186,7 +186,7 @@ fn printer(options: &Options, common: &Common) -> Box<dyn Printer> {
 }
 
 /// No name has an address: there is nothing to send.
-fn nobody(roster: Roster, options: &Options, common: &Common) -> Exit {
+fn nobody(roster: Roster, options: &Options, common: &Common) -> Result<Exit, Failure> {
     let mut watch = watch(roster, options, common);
     let start = start(&watch.roster, &Targets::default(), options, None);
     if common.format() != Format::Human {
@@ -195,9 +195,15 @@ fn nobody(roster: Roster, options: &Options, common: &Common) -> Exit {
     print_unresolved(&mut watch);
     let plan = probe::ping::Plan::new(vec![0], probe::token::Key([0, 0]));
     let engine = Ping::new(plan, Targets::default(), probe::Time::ZERO);
-    // Nobody reads any more: the exit code says the rest.
-    let _ = watch.finish(&engine);
-    Exit::NameNotFound
+    finish(&mut watch, &engine)
+}
+
+/// Sums up; the exit code stands even if nobody reads that.
+fn finish(watch: &mut Watch, engine: &Ping) -> Result<Exit, Failure> {
+    match watch.finish(engine).err().and_then(Closed::failure) {
+        Some(failure) => Err(failure),
+        None => Ok(watch.exit(engine)),
+    }
 }
 
 fn watch(roster: Roster, options: &Options, common: &Common) -> Watch {
@@ -286,7 +292,5 @@ fn go(
         engine.expect_targets(true);
     }
     road.drive(&mut engine, &mut watch)?;
-    // Nobody reads any more: the exit code says the rest.
-    let _ = watch.finish(&engine);
-    Ok(watch.exit(&engine))
+    finish(&mut watch, &engine)
 }

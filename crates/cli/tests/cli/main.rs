@@ -3,6 +3,7 @@
 
 mod golden;
 mod schema;
+mod streams;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

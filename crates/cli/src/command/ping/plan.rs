@@ -111,7 +111,7 @@ impl Options {
         self.interval.unwrap_or(usual)
     }
 
-    /// Refuses what would harm a network unless it is asked for by name, and what no packet carries.
+    /// Refuses what would harm a network unless asked for by name, and what no packet carries.
     ///
     /// # Errors
     /// If there is something of that kind.

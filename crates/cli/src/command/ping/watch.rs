@@ -160,8 +160,16 @@ impl Watch {
     }
 
     /// Nobody reads any more, so nothing is left to do: ends with what is known by now.
-    fn leave(&self, engine: &Ping) -> ! {
-        process::exit(self.exit(engine) as i32)
+    fn leave(&self, engine: &Ping, closed: Closed) -> ! {
+        let exit = match closed.failure() {
+            None => self.exit(engine),
+            Some(failure) => {
+                // Nobody is left to tell if this fails too.
+                let _ = writeln!(io::stderr(), "{failure}");
+                failure.exit
+            }
+        };
+        process::exit(exit as i32)
     }
 
     /// Where things stand, in one line on standard error.
@@ -205,14 +213,16 @@ impl Observer<Ping> for Watch {
         };
         let event = Event { whom, report: &report, epoch_ns: self.epoch.ns(), from_name };
         self.printer.event(&event, &mut self.out.text);
-        if self.out.relieve().is_err() {
-            self.leave(engine);
+        if let Err(closed) = self.out.relieve() {
+            self.leave(engine, closed);
         }
     }
 
     fn idle(&mut self, engine: &Ping, _now: Time) {
-        if self.is_live && self.out.flush().is_err() {
-            self.leave(engine);
+        if self.is_live
+            && let Err(closed) = self.out.flush()
+        {
+            self.leave(engine, closed);
         }
     }
 

@@ -1,0 +1,51 @@
+//! What happens when standard output takes no more, and targets from standard input.
+
+use super::here;
+use std::fs::File;
+use std::io::{Write, pipe};
+use std::process::{Command, Output, Stdio};
+
+fn ping(words: &str, stdin: Stdio, stdout: Stdio) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_askway"));
+    command.arg("ping").args(words.split_whitespace()).current_dir(here()).env_clear();
+    command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
+    command
+}
+
+fn run(mut command: Command) -> Output {
+    command.spawn().expect("it starts").wait_with_output().expect("it ends")
+}
+
+#[test]
+fn a_closed_pipe_ends_the_run_quietly() {
+    for format in ["", "--json", "--csv"] {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let words = format!("--lab town.toml -c 3 {format} good");
+        let output = run(ping(&words, Stdio::null(), writer.into()));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+        assert_eq!(output.status.code(), Some(0), "{format}");
+    }
+}
+
+#[test]
+fn a_full_disk_is_our_own_failure() {
+    let full = File::options().write(true).open("/dev/full").expect("Linux has it");
+    let output = run(ping("--lab town.toml -c 3 good", Stdio::null(), full.into()));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with("askway: cannot write to standard output: "), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert_eq!(output.status.code(), Some(5));
+}
+
+#[test]
+fn targets_come_from_standard_input() {
+    let (reader, mut writer) = pipe().expect("a pipe");
+    let command = ping("--lab town.toml -q -c 1 --json -", reader.into(), Stdio::piped());
+    writer.write_all(b"good # the good one\n\n192.0.2.10 2001:db8::10\n").expect("it fits");
+    drop(writer);
+    let output = run(command);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(stdout.lines().count(), 3, "{stdout}");
+    assert_eq!(output.status.code(), Some(0));
+}
