@@ -443,7 +443,7 @@ fn extended(net: &Net, destination: &str) {
     net.message(destination, number, &message(destination, &request));
 }
 
-/// A connection to port 80 of the target, with a few bytes each way.
+/// A connection to port 80 of the target, with a few bytes one way.
 fn connect(net: &Net, destination: &str) {
     let program = std::env::current_exe().expect("the program that runs has a path");
     let listen = std::net::SocketAddr::new(address(destination), 80).to_string();
