@@ -4,6 +4,7 @@ mod console;
 mod fping;
 mod getopt;
 mod ping;
+mod winping;
 
 use std::ffi::OsString;
 
@@ -18,7 +19,7 @@ pub struct Dialect {
 }
 
 /// Every dialect.
-pub const ALL: &[Dialect] = &[ping::PING, fping::FPING];
+pub const ALL: &[Dialect] = &[ping::PING, fping::FPING, winping::WINPING];
 
 /// The dialect of that name.
 pub fn by_name(name: &str) -> Option<&'static Dialect> {
