@@ -84,7 +84,7 @@ fn ping(called: &str, arguments: Vec<OsString>, console: &mut Console) -> Result
     };
     let count = candidates.len();
     for (at, candidate) in candidates.into_iter().enumerate() {
-        if options.verbose {
+        if options.verbose && !options.json {
             let family = family_name(Some(Family::of(candidate.target.address)));
             let canonical = &candidate.canonical;
             let line = format!("ai->ai_family: {family}, ai->ai_canonname: '{canonical}'\n");

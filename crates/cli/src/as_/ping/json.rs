@@ -26,6 +26,12 @@ impl Object {
         self.raw(key, &value)
     }
 
+    /// Adds a list of strings.
+    pub fn texts(self, key: &str, values: &[String]) -> Object {
+        let quoted = serde_json::Value::from(values).to_string();
+        self.raw(key, &quoted)
+    }
+
     /// Adds a value that is JSON already.
     pub fn raw(mut self, key: &str, value: &str) -> Object {
         if self.0.len() > 1 {

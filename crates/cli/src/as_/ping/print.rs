@@ -274,8 +274,7 @@ impl Printer<'_> {
             object = object.number("wrong_data_byte", offset as u64);
         }
         if let Some(options) = &reply.options {
-            let lines = route::lines(options, &mut self.last_route, &mut self.names);
-            object = object.text("options", lines.trim());
+            object = route::fields(options, &mut self.names, object);
         }
         object.line()
     }

@@ -1,5 +1,6 @@
 //! IPv4 options of answers, as iputils ping prints them behind a line.
 
+use super::json::Object;
 use super::names::Names;
 use std::net::Ipv4Addr;
 use wire::ip::options::{Ipv4Option, Options, Route, TimestampForm, Timestamps};
@@ -26,6 +27,31 @@ pub fn lines(options: &[u8], last: &mut LastRoute, names: &mut Names) -> String 
         }
     }
     text
+}
+
+/// Adds what options recorded to an answer's object: the route, the times at hops.
+pub fn fields(options: &[u8], names: &mut Names, mut object: Object) -> Object {
+    for option in Options::new(options).map_while(Result::ok) {
+        match option {
+            Ipv4Option::RecordRoute(route) => {
+                let hops: Vec<String> = route.recorded().map(|to| hop(to, names)).collect();
+                object = object.texts("record_route", &hops);
+            }
+            Ipv4Option::Timestamp(stamps) => {
+                let stamped = stamps.entries().filter(|entry| entry.stamped);
+                let times: Vec<String> = stamped
+                    .map(|entry| match entry.address {
+                        Some(address) => format!("{} {}", hop(address, names), entry.time),
+                        None => entry.time.to_string(),
+                    })
+                    .collect();
+                object = object.texts("timestamps_ms", &times);
+                object = object.number("unrecorded_hops", stamps.overflow.into());
+            }
+            _ => {}
+        }
+    }
+    object
 }
 
 fn recorded(route: &Route<'_>, last: &mut LastRoute, names: &mut Names, text: &mut String) {
