@@ -90,11 +90,16 @@ impl<'a> Printer<'a> {
             self.time_out_failed(run, report.at);
         }
         match &report.outcome {
-            // fping takes an answer from anybody.
-            Outcome::Reply(reply)
-            | Outcome::WrongSource(reply)
-            | Outcome::Corrupted { reply, .. } => self.answer(run, report, reply),
+            Outcome::Reply(reply) => self.answer(run, report, reply),
             Outcome::Late(reply) => self.late(run, report, reply),
+            // fping takes any answer from anybody, but none of them too late.
+            Outcome::WrongSource(reply) | Outcome::Corrupted { reply, .. } => {
+                if report.at > report.sent_at + self.options.timeout {
+                    self.late(run, report, reply);
+                } else {
+                    self.answer(run, report, reply);
+                }
+            }
             Outcome::Duplicate(reply) => {
                 self.totals.replies += 1;
                 self.duplicate(run, report, reply);
