@@ -115,7 +115,7 @@ pub struct End<'a> {
 pub struct Totals {
     /// How many targets, unresolved names included.
     pub targets: u64,
-    /// Targets that answered every decided probe.
+    /// Targets that answered every decided probe, undamaged and from the address asked.
     pub complete: u64,
     /// Targets that answered at least one.
     pub answering: u64,
@@ -135,7 +135,9 @@ impl Totals {
     /// Adds one target.
     pub fn add(&mut self, summary: &Summary) {
         let left_here = summary.send_errors + summary.local_drops;
-        let is_complete = summary.received > 0 && summary.lost == 0 && left_here == 0;
+        let doubtful = summary.corrupted + summary.wrong_source;
+        let is_complete =
+            summary.received > 0 && summary.lost == 0 && left_here == 0 && doubtful == 0;
         self.targets += 1;
         self.complete += u64::from(is_complete);
         self.answering += u64::from(summary.received > 0);
