@@ -271,6 +271,20 @@ fn duplicates_are_extra_and_overtaken_answers_are_marked() {
 }
 
 #[test]
+fn the_last_answer_ends_the_run_whatever_was_read_with_it() {
+    let mut ping = Ping::new(plan(1), targets(&["192.0.2.2"]), Time::ZERO);
+    let mut message = Vec::new();
+    let Output::Send(transmit) = ping.poll(Time::ZERO, &mut message) else { panic!("no probe") };
+    let seen = Seen { at: Time::ZERO, nth: 0, transmit, message };
+    for _ in 0..2 {
+        deliver(&mut ping, Time(1_000), transmit.ticket, reply(&seen));
+    }
+    let Output::Report(report) = ping.poll(Time(1_000), &mut Vec::new()) else { panic!("silent") };
+    assert!(matches!(report.outcome, Outcome::Reply(_)), "{report:?}");
+    assert_eq!(ping.poll(Time(1_000), &mut Vec::new()), Output::Done);
+}
+
+#[test]
 fn damage_is_located_and_a_stranger_is_no_damage() {
     let (reports, summary) = run(plan(3), |seen| match seen.nth {
         0 => vec![(MS, Back::Message(seen.transmit.to, echo_reply(seen, |p| p[20] = 0)))],
