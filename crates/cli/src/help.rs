@@ -78,15 +78,35 @@ const PING: Texts = &[
     ("precision", "毫秒时间的小数位数；6 位即纳秒"),
 ];
 
+const UP: Texts = &[
+    ("targets", "地址、前缀（192.0.2.0/24）、范围（192.0.2.1-20）、名字；- 为标准输入"),
+    ("file", "还从文件读目标；- 为标准输入"),
+    ("ok", "有应答的写进文件而不显示，每行一个"),
+    ("no", "无应答的写进文件而不显示，每行一个"),
+    ("rate", "每秒的包数（500、10k）、每秒的比特数（10mbit）或 max"),
+    ("retries", "没有应答的目标再问几次"),
+    ("timeout", "第一个探测等应答多久"),
+    ("backoff", "以后每个探测等多少倍的时间"),
+    ("deadline", "到这个时间就结束，不管还缺什么"),
+    ("size", "数据的字节数"),
+    ("kind", "探测的种类"),
+    ("ipv4", "只用 IPv4"),
+    ("ipv6", "只用 IPv6"),
+    ("all_addresses", "问一个名字的所有地址，而不只是第一个"),
+    ("whole_prefixes", "也问 IPv4 前缀的网络地址和广播地址"),
+    ("interface", "从这个接口发送"),
+    ("source", "源地址"),
+    ("ttl", "探测的 TTL，即跳数限制"),
+    ("progress", "何时在标准错误上显示进度；auto 为两个输出都是终端时"),
+    ("quiet", "只要总计，不要名单"),
+];
+
 /// A parser with its help in that language.
 pub fn translated(parser: clap::Command, command: &str, language: Language) -> clap::Command {
     if language == Language::English {
         return parser;
     }
-    let own: Texts = match command {
-        "ping" => PING,
-        _ => &[],
-    };
+    let own = own_texts(command);
     parser.mut_args(|argument| {
         let id = argument.get_id().as_str();
         let text = own.iter().chain(COMMON).find(|(known, _)| *known == id);
@@ -103,22 +123,33 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
     })
 }
 
+fn own_texts(command: &str) -> Texts {
+    match command {
+        "ping" => PING,
+        "up" => UP,
+        _ => &[],
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{args, command};
 
     #[test]
-    fn every_option_of_ping_has_a_chinese_text_and_no_text_is_left_over() {
-        let command = command::by_name("ping").expect("a command");
-        let parser = (command.define)(args::parser("ping"));
-        let ids: Vec<&str> = parser.get_arguments().map(|it| it.get_id().as_str()).collect();
-        let texts: Vec<&str> = PING.iter().chain(COMMON).map(|(id, _)| *id).collect();
-        for id in &ids {
-            assert!(texts.contains(id), "{id} has no Chinese text");
-        }
-        for text in &texts {
-            assert!(ids.contains(text), "{text} is no option");
+    fn every_option_has_a_chinese_text_and_no_text_is_left_over() {
+        for command in command::ALL {
+            let name = command.name;
+            let parser = (command.define)(args::parser(name));
+            let ids: Vec<&str> = parser.get_arguments().map(|it| it.get_id().as_str()).collect();
+            let texts = own_texts(name).iter().chain(COMMON).map(|(id, _)| *id);
+            let texts: Vec<&str> = texts.collect();
+            for id in &ids {
+                assert!(texts.contains(id), "{id} of {name} has no Chinese text");
+            }
+            for text in &texts {
+                assert!(ids.contains(text), "{text} is no option of {name}");
+            }
         }
     }
 }

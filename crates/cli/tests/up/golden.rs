@@ -1,6 +1,7 @@
 //! Transcripts of runs over a lab: `golden/NAME.txt` holds a command, what it prints (standard
 //! error marked by `! `) and its exit code. `ASKWAY_REWRITE_GOLDEN=1` writes them anew, to be read.
 
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -31,6 +32,52 @@ fn every_transcript_is_true() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(paths.len() >= 10, "the transcripts are where they are looked for");
+}
+
+#[test]
+fn every_object_has_the_fields_of_the_schema() {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../../docs/schema/up.json")).expect("JSON");
+    let mut seen = 0;
+    for name in ["json.txt", "json-nobody.txt"] {
+        let text = fs::read_to_string(directory().join("golden").join(name)).expect("a transcript");
+        for line in text.lines().filter(|line| line.starts_with('{')) {
+            let object: Value = serde_json::from_str(line).expect("JSON");
+            let definition = &schema["$defs"][object["type"].as_str().expect("a type")];
+            let fields: Vec<&str> =
+                object.as_object().expect("an object").keys().map(String::as_str).collect();
+            let mut required: Vec<&str> = definition["required"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|field| field.as_str().expect("a name"))
+                .collect();
+            required.sort_unstable();
+            assert_eq!(fields, required, "{line}");
+            for (name, property) in definition["properties"].as_object().expect("an object") {
+                assert!(is_of(property, &object[name]), "{name}: {property} in {line}");
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen} objects");
+}
+
+fn is_of(property: &Value, value: &Value) -> bool {
+    if let Some(constant) = property.get("const") {
+        return constant == value;
+    }
+    if let Some(choices) = property.get("enum") {
+        return choices.as_array().expect("a list").contains(value);
+    }
+    let is_named = |name: &str| property["type"].to_string().contains(&format!("\"{name}\""));
+    match value {
+        Value::Null => is_named("null"),
+        Value::Bool(_) => is_named("boolean"),
+        Value::Number(_) => is_named("integer"),
+        Value::String(_) => is_named("string"),
+        Value::Array(_) | Value::Object(_) => false,
+    }
 }
 
 /// Runs `$ askway ARGUMENTS... [< FILE]` and writes down what happens.

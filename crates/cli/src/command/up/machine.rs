@@ -27,39 +27,26 @@ pub struct Machine {
     epoch_ns: i128,
 }
 
-/// What is said about one target.
+/// What is said about one target; null where there is nothing to say.
 #[derive(Serialize)]
 struct Line<'a> {
     v: u32,
     r#type: &'static str,
     #[serde(serialize_with = "shown")]
     target: Option<Label<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     address: Option<IpAddr>,
     verdict: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
     rtt_ns: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     rtt_source: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     hop_limit: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     sent_at: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<IpAddr>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     icmp_type: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     icmp_code: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     meaning: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     mtu_bytes: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     os_error: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
 }
 
@@ -99,7 +86,7 @@ impl Machine {
     /// If standard output fails.
     pub fn begin(&mut self) -> io::Result<()> {
         match self.format {
-            Format::Csv => writeln!(self.out, "{COLUMNS}"),
+            Format::Csv => write!(self.out, "{COLUMNS}\r\n"),
             Format::Human | Format::Json => Ok(()),
         }
     }
@@ -252,7 +239,7 @@ fn shown<S: Serializer>(label: &Option<Label<'_>>, to: S) -> Result<S::Ok, S::Er
     }
 }
 
-/// Fields that are missing are empty. Only names and messages can hold what must be quoted, as in
+/// Fields without a value are empty. Only names and messages can hold what must be quoted, as in
 /// RFC 4180 §2.
 fn csv(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
     match line.target {
@@ -281,7 +268,7 @@ fn csv(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
     }
     out.write_all(b",")?;
     quoted(out, line.message.unwrap_or_default())?;
-    out.write_all(b"\n")
+    out.write_all(b"\r\n")
 }
 
 /// A field of CSV.
@@ -339,7 +326,7 @@ mod tests {
         assert_eq!(
             String::from_utf8(line).expect("text"),
             "a.example,192.0.2.1,no,1,kernel,64,2026-01-01T00:00:00.000000000Z,icmp_error,\
-             192.0.2.254,3,4,packet_too_big,1400,90,\"a \"\"b\"\", c\"\n"
+             192.0.2.254,3,4,packet_too_big,1400,90,\"a \"\"b\"\", c\"\r\n"
         );
     }
 }
