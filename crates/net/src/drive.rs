@@ -171,22 +171,23 @@ impl Network {
         let mut first = 0;
         let mut eaten = 0;
         while first < end {
-            let sent = self.send_run(engine, first)?;
-            match sent {
+            let error = match self.send_run(engine, first)? {
                 Ok(count) => {
                     first += count;
                     eaten = 0;
+                    continue;
                 }
-                Err(error)
-                    if eaten < EATEN_MAX && self.survives(engine, first, &error, eaten)? =>
-                {
-                    eaten += 1;
-                }
-                Err(error) => {
-                    self.fail(engine, first, &error);
-                    first += 1;
-                    eaten = 0;
-                }
+                Err(error) => error,
+            };
+            if self.stamps == Stamps::Both {
+                self.channels[self.queue[first].channel].keys.mark_stale();
+            }
+            if eaten < EATEN_MAX && self.survives(engine, first, &error, eaten)? {
+                eaten += 1;
+            } else {
+                self.fail(engine, first, &error);
+                first += 1;
+                eaten = 0;
             }
         }
         self.queue.clear();
@@ -202,7 +203,9 @@ impl Network {
         let index = self.queue[first].channel;
         let run = self.queue[first..].iter().take_while(|queued| queued.channel == index).count();
         if self.channels[index].keys.is_stale() {
-            self.read_errors(engine, index)?;
+            if self.channels[index].keys.is_waiting() {
+                self.read_errors(engine, index)?;
+            }
             self.channels[index]
                 .socket
                 .restart_stamp_keys()
@@ -280,11 +283,7 @@ impl Network {
     }
 
     fn fail<E: Engine>(&mut self, engine: &mut E, queued: usize, error: &io::Error) {
-        let Queued { transmit, channel, .. } = self.queue[queued];
-        let channel = &mut self.channels[channel];
-        if self.stamps == Stamps::Both {
-            channel.keys.mark_stale();
-        }
+        let transmit = self.queue[queued].transmit;
         let os_error = error.raw_os_error().unwrap_or(0);
         let reason = match os_error {
             libc::EMSGSIZE => {

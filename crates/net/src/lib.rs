@@ -9,7 +9,7 @@ mod drive;
 mod filter;
 pub mod local_time;
 pub mod names;
-mod quote;
+pub mod quote;
 mod rights;
 mod routes;
 mod stamps;

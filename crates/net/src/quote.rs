@@ -9,8 +9,8 @@ use wire::icmp::{self, Error, Meaning, Message};
 use wire::ip::Header;
 
 /// Rebuilds ICMP errors; keeps its buffers.
-#[derive(Default)]
-pub(crate) struct Quoter {
+#[derive(Debug, Default)]
+pub struct Quoter {
     datagram: Vec<u8>,
     message: Vec<u8>,
 }
@@ -19,7 +19,7 @@ impl Quoter {
     /// The ICMP error about a probe to `to` that the kernel describes by `error`, sent to our
     /// address `ours`; `quoted` is what came back of the probe, from its ICMP header on. Hop limit
     /// and source of the quoted header, where unknown, are 0. `None` if that is no datagram.
-    pub(crate) fn rebuild(
+    pub fn rebuild(
         &mut self,
         error: &ExtendedError,
         to: IpAddr,

@@ -10,6 +10,7 @@ const SLOTS: usize = 256;
 pub(crate) struct SendKeys {
     slots: Box<[Slot; SLOTS]>,
     next: u32,
+    waiting: usize,
     stale: bool,
 }
 
@@ -22,12 +23,13 @@ struct Slot {
 impl SendKeys {
     /// Nothing sent yet.
     pub(crate) fn new() -> SendKeys {
-        SendKeys { slots: Box::new([Slot::default(); SLOTS]), next: 0, stale: false }
+        SendKeys { slots: Box::new([Slot::default(); SLOTS]), next: 0, waiting: 0, stale: false }
     }
 
     /// Notes that the next number went to `ticket`, whose send call began at `begun`.
     pub(crate) fn sent(&mut self, ticket: Ticket, begun: Time) {
         let slot = &mut self.slots[self.next as usize % SLOTS];
+        self.waiting += usize::from(slot.send.is_none());
         *slot = Slot { key: self.next, send: Some((ticket, begun)) };
         self.next = self.next.wrapping_add(1);
     }
@@ -44,10 +46,17 @@ impl SendKeys {
             return None;
         }
         slot.send = None;
+        self.waiting -= 1;
         Some(ticket)
     }
 
-    /// Notes that a send failed: whether the kernel gave it a number is unknown.
+    /// Whether any send waits for its stamp.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
+    /// Notes that a send failed: whether the kernel gave it a number depends on the kernel, and on
+    /// how far it got.
     pub(crate) fn mark_stale(&mut self) {
         self.stale = true;
     }
@@ -61,6 +70,7 @@ impl SendKeys {
     pub(crate) fn restart(&mut self) {
         self.slots.fill(Slot::default());
         self.next = 0;
+        self.waiting = 0;
         self.stale = false;
     }
 }
@@ -76,7 +86,9 @@ mod tests {
         keys.sent(71, Time(2_000));
         assert_eq!(keys.take(1, Time(2_500)), Some(71));
         assert_eq!(keys.take(1, Time(2_500)), None);
+        assert!(keys.is_waiting());
         assert_eq!(keys.take(0, Time(2_500)), Some(70));
+        assert!(!keys.is_waiting());
         assert_eq!(keys.take(2, Time(2_500)), None);
     }
 

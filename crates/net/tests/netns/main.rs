@@ -1,5 +1,6 @@
 //! The sockets against real kernels: what a raw socket tells, a datagram socket tells too.
 
+mod checks;
 mod child;
 
 use child::{Orders, VARIABLE};
@@ -12,6 +13,18 @@ fn child() {
     if let Some(orders) = Orders::read() {
         child::run(&orders);
     }
+}
+
+#[test]
+fn the_corpus_of_control_messages_breaks_nothing() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/control");
+    let mut count = 0;
+    for entry in std::fs::read_dir(corpus).expect("the target has a corpus") {
+        let path = entry.expect("an entry").path();
+        checks::control(&std::fs::read(&path).expect("a file"));
+        count += 1;
+    }
+    assert!(count > 0);
 }
 
 /// This binary once more, in a node.
