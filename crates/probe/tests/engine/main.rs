@@ -1,6 +1,8 @@
 //! The ping engine against a network that is a function: what was sent to what comes back, and
 //! when.
 
+mod hostile;
+
 use probe::ping::{Goal, Linger, Outcome, Pace, Ping, Plan, Report, Until};
 use probe::stats::Summary;
 use probe::targets::{Target, Targets};
@@ -533,6 +535,17 @@ fn names_may_resolve_while_the_run_goes_on() {
     ping.add_target(Target { address: address("192.0.2.7"), zone: 0 }).expect("few");
     ping.expect_targets(false);
     assert!(matches!(ping.poll(Time(2), &mut datagram), Output::Send(_)));
+}
+
+#[test]
+fn the_corpus_breaks_nothing() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/engine");
+    let mut inputs = 0;
+    for entry in std::fs::read_dir(corpus).expect("the corpus") {
+        hostile::check(&std::fs::read(entry.expect("an entry").path()).expect("an input"));
+        inputs += 1;
+    }
+    assert!(inputs >= 10, "{inputs} inputs in {corpus}");
 }
 
 /// Whatever the network does, every probe ends exactly once and the sums agree.

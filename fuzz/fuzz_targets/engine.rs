@@ -1,0 +1,7 @@
+//! The ping engine against a peer that sends what it likes.
+#![no_main]
+
+#[path = "../../crates/probe/tests/engine/hostile.rs"]
+mod hostile;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hostile::check(bytes));
