@@ -1,6 +1,6 @@
 //! Lists of targets, as files and standard input bring them.
 #![no_main]
-#![expect(dead_code, reason = "the program uses more of these files than the reading of lists does")]
+#![expect(dead_code, reason = "the program uses more of these files than reading lists does")]
 
 #[path = "../../crates/cli/src/spec/check.rs"]
 mod check;

@@ -43,8 +43,8 @@ fn send(socket: &Socket, destination: &str, hex: &str) -> Played {
     Ok(())
 }
 
-/// Accepts one TCP connection and reads what comes. Anything said back, and not read before the other
-/// side closes, would make it end with a reset.
+/// Accepts one TCP connection and reads what comes. Anything said back, and not read before the
+/// other side closes, would make it end with a reset.
 fn listen(address: &str) -> Played {
     let listener = TcpListener::bind(address)?;
     println!("ready");
