@@ -141,6 +141,11 @@ pub fn reverse(address: IpAddr) -> Option<String> {
     Some(shown(&name))
 }
 
+/// As [`reverse`]; a machine of the local segment without a name in the DNS is asked itself.
+pub fn reverse_or_nearby(address: IpAddr) -> Option<String> {
+    reverse(address).or_else(|| net::names::nearby(address, 0).map(|name| shown(&name)))
+}
+
 /// A stranger's name, cut and escaped.
 pub fn shown(name: &str) -> String {
     let end = name.char_indices().nth(NAME_MAX_CHARS).map_or(name.len(), |(at, _)| at);

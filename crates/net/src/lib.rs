@@ -9,6 +9,7 @@ mod drive;
 mod filter;
 pub mod local_time;
 pub mod names;
+mod nearby;
 pub mod quote;
 mod rights;
 mod routes;

@@ -1,6 +1,6 @@
 //! Names to addresses and back by the system's resolver. Blocks: call it from a thread of its own.
 
-use crate::sys;
+use crate::{nearby, sys};
 use std::net::IpAddr;
 use wire::Family;
 
@@ -35,6 +35,13 @@ pub fn lookup(name: &str, family: Option<Family>) -> Result<Found, Unknown> {
 /// into the DNS: not safe for a terminal.
 pub fn reverse(address: IpAddr, zone: u32) -> Option<String> {
     sys::names::reverse(address, zone)
+}
+
+/// The name that a machine of the local segment gives itself, by multicast DNS or NetBIOS; `None`
+/// without an answer within a second, and for addresses that are neither private nor link-local.
+/// Not safe for a terminal.
+pub fn nearby(address: IpAddr, zone: u32) -> Option<String> {
+    if nearby::is_local(address) { nearby::ask(address, zone) } else { None }
 }
 
 #[cfg(test)]

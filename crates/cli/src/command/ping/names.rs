@@ -12,7 +12,7 @@ use std::time::Duration;
 const MOST: usize = 65_536;
 
 /// How long the end of a run waits for one more name.
-const LAST_WAIT: Duration = Duration::from_secs(1);
+const LAST_WAIT: Duration = Duration::from_millis(1_500);
 
 /// Names by address. Those that are not known yet come later; nothing waits for them but the end.
 pub struct Names {
@@ -34,7 +34,7 @@ impl Names {
         }
         thread::spawn(move || {
             for address in asked {
-                if answer.send((address, resolve::reverse(address))).is_err() {
+                if answer.send((address, resolve::reverse_or_nearby(address))).is_err() {
                     return;
                 }
             }
@@ -55,7 +55,7 @@ impl Names {
         self.known.get(&address)?.as_deref()
     }
 
-    /// Waits for the names that are still being found out, a second at most for each.
+    /// Waits for the names that are still being found out, a second and a half at most for each.
     pub fn finish(&mut self) {
         while self.pending > 0 {
             let Ok((address, name)) = self.answers.recv_timeout(LAST_WAIT) else { return };

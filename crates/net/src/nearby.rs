@@ -1,0 +1,238 @@
+//! Names that machines of the local segment give themselves: multicast DNS, asked by unicast
+//! (RFC 6762 §5.5), and NetBIOS node status (RFC 1002 §4.2.17). No cache, one question each.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+const MDNS_PORT: u16 = 5353;
+const NETBIOS_PORT: u16 = 137;
+
+/// How long each datagram is waited for.
+const WAIT: Duration = Duration::from_millis(250);
+
+/// Datagrams that are looked at before giving up.
+const DATAGRAMS_MAX: usize = 4;
+
+/// Repeated in answers; nobody else's matters, since only the machine itself is listened to.
+const IDENTIFIER: u16 = 0x6177;
+
+/// The most of a name: RFC 1035 §2.3.4.
+const NAME_MAX_BYTES: usize = 255;
+
+/// The most compression pointers that are followed in one name.
+const JUMPS_MAX: usize = 16;
+
+/// Whether an address is of the kind that a segment uses for itself: private or link-local.
+pub(crate) fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local() || v6.is_unique_local(),
+    }
+}
+
+/// Asks the machine itself. Waits up to a second.
+pub(crate) fn ask(address: IpAddr, zone: u32) -> Option<String> {
+    let (any, to): (SocketAddr, _) = match address {
+        IpAddr::V4(v4) => ((Ipv4Addr::UNSPECIFIED, 0).into(), SocketAddr::from((v4, MDNS_PORT))),
+        IpAddr::V6(v6) => {
+            let to = std::net::SocketAddrV6::new(v6, MDNS_PORT, 0, zone);
+            ((Ipv6Addr::UNSPECIFIED, 0).into(), to.into())
+        }
+    };
+    let socket = UdpSocket::bind(any).ok()?;
+    socket.set_read_timeout(Some(WAIT)).ok()?;
+    socket.send_to(&mdns_question(address), to).ok()?;
+    if address.is_ipv4() {
+        // Whether NetBIOS can be asked is no matter if multicast DNS answers.
+        let _ = socket.send_to(&netbios_question(), (address, NETBIOS_PORT));
+    }
+    let mut datagram = [0; 1_500];
+    for _ in 0..DATAGRAMS_MAX {
+        let (length, from) = socket.recv_from(&mut datagram).ok()?;
+        let answer = datagram.get(..length).filter(|_| from.ip() == address);
+        let name = match (answer, from.port()) {
+            (Some(answer), MDNS_PORT) => mdns_answer(answer),
+            (Some(answer), NETBIOS_PORT) => netbios_answer(answer),
+            _ => None,
+        };
+        if name.is_some() {
+            return name;
+        }
+    }
+    None
+}
+
+/// A question for the pointer record of an address, to be answered by unicast.
+fn mdns_question(address: IpAddr) -> Vec<u8> {
+    let reversed: Vec<String> = match address {
+        IpAddr::V4(v4) => v4.octets().iter().rev().map(u8::to_string).collect(),
+        IpAddr::V6(v6) => {
+            let digits = v6.octets().into_iter().rev();
+            digits.flat_map(|octet| [octet & 15, octet >> 4]).map(|d| format!("{d:x}")).collect()
+        }
+    };
+    let zone = if address.is_ipv4() { "in-addr" } else { "ip6" };
+    let mut question = header(0x0000);
+    for label in reversed.iter().map(String::as_str).chain([zone, "arpa"]) {
+        question.push(label.len() as u8);
+        question.extend_from_slice(label.as_bytes());
+    }
+    // The root, PTR, and IN with the wish for an answer by unicast (RFC 6762 §5.4).
+    question.extend_from_slice(&[0, 0, 12, 0x80, 1]);
+    question
+}
+
+/// A node status question for whatever names there are.
+fn netbios_question() -> Vec<u8> {
+    let mut question = header(0x0000);
+    // The name `*`, padded with zeros and spread over letters (RFC 1001 §14.1).
+    question.extend_from_slice(&[32, b'C', b'K']);
+    question.extend_from_slice(&[b'A'; 30]);
+    question.extend_from_slice(&[0, 0, 33, 0, 1]);
+    question
+}
+
+/// A header with one question.
+fn header(flags: u16) -> Vec<u8> {
+    let words = [IDENTIFIER, flags, 1, 0, 0, 0];
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+/// The name in the first pointer record of an answer.
+fn mdns_answer(message: &[u8]) -> Option<String> {
+    let mut at = skip_questions(message)?;
+    let answers = word(message, 6)?;
+    for _ in 0..answers {
+        let (_, behind) = name(message, at)?;
+        let length = usize::from(word(message, behind + 8)?);
+        let is_pointer = word(message, behind)? == 12 && word(message, behind + 2)? & 0x7fff == 1;
+        if is_pointer {
+            return name(message, behind + 10).map(|(name, _)| name).filter(|it| !it.is_empty());
+        }
+        at = behind + 10 + length;
+    }
+    None
+}
+
+/// The first unique name of a node status answer: the machine's.
+fn netbios_answer(message: &[u8]) -> Option<String> {
+    let at = skip_questions(message)?;
+    let (_, behind) = name(message, at)?;
+    if word(message, behind)? != 33 {
+        return None;
+    }
+    let body = message.get(behind + 10..)?;
+    let (count, names) = body.split_first()?;
+    let entries = names.chunks_exact(18).take(usize::from(*count));
+    // 15 bytes of name, a suffix, flags of which the first bit tells a group (RFC 1002 §4.2.18).
+    let unique = entries.into_iter().find(|entry| entry[15] == 0 && entry[16] & 0x80 == 0)?;
+    let name = String::from_utf8_lossy(&unique[..15]).trim_end().to_owned();
+    (!name.is_empty()).then_some(name)
+}
+
+/// Where the answers begin, if the message is an answer to our question.
+fn skip_questions(message: &[u8]) -> Option<usize> {
+    let is_answer = word(message, 0)? == IDENTIFIER && word(message, 2)? & 0x8000 != 0;
+    let mut at = 12;
+    for _ in 0..word(message, 4)? {
+        at = name(message, at)?.1 + 4;
+    }
+    is_answer.then_some(at)
+}
+
+/// A name, without the last dot, and where it ends in the message.
+fn name(message: &[u8], start: usize) -> Option<(String, usize)> {
+    let mut text = Vec::new();
+    let (mut at, mut end, mut jumps) = (start, None, 0);
+    loop {
+        let length = usize::from(*message.get(at)?);
+        match length {
+            0 => break,
+            1..=63 => {
+                let label = message.get(at + 1..at + 1 + length)?;
+                if !text.is_empty() {
+                    text.push(b'.');
+                }
+                text.extend_from_slice(label);
+                at += 1 + length;
+            }
+            0xc0.. => {
+                end = end.or(Some(at + 2));
+                at = usize::from(word(message, at)? & 0x3fff);
+                jumps += 1;
+            }
+            _ => return None,
+        }
+        if jumps > JUMPS_MAX || text.len() > NAME_MAX_BYTES {
+            return None;
+        }
+    }
+    Some((String::from_utf8_lossy(&text).into_owned(), end.unwrap_or(at + 1)))
+}
+
+fn word(message: &[u8], at: usize) -> Option<u16> {
+    let bytes = message.get(at..at.checked_add(2)?)?;
+    Some(u16::from_be_bytes([bytes[0], bytes[1]]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(records: &[u8]) -> Vec<u8> {
+        let mut message = mdns_question("192.0.2.7".parse().expect("an address"));
+        message[2] = 0x84;
+        message[7] = 1;
+        message.extend_from_slice(records);
+        message
+    }
+
+    #[test]
+    fn the_question_reverses_the_address() {
+        let question = mdns_question("192.0.2.7".parse().expect("an address"));
+        let (asked, end) = name(&question, 12).expect("a name");
+        assert_eq!(asked, "7.2.0.192.in-addr.arpa");
+        assert_eq!(end + 4, question.len());
+        let question = mdns_question("2001:db8::1".parse().expect("an address"));
+        let (asked, _) = name(&question, 12).expect("a name");
+        assert!(asked.starts_with("1.0.0.0.") && asked.ends_with(".8.b.d.0.1.0.0.2.ip6.arpa"));
+    }
+
+    #[test]
+    fn a_pointer_record_names_the_machine() {
+        let record = b"\xc0\x0c\0\x0c\x80\x01\0\0\0\x78\0\x0f\x07printer\x05local\0";
+        assert_eq!(mdns_answer(&answer(record)).as_deref(), Some("printer.local"));
+    }
+
+    #[test]
+    fn hostile_names_end() {
+        // A pointer to itself, a pointer beyond the end, a label beyond the end, a reserved length.
+        for record in [
+            &b"\xc0\x0c\0\x0c\x80\x01\0\0\0\x78\0\x02\xc0\x32"[..],
+            b"\xc0\x0c\0\x0c\x80\x01\0\0\0\x78\0\x02\xff\xff",
+            b"\xc0\x0c\0\x0c\x80\x01\0\0\0\x78\0\x02\x3fx",
+            b"\xc0\x0c\0\x0c\x80\x01\0\0\0\x78\0\x02\x80x",
+            b"\xc0",
+        ] {
+            assert_eq!(mdns_answer(&answer(record)), None, "{record:?}");
+        }
+        for length in 0..60 {
+            let record = b"\xc0\x0c\0\x0c\x80\x01\0\0\0\x78\0\x0f\x07printer\x05local\0";
+            let whole = answer(record);
+            let cut = &whole[..length.min(whole.len())];
+            assert!(mdns_answer(cut).is_none() && netbios_answer(cut).is_none());
+        }
+    }
+
+    #[test]
+    fn a_node_status_names_the_machine() {
+        let mut message = header(0x8400);
+        message[5] = 0;
+        message[7] = 1;
+        message.extend_from_slice(&netbios_question()[12..46]);
+        message.extend_from_slice(&[0, 33, 0, 1, 0, 0, 0, 0, 0, 37, 2]);
+        message.extend_from_slice(b"WORKGROUP      \x00\x84\0");
+        message.extend_from_slice(b"DESK           \x00\x04\0");
+        assert_eq!(netbios_answer(&message).as_deref(), Some("DESK"));
+    }
+}
