@@ -28,6 +28,23 @@ fn outputs_are_as_written_down() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+#[test]
+fn an_unknown_command_or_dialect_is_two_lines() {
+    for (words, message) in [
+        ("", "no command"),
+        ("frobnicate", "no command `frobnicate`"),
+        ("as", "no tool is named"),
+        ("as nothing", "no dialect `nothing`"),
+    ] {
+        let output = askway(words);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<&str> = stderr.lines().collect();
+        assert_eq!(lines[0], format!("askway: {message}"));
+        assert!(lines.len() == 2 && lines[1].starts_with("hint: askway "), "{stderr}");
+        assert_eq!((output.stdout.len(), output.status.code()), (0, Some(2)), "{words}");
+    }
+}
+
 /// The text of a case as it would be today: each command and what it does.
 fn written_down(case: &str) -> String {
     let commands = case.lines().filter_map(|line| line.strip_prefix("$ askway "));
