@@ -22,6 +22,8 @@ pub(crate) enum State {
     Unsent,
     /// Lost in a queue of this host's.
     Dropped,
+    /// Still unanswered when the run ended.
+    Left,
 }
 
 /// One probe.

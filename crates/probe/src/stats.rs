@@ -205,42 +205,54 @@ fn count(histogram: &mut Histogram<u32>, rtt_ns: u64) {
     histogram.record(rtt_ns.min(1 << 50)).expect("an automatic histogram grows that far");
 }
 
-/// Runs of consecutive losses, in the order in which probes are decided. A late answer ends the run
-/// that it stood in; runs that ended before are not rewritten.
+/// Runs of consecutive losses. Probes are booked in the order in which they were sent, each once it
+/// is decided. A late answer ends the run that goes on; runs that ended before are not rewritten.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LossRuns {
     runs: u64,
     longest: u64,
     outage_ns: u64,
     outage_max_ns: u64,
+    /// When the run that goes on began, and how many probes it has.
     current: Option<(Time, u64)>,
 }
 
 impl LossRuns {
+    /// Books a lost probe.
     pub fn lost(&mut self, sent_at: Time) {
         let (since, count) = self.current.unwrap_or((sent_at, 0));
-        self.runs += u64::from(count == 0);
         self.current = Some((since, count + 1));
-        self.longest = self.longest.max(count + 1);
     }
 
+    /// Books an answered probe.
     pub fn answered(&mut self, sent_at: Time) {
-        let Some((since, _)) = self.current else { return };
-        // An answer to a probe from before the outage does not end it.
-        if sent_at < since {
-            return;
-        }
+        let Some((since, count)) = self.current.take() else { return };
         let outage_ns = sent_at.0.saturating_sub(since.0);
+        self.runs += 1;
+        self.longest = self.longest.max(count);
         self.outage_ns = self.outage_ns.saturating_add(outage_ns);
         self.outage_max_ns = self.outage_max_ns.max(outage_ns);
-        self.current = None;
+    }
+
+    /// Books the answer to a probe that was booked as lost.
+    pub fn answered_late(&mut self, sent_at: Time) {
+        match &mut self.current {
+            Some((since, _)) if sent_at < *since => {}
+            Some((_, 1)) => self.current = None,
+            Some((_, count)) => {
+                *count -= 1;
+                self.answered(sent_at);
+            }
+            None => {}
+        }
     }
 
     /// Writes what is known at the send time of the last decided probe.
     pub fn summarise(&self, last: Time, summary: &mut Summary) {
         let open_ns = self.current.map_or(0, |(since, _)| last.0.saturating_sub(since.0));
-        summary.loss_runs = self.runs;
-        summary.loss_run_max = self.longest;
+        let open_count = self.current.map_or(0, |(_, count)| count);
+        summary.loss_runs = self.runs + u64::from(self.current.is_some());
+        summary.loss_run_max = self.longest.max(open_count);
         summary.outage = Duration::from_nanos(self.outage_ns.saturating_add(open_ns));
         summary.outage_max = Duration::from_nanos(self.outage_max_ns.max(open_ns));
         summary.down_since = self.current.map(|(since, _)| since);
@@ -308,7 +320,6 @@ mod tests {
         runs.answered(second(0));
         runs.lost(second(1));
         runs.lost(second(2));
-        runs.answered(second(0));
         runs.answered(second(3));
         runs.lost(second(4));
         runs.lost(second(5));
@@ -318,5 +329,25 @@ mod tests {
         assert_eq!(summary.outage, Duration::from_secs(3));
         assert_eq!(summary.outage_max, Duration::from_secs(2));
         assert_eq!(summary.down_since, Some(second(4)));
+    }
+
+    #[test]
+    fn a_late_answer_ends_the_run_that_goes_on() {
+        let mut runs = LossRuns::default();
+        let second = |n: u64| Time(n * 1_000_000_000);
+        let summary = |runs: &LossRuns| {
+            let mut summary = Summary::default();
+            runs.summarise(second(9), &mut summary);
+            (summary.loss_runs, summary.loss_run_max, summary.outage.as_secs())
+        };
+        runs.lost(second(1));
+        runs.answered_late(second(1));
+        assert_eq!(summary(&runs), (0, 0, 0), "as if it had never been lost");
+        runs.lost(second(2));
+        runs.lost(second(3));
+        runs.answered_late(second(3));
+        assert_eq!(summary(&runs), (1, 1, 1));
+        runs.answered_late(second(2));
+        assert_eq!(summary(&runs), (1, 1, 1), "a run that ended is not rewritten");
     }
 }

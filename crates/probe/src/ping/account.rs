@@ -92,7 +92,12 @@ impl Account {
         let number = self.number(flight);
         let rtt_ns = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX);
         match flight.state {
-            State::TimedOut | State::Failed => self.lost = self.lost.saturating_sub(1),
+            State::TimedOut | State::Failed => {
+                self.lost = self.lost.saturating_sub(1);
+                if let Some(more) = &mut self.more {
+                    more.losses.answered_late(flight.sent_at());
+                }
+            }
             State::Dropped => {
                 let more = self.more();
                 more.local_drops = more.local_drops.saturating_sub(1);
@@ -102,7 +107,7 @@ impl Account {
                 let more = self.more();
                 more.send_errors = more.send_errors.saturating_sub(1);
             }
-            State::InFlight | State::Answered => {}
+            State::InFlight | State::Answered | State::Left => {}
         }
         self.prolong(flight.number, 1);
         if self.received == 0 && self.more.is_none() {
@@ -119,8 +124,7 @@ impl Account {
         let is_reordered = number < more.next_expected;
         more.reordered += u64::from(is_reordered);
         more.next_expected = more.next_expected.max(number + 1);
-        more.losses.answered(flight.sent_at());
-        more.note(flight.sent_at(), now);
+        more.last_event = more.last_event.max(now);
         self.received += 1;
         is_reordered
     }
@@ -143,9 +147,20 @@ impl Account {
         self.prolong(flight.number, -1);
         if depth == Depth::Full {
             let more = self.more();
-            more.losses.lost(flight.sent_at());
-            more.note(flight.sent_at(), now);
+            more.last_event = more.last_event.max(now);
         }
+    }
+
+    /// Books a decided probe into the runs of losses: probes come here in the order of their sends.
+    pub fn line_up(&mut self, flight: &Flight) {
+        // Without the rest of the account there was no loss, and no run of them to end.
+        let Some(more) = &mut self.more else { return };
+        match flight.state {
+            State::TimedOut | State::Failed => more.losses.lost(flight.sent_at()),
+            State::Answered => more.losses.answered(flight.sent_at()),
+            State::InFlight | State::Unsent | State::Dropped | State::Left => return,
+        }
+        more.last_decided = flight.sent_at();
     }
 
     /// Books an ICMP error; a probe that had timed out is lost already.
@@ -235,13 +250,6 @@ impl Account {
                 ..More::default()
             })
         })
-    }
-}
-
-impl More {
-    fn note(&mut self, sent_at: Time, now: Time) {
-        self.last_decided = self.last_decided.max(sent_at);
-        self.last_event = self.last_event.max(now);
     }
 }
 

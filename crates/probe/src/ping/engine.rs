@@ -18,6 +18,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use wire::icmp::{Error, Meaning, Message};
 use wire::ip::Datagram;
+use wire::ip::options::Ipv4Option;
 use wire::ip::protocol;
 use wire::{Family, checksum};
 
@@ -46,6 +47,8 @@ pub struct Ping {
     retries: VecDeque<u32>,
     /// First probes and all probes with equal timeouts expire in order: up to here they have.
     expired: Ticket,
+    /// Up to here all probes are decided and booked into the runs of losses.
+    booked: Ticket,
     /// Retries, whose timeouts differ, by the time at which they expire.
     expiries: BinaryHeap<Reverse<(Time, Ticket)>>,
     reports: VecDeque<Report>,
@@ -104,6 +107,7 @@ impl Ping {
             accounts: Vec::with_capacity(targets.len() as usize),
             retries: VecDeque::new(),
             expired: 0,
+            booked: 0,
             expiries: BinaryHeap::new(),
             reports: VecDeque::new(),
             preload_left: preload(&plan),
@@ -457,6 +461,21 @@ impl Ping {
         self.plan.until.is_some() && self.accounts.iter().all(|account| account.until_met)
     }
 
+    /// Books what is decided into the runs of losses, in the order of the sends: a loss is known
+    /// later than the answers to the probes behind it.
+    fn book(&mut self) {
+        if self.depth() == Depth::Counts {
+            return;
+        }
+        self.booked = self.booked.max(self.flights.oldest());
+        while let Some(flight) = self.flights.find(self.booked)
+            && flight.state != State::InFlight
+        {
+            self.accounts[flight.target as usize].line_up(flight);
+            self.booked += 1;
+        }
+    }
+
     /// Decides one unanswered probe after the end; `None` when there are none left.
     fn close_one(&mut self, now: Time) -> Option<()> {
         let ticket = self.closing?.max(self.flights.oldest());
@@ -476,6 +495,7 @@ impl Ping {
         if ended_by_itself || age >= grace.min(self.plan.timeout) {
             self.write_off(ticket, &flight, now);
         } else {
+            self.flights.settle(ticket, State::Left);
             self.report(&flight, now, Outcome::InFlight);
         }
         Some(())
@@ -556,7 +576,7 @@ impl Ping {
     }
 
     fn receive_error(&mut self, now: Time, arrival: &Arrival<'_>, error: &Error<'_>) -> Option<()> {
-        let quoted = Datagram::parse_quoted(error.body).ok()?;
+        let quoted = error.parse_quoted().ok()?.datagram;
         let family = quoted.family();
         if quoted.protocol != self.plan.kind.protocol(family) {
             return None;
@@ -566,7 +586,7 @@ impl Ping {
         let flight = *self.flights.find(ticket)?;
         let target = self.targets.at(flight.target);
         let token = self.plan.key.token(ticket, target.address);
-        let is_ours = (quoted.destination == target.address || target.address.is_unspecified())
+        let is_ours = (went_to(&quoted, target.address) || target.address.is_unspecified())
             && question.payload.is_none_or(|payload| self.payload.quotes(token, payload));
         if !is_ours {
             return None;
@@ -611,6 +631,7 @@ impl Engine for Ping {
 
     fn poll(&mut self, now: Time, datagram: &mut Vec<u8>) -> Output<Report> {
         loop {
+            self.book();
             if let Some(report) = self.reports.pop_front() {
                 return Output::Report(report);
             }
@@ -725,6 +746,18 @@ impl Ping {
         self.write_off(ticket, &flight, now);
         None
     }
+}
+
+/// Whether a quoted probe was on its way to an address, perhaps by the stops of a source route: then
+/// its destination is the next stop, and the last is among those to come (RFC 791 §3.1).
+fn went_to(quoted: &Datagram<'_>, to: IpAddr) -> bool {
+    let routes_to = |option| match option {
+        Ok(Ipv4Option::LooseSourceRoute(route) | Ipv4Option::StrictSourceRoute(route)) => {
+            route.addresses().any(|stop| IpAddr::from(stop) == to)
+        }
+        _ => false,
+    };
+    quoted.destination == to || quoted.ipv4_options().any(routes_to)
 }
 
 fn preload(plan: &Plan) -> u32 {

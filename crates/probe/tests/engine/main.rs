@@ -356,6 +356,17 @@ fn errors_end_their_own_probe_only() {
 }
 
 #[test]
+fn losses_are_runs_by_their_place_and_not_by_when_they_are_known() {
+    let (_, summary) = run(plan(6), |seen| match seen.nth {
+        1 | 3 | 4 => vec![],
+        _ => vec![(MS, reply(seen))],
+    });
+    assert_eq!((summary.loss_runs, summary.loss_run_max), (2, 2));
+    assert_eq!((summary.outage, summary.outage_max), (300 * MS, 200 * MS));
+    assert_eq!(summary.down_since, None);
+}
+
+#[test]
 fn an_interrupt_leaves_the_young_in_flight_and_loses_the_old() {
     let mut endless = plan(0);
     endless.goal = Goal::Probes(None);
