@@ -3,13 +3,11 @@
 use crate::Node;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::Permissions;
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -116,16 +114,27 @@ impl Launch {
     }
 
     /// A copy of the program that anybody may run: build directories are often below a home that
-    /// others may not enter, and a copy has no file capabilities and no set-uid bit.
+    /// others may not enter, and a copy has no file capabilities and no set-uid bit. Programs of one
+    /// name in two directories have two copies.
     fn bare_copy(&self) -> PathBuf {
+        static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let path = crate::find_program(&self.program)
             .unwrap_or_else(|| panic!("cannot run {:?}: not found", self.program));
-        let copy = self.node.scratch.join(path.file_name().expect("a program has a name"));
+        let name = path.file_name().expect("a program has a name");
+        let origin = path.parent().map(|parent| parent.to_string_lossy().replace('/', "-"));
+        let directory = self.node.scratch.join(format!("bare{}", origin.unwrap_or_default()));
+        let copy = directory.join(name);
+        let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         if !copy.exists() {
-            // A bed serves one test, so nobody else makes the same copy meanwhile.
-            std::fs::copy(&path, &copy)
-                .and_then(|_| std::fs::set_permissions(&copy, Permissions::from_mode(0o755)))
-                .unwrap_or_else(|e| panic!("cannot copy {}: {e}", path.display()));
+            // Another process writes it: what other threads start meanwhile would inherit our open
+            // file, and a program that is open for writing cannot be run.
+            let script = "mkdir -p \"$1\" && cp \"$2\" \"$3\" && chmod 755 \"$1\" \"$3\"";
+            let shell = Command::new("sh")
+                .args(["-c", script, "sh"])
+                .args([&directory, &path, &copy])
+                .status();
+            let is_copied = shell.is_ok_and(|status| status.success());
+            assert!(is_copied, "cannot copy {}", path.display());
         }
         copy
     }
