@@ -103,7 +103,10 @@ fn ping(called: &str, arguments: Vec<OsString>, console: &mut Console) -> Result
 fn check_rights(options: &Options, console: &mut Console) -> Result<bool, Stop> {
     let family = options.family.unwrap_or(Family::V4);
     let want = Want { families: vec![family], ..want(options, None) };
-    net::would_be_raw(&want).map_err(|fault| explain(&fault, options, family, console))
+    net::would_be_raw(&want).map_err(|fault| match fault.blame {
+        Blame::Rights => no_rights(options, console),
+        _ => explain(&fault, options, family, console),
+    })
 }
 
 fn ask(options: &Options, aim: &Aim, is_root: bool, console: &mut Console) -> Result<u8, Stop> {
@@ -273,7 +276,7 @@ fn lab_road(
     Road::open(want, Some(choice)).or_else(|failure| fail(console, &failure.message))
 }
 
-/// Opens the road; without a mark if this process may not set one.
+/// Opens the road; without a mark or debugging if this process has no right to them.
 fn open(
     options: &Options,
     want: &mut Want,
@@ -284,20 +287,20 @@ fn open(
         return lab_road(want, choice, console);
     }
     let mut opened = Network::open(want);
-    if let (Err(fault), Some(mark)) = (&opened, want.mark)
+    if let Err(fault) = &opened
         && fault.blame == Blame::Rights
+        && (want.debug || want.mark.is_some())
     {
-        let unmarked = Want { mark: None, ..want.clone() };
-        let again = Network::open(&unmarked);
-        if again.is_ok() {
-            let why = system_words(&fault.error);
+        let why = system_words(&fault.error);
+        let plain = Want { mark: None, debug: false, ..want.clone() };
+        opened = Network::open(&plain);
+        if let (Ok(_), Some(mark)) = (&opened, want.mark) {
             let message = format!("WARNING: failed to set mark: {mark}: {why}");
             // Once for the socket that finds the source address, once for the one that asks.
             console.error(&message);
             console.error(&message);
-            *want = unmarked;
         }
-        opened = again;
+        *want = plain;
     }
     match opened {
         Ok(network) => Ok(Road::Network(Box::new(network), Box::new(want.clone()))),
@@ -305,27 +308,30 @@ fn open(
     }
 }
 
-/// Prints why sockets cannot be opened, in iputils' words.
+/// Prints that this process may open no socket, in iputils' words.
+fn no_rights(options: &Options, console: &mut Console) -> Stop {
+    let times = if options.verbose && options.family.is_none() { 2 } else { 1 };
+    for _ in 0..times {
+        console.error("socktype: SOCK_RAW");
+        console.error("socket: Operation not permitted");
+    }
+    console.error("=> missing cap_net_raw+p capability or setuid?");
+    Stop(2)
+}
+
+/// Prints why sockets cannot be set up, in iputils' words.
 fn explain(fault: &Fault, options: &Options, family: Family, console: &mut Console) -> Stop {
+    const EPERM: i32 = 1;
     const ENODEV: i32 = 19;
     const EADDRNOTAVAIL: i32 = 99;
     let why = system_words(&fault.error);
-    let device = options.device.as_deref().unwrap_or_default();
-    match (fault.blame, fault.error.raw_os_error()) {
-        (Blame::Rights, _) => {
-            // The last that iputils tries is a raw socket.
-            let why = "Operation not permitted";
-            let times = if options.verbose && options.family.is_none() { 2 } else { 1 };
-            for _ in 0..times {
-                console.error("socktype: SOCK_RAW");
-                console.error(&format!("socket: {why}"));
-            }
-            console.error("=> missing cap_net_raw+p capability or setuid?");
-        }
-        (_, Some(EADDRNOTAVAIL)) => {
+    match (fault.error.raw_os_error(), &options.device) {
+        (Some(EADDRNOTAVAIL), _) => {
             console.error(&format!("{}: {why}", target::bind_words(family)));
         }
-        (_, Some(ENODEV)) => console.error(&format!("SO_BINDTODEVICE {device}: {why}")),
+        (Some(ENODEV | EPERM), Some(device)) => {
+            console.error(&format!("SO_BINDTODEVICE {device}: {why}"));
+        }
         _ => console.error(&format!("cannot {}: {why}", fault.doing)),
     }
     Stop(2)

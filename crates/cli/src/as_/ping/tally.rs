@@ -44,7 +44,8 @@ struct Moments {
 
 impl Moments {
     fn push(&mut self, rtt: Duration) {
-        let rtt_ns = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX);
+        let part = u64::from(rtt.subsec_nanos());
+        let rtt_ns = rtt.as_secs().saturating_mul(1_000_000_000).saturating_add(part);
         self.count += 1;
         self.min_ns = if self.count == 1 { rtt_ns } else { self.min_ns.min(rtt_ns) };
         self.max_ns = self.max_ns.max(rtt_ns);

@@ -172,7 +172,8 @@ fn icmp_v6(kind: u8, code: u8, word: u32) -> String {
 
 /// A round trip to the nearest microsecond.
 pub fn microseconds(rtt: Duration) -> u64 {
-    u64::try_from(rtt.as_nanos().saturating_add(500) / 1000).unwrap_or(u64::MAX)
+    let part = u64::from(rtt.subsec_nanos() + 500) / 1000;
+    rtt.as_secs().saturating_mul(1_000_000).saturating_add(part)
 }
 
 /// Milliseconds with three decimals.
