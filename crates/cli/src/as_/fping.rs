@@ -1,5 +1,7 @@
 //! fping 5: its options, lines and exit codes. What differs is listed in `docs/dialects-fping.md`.
 
+#[cfg(test)]
+mod check;
 mod hosts;
 mod lines;
 mod number;

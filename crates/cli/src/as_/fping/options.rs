@@ -702,6 +702,7 @@ Beyond fping:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::as_::fping::check;
 
     fn parse(line: &str) -> Result<Options, Leave> {
         Options::parse("fping", line.split_whitespace().map(OsString::from).collect())
@@ -782,72 +783,16 @@ mod tests {
         let version = parse("-v h").expect_err("version");
         assert!(version.stdout.starts_with("fping: Version 5."), "{version:?}");
     }
-    /// Whatever is asked for, the answer is a checked command line or a reason to leave.
+
+    /// What the fuzzer found worth keeping.
     #[test]
-    fn no_command_line_is_too_strange() {
-        const WORDS: &[&str] = &[
-            "-",
-            "--",
-            "-c",
-            "-C",
-            "-t",
-            "-p",
-            "-i",
-            "-B",
-            "-b",
-            "-r",
-            "-Q",
-            "-O",
-            "-x",
-            "-S",
-            "-g",
-            "-f",
-            "--count=",
-            "--tos=",
-            "--seed=",
-            "--squiet",
-            "1e308",
-            "-1e400",
-            "0x",
-            "1e-320",
-            "99999999999999999999",
-            "-99999999999999999999",
-            "\u{e003}",
-            "-\u{e9}",
-            "5,cumulative",
-            "h",
-            "nan",
-            "inf",
-            ".",
-            "",
-            "-lqasu",
-            "-4",
-            "-6",
-            "--icmp-timestamp",
-            "--lab",
-            "::1",
-        ];
-        let mut state = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0_u8) | 1;
-        for _ in 0..20_000 {
-            let mut line = Vec::new();
-            let seed = state;
-            for _ in 0..state % 6 {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                line.push(WORDS[state as usize % WORDS.len()]);
-            }
-            state = state.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-            let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
-            match Options::parse("fping", arguments) {
-                Ok(options) => {
-                    let is_in_bounds = options.size_bytes <= 65_488
-                        && (1.0..=5.0).contains(&options.backoff)
-                        && !options.period.is_zero();
-                    assert!(is_in_bounds, "seed {seed}: {line:?}: {options:?}");
-                }
-                Err(leave) => assert!(leave.code <= 1, "seed {seed}: {line:?}: {leave:?}"),
-            }
+    fn the_corpus_breaks_nothing() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/fping");
+        let entries: Vec<_> = std::fs::read_dir(corpus).expect("there is a corpus").collect();
+        assert!(!entries.is_empty());
+        for entry in entries {
+            let path = entry.expect("an entry").path();
+            check::of(&std::fs::read(path).expect("readable"));
         }
     }
 }

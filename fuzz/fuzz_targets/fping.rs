@@ -1,0 +1,29 @@
+//! The command line of fping: arguments between line feeds, any bytes in them.
+#![no_main]
+#![expect(dead_code, reason = "the program uses more of these files than their parser does")]
+
+#[path = "../../crates/cli/src/as_/fping/check.rs"]
+mod check;
+#[path = "../../crates/cli/src/as_/getopt.rs"]
+mod getopt;
+#[path = "../../crates/cli/src/as_/fping/number.rs"]
+mod number;
+#[path = "../../crates/cli/src/as_/fping/options.rs"]
+mod options;
+
+mod as_ {
+    pub(crate) use crate::getopt;
+}
+
+mod road {
+    use std::path::PathBuf;
+
+    #[derive(Clone, Debug)]
+    pub struct LabChoice {
+        pub file: PathBuf,
+        pub from: Option<String>,
+        pub seed: Option<u64>,
+    }
+}
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check::of(bytes));
