@@ -118,7 +118,7 @@ fn open(path: &Path) -> io::Result<(Renaming, File)> {
     let old = match fs::metadata(&path) {
         Ok(old) if old.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         // An open file of a process (/dev/stdout) is no place in a directory.
-        Ok(old) if !old.is_file() || path.starts_with("/proc") => {
+        Ok(old) if !old.is_file() || is_descriptor(&path) => {
             return Ok((None, OpenOptions::new().append(true).open(&path)?));
         }
         Ok(old) => Some(old),
@@ -135,19 +135,24 @@ fn open(path: &Path) -> io::Result<(Renaming, File)> {
     Ok((Some((temporary, path)), file))
 }
 
-/// Where a path leads, through symbolic links, also to a file that does not exist yet. Those of
-/// `/proc` lead to open files rather than to names.
+/// Where a path leads, through symbolic links, also to a file that does not exist yet.
 fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
         match fs::symlink_metadata(&path) {
-            Ok(found) if found.is_symlink() && !path.starts_with("/proc") => {
+            Ok(found) if found.is_symlink() && !is_descriptor(&path) => {
                 path = directory_of(&path).join(fs::read_link(&path)?);
             }
             _ => return Ok(path),
         }
     }
     Err(io::Error::other("too many symbolic links"))
+}
+
+/// Whether a path names an open file of a process, as `/dev/stdout` and `/dev/fd/3` do: what looks
+/// like a symbolic link there leads to the file itself rather than to a name.
+fn is_descriptor(path: &Path) -> bool {
+    fs::canonicalize(directory_of(path)).is_ok_and(|directory| directory.starts_with("/proc"))
 }
 
 /// A new file in the directory of `path`. One that takes over permissions starts without any.
@@ -292,6 +297,20 @@ mod tests {
         full.write_all(b"x").expect("buffered");
         let failure = full.finish().expect_err("always full");
         assert_eq!(failure.exit, Exit::Failed);
+    }
+
+    #[test]
+    fn an_open_file_is_written_in_place() {
+        use std::os::fd::AsRawFd;
+        let scratch = Scratch::new("open");
+        let path = scratch.0.join("log");
+        let mut log = File::create(&path).expect("room");
+        log.write_all(b"before\n").expect("room");
+        for directory in ["/dev/fd", "/proc/self/fd"] {
+            replace(&Path::new(directory).join(log.as_raw_fd().to_string()), "list\n");
+        }
+        assert_eq!(fs::read_to_string(&path).expect("there"), "before\nlist\nlist\n");
+        assert_eq!(scratch.files(), ["log"]);
     }
 
     #[test]
