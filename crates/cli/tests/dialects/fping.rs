@@ -19,53 +19,25 @@ struct Network {
     chain: Chain,
     ours: PathBuf,
     file: PathBuf,
-    _bed: Bed,
+    /// Another network of the same kind. fping knows its answers by its process number alone, so it
+    /// must not hear ours.
+    twin: Chain,
+    _beds: [Bed; 2],
 }
 
 impl Network {
     fn open() -> Option<Network> {
         let mut bed = Bed::open(&["fping", "nft"])?;
-        let chain = bed.chain(&["client", "router", "server"]);
-        chain.answers_for("10.77.0.0/16");
-        chain.answers_for("2001:db8:77::/64");
-        for (prefix, next) in [
-            ("10.78.0.0/16", chain.v4(1)),
-            ("10.79.0.0/16", chain.v4(1)),
-            ("2001:db8:78::/64", chain.v6(1)),
-            ("2001:db8:79::/64", chain.v6(1)),
-        ] {
-            chain[0].route(prefix, next);
-        }
-        for (prefix, next) in [
-            ("10.78.0.0/16", chain.v4(2)),
-            ("10.79.0.0/16", chain.v4(2)),
-            ("2001:db8:78::/64", chain.v6(2)),
-            ("2001:db8:79::/64", chain.v6(2)),
-        ] {
-            chain[1].route(prefix, next);
-        }
-        chain[1].nft(
-            "table inet t { chain forward { type filter hook forward priority 0;
-                ip daddr 10.78.0.0/16 drop;
-                ip daddr 10.79.0.1 reject with icmp type host-unreachable;
-                ip daddr 10.79.0.2 reject with icmp type admin-prohibited;
-                ip daddr 10.79.0.3 reject with icmp type port-unreachable;
-                ip6 daddr 2001:db8:78::/64 drop;
-                ip6 daddr 2001:db8:79::1 reject with icmpv6 type admin-prohibited;
-            }; }",
-        );
-        for node in 0..2 {
-            chain[node].sysctls(&[("net/ipv4/icmp_echo_ignore_broadcasts", "0")]);
-        }
-        chain[0].ip(&["route", "add", "224.0.0.0/4", "dev", "right"]);
+        let mut other = Bed::open(&["fping", "nft"])?;
+        let (chain, twin) = (build(&mut bed), build(&mut other));
         let ours = compare::install(bed.scratch(), &["fping", "fping6"]);
         let file = bed.scratch().join("targets");
         std::fs::write(&file, TARGETS).expect("writes");
-        Some(Network { chain, ours, file, _bed: bed })
+        Some(Network { chain, ours, file, twin, _beds: [bed, other] })
     }
 
     fn check(&self, cases: &[Case]) {
-        compare::check(&self.chain[0], &self.ours, cases);
+        compare::check_apart([&self.twin[0], &self.chain[0]], &self.ours, cases);
     }
 
     /// What ours prints on both streams, standard output first.
@@ -75,6 +47,44 @@ impl Network {
         assert!(!ran.was_killed, "{line}: {ran:?}");
         ran.stdout() + &ran.stderr()
     }
+}
+
+/// Client, router and server, with every fate.
+fn build(bed: &mut Bed) -> Chain {
+    let chain = bed.chain(&["client", "router", "server"]);
+    chain.answers_for("10.77.0.0/16");
+    chain.answers_for("2001:db8:77::/64");
+    for (prefix, next) in [
+        ("10.78.0.0/16", chain.v4(1)),
+        ("10.79.0.0/16", chain.v4(1)),
+        ("2001:db8:78::/64", chain.v6(1)),
+        ("2001:db8:79::/64", chain.v6(1)),
+    ] {
+        chain[0].route(prefix, next);
+    }
+    for (prefix, next) in [
+        ("10.78.0.0/16", chain.v4(2)),
+        ("10.79.0.0/16", chain.v4(2)),
+        ("2001:db8:78::/64", chain.v6(2)),
+        ("2001:db8:79::/64", chain.v6(2)),
+    ] {
+        chain[1].route(prefix, next);
+    }
+    chain[1].nft(
+        "table inet t { chain forward { type filter hook forward priority 0;
+            ip daddr 10.78.0.0/16 drop;
+            ip daddr 10.79.0.1 reject with icmp type host-unreachable;
+            ip daddr 10.79.0.2 reject with icmp type admin-prohibited;
+            ip daddr 10.79.0.3 reject with icmp type port-unreachable;
+            ip6 daddr 2001:db8:78::/64 drop;
+            ip6 daddr 2001:db8:79::1 reject with icmpv6 type admin-prohibited;
+        }; }",
+    );
+    for node in 0..2 {
+        chain[node].sysctls(&[("net/ipv4/icmp_echo_ignore_broadcasts", "0")]);
+    }
+    chain[0].ip(&["route", "add", "224.0.0.0/4", "dev", "right"]);
+    chain
 }
 
 const TARGETS: &str =
