@@ -20,10 +20,6 @@ pub(super) struct Account {
     /// The only round trip, while `more` has none.
     first_rtt_ns: u64,
     more: Option<Box<More>>,
-    /// Answers (positive) or losses (negative) to successive probes.
-    streak: i32,
-    /// The low 32 bits of the number of the probe that `streak` ends with.
-    streak_end: u32,
     icmp_errors: u32,
     /// Nothing more is to be sent.
     pub is_done: bool,
@@ -48,6 +44,10 @@ struct More {
     send_errors: u64,
     local_drops: u64,
     in_flight_max: u32,
+    /// Answers (positive) or losses (negative) to successive probes.
+    streak: i32,
+    /// The low 32 bits of the number of the probe that `streak` ends with.
+    streak_end: u32,
 }
 
 /// Whether losses are booked one by one, with their runs and outages, or only counted.
@@ -109,7 +109,6 @@ impl Account {
             }
             State::InFlight | State::Answered | State::Left => {}
         }
-        self.prolong(flight.number, 1);
         if self.received == 0 && self.more.is_none() {
             self.received = 1;
             self.first_rtt_ns = rtt_ns;
@@ -142,9 +141,8 @@ impl Account {
     }
 
     /// Books a loss.
-    pub fn lose(&mut self, flight: &Flight, depth: Depth, now: Time) {
+    pub fn lose(&mut self, depth: Depth, now: Time) {
         self.lost += 1;
-        self.prolong(flight.number, -1);
         if depth == Depth::Full {
             let more = self.more();
             more.last_event = more.last_event.max(now);
@@ -166,14 +164,13 @@ impl Account {
     /// Books an ICMP error; a probe that had timed out is lost already.
     pub fn fail(&mut self, flight: &Flight, depth: Depth, now: Time) {
         if flight.state == State::InFlight {
-            self.lose(flight, depth, now);
+            self.lose(depth, now);
         }
         self.icmp_errors = self.icmp_errors.saturating_add(1);
     }
 
     /// Books a probe that the system refused to send.
-    pub fn refuse(&mut self, flight: &Flight) {
-        self.prolong(flight.number, -1);
+    pub fn refuse(&mut self) {
         self.more().send_errors += 1;
     }
 
@@ -182,19 +179,17 @@ impl Account {
         self.more().local_drops += 1;
     }
 
-    /// Counts a probe into the streak: by number, because a loss is known later than the answers to
-    /// the probes behind it.
-    fn prolong(&mut self, number: u32, by: i32) {
-        let goes_on = self.streak.signum() == by && number == self.streak_end.wrapping_add(1);
-        self.streak = if goes_on { self.streak.saturating_add(by) } else { by };
-        self.streak_end = number;
-    }
-
-    /// Whether the target's probing ends by its latest answers.
-    pub fn meets(&self, until: Until) -> bool {
+    /// Counts a decided probe into the streak of its like and says whether that ends the target's
+    /// probing. By number, because a loss is known later than the answers to the probes behind it.
+    pub fn meets(&mut self, until: Until, number: u32, is_answered: bool) -> bool {
+        let more = self.more();
+        let by = if is_answered { 1 } else { -1 };
+        let goes_on = more.streak.signum() == by && number == more.streak_end.wrapping_add(1);
+        more.streak = if goes_on { more.streak.saturating_add(by) } else { by };
+        more.streak_end = number;
         match until {
-            Until::Up(count) => i64::from(self.streak) >= i64::from(count.max(1)),
-            Until::Down(count) => -i64::from(self.streak) >= i64::from(count.max(1)),
+            Until::Up(count) => i64::from(more.streak) >= i64::from(count.max(1)),
+            Until::Down(count) => -i64::from(more.streak) >= i64::from(count.max(1)),
         }
     }
 
@@ -263,6 +258,6 @@ mod tests {
 
     #[test]
     fn an_account_is_small() {
-        assert_eq!(size_of::<Account>(), 64);
+        assert_eq!(size_of::<Account>(), 56);
     }
 }

@@ -389,19 +389,21 @@ impl Ping {
             self.flights.settle(ticket, State::Dropped);
             self.report(flight, now, Outcome::LocalDrop);
         } else {
-            account.lose(flight, depth, now);
+            account.lose(depth, now);
             self.flights.settle(ticket, State::TimedOut);
             self.report(flight, now, Outcome::Timeout);
-            self.judge(flight.target);
+            self.judge(flight, false);
         }
     }
 
-    /// Ends a target's probing if its latest answers or losses say so.
-    fn judge(&mut self, target: u32) {
+    /// Ends a target's probing if what became of this probe says so; `flight` as it was before.
+    fn judge(&mut self, flight: &Flight, is_answered: bool) {
+        let target = flight.target;
         let account = &mut self.accounts[target as usize];
         if let Some(until) = self.plan.until
-            && account.meets(until)
             && !account.is_done
+            && (is_answered || flight.state == State::InFlight)
+            && account.meets(until, flight.number, is_answered)
         {
             account.until_met = true;
             self.finish(target);
@@ -571,7 +573,7 @@ impl Ping {
             _ => Outcome::Reply(reply),
         };
         self.report(&flight, now, outcome);
-        self.judge(flight.target);
+        self.judge(&flight, true);
         Some(())
     }
 
@@ -615,7 +617,7 @@ impl Ping {
         self.accounts[flight.target as usize].fail(&flight, depth, now);
         self.flights.settle(ticket, State::Failed);
         self.report(&flight, now, Outcome::IcmpError(Box::new(report)));
-        self.judge(flight.target);
+        self.judge(&flight, false);
         Some(())
     }
 
@@ -709,10 +711,10 @@ impl Engine for Ping {
             self.flights.settle(ticket, State::Dropped);
             self.report(&flight, now, Outcome::LocalDrop);
         } else {
-            account.refuse(&flight);
+            account.refuse();
             self.flights.settle(ticket, State::Unsent);
             self.report(&flight, now, Outcome::SendError(fault));
-            self.judge(flight.target);
+            self.judge(&flight, false);
             if let Goal::FirstReply { .. } = self.plan.goal {
                 self.finish(flight.target);
             }
