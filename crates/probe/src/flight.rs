@@ -119,11 +119,9 @@ impl Flights {
         self.unanswered
     }
 
-    /// The probe whose slot the next one needs, if it is still unanswered.
+    /// The probe whose slot the next one needs, if it is not free.
     pub fn in_the_way(&self) -> Option<Ticket> {
-        let front = self.ring.front()?;
-        (self.ring.len() as u64 == self.window && front.state == State::InFlight)
-            .then_some(self.base)
+        (self.ring.len() as u64 == self.window).then_some(self.base)
     }
 
     /// Room for that many more probes, as far as the window goes.
@@ -229,7 +227,8 @@ mod tests {
         assert_eq!(flights.unanswered(), 131_072);
         assert_eq!(flights.in_the_way(), Some(0));
         flights.settle(0, State::Answered);
-        assert_eq!(flights.in_the_way(), None);
+        flights.launch(0, 0, Time::ZERO);
+        assert_eq!(flights.in_the_way(), Some(1));
     }
 
     #[test]

@@ -655,6 +655,7 @@ impl Engine for Ping {
             if let Some((_, due)) = turn
                 && due <= now
                 && let Some(ticket) = self.flights.in_the_way()
+                && self.is_awaited(ticket, now)
             {
                 if let Some(wait) = self.make_way(ticket, now) {
                     return Output::Wait { until: wait.min(end), why: "window" };
@@ -736,6 +737,16 @@ impl Engine for Ping {
 }
 
 impl Ping {
+    /// Whether something is still to come of a probe: its answer, or its timeout, at which a target
+    /// is asked again or given up even if an error has ended the probe before.
+    fn is_awaited(&self, ticket: Ticket, now: Time) -> bool {
+        let Some(flight) = self.flights.find(ticket) else { return false };
+        let may_be_retried = matches!(self.plan.goal, Goal::FirstReply { .. })
+            && !self.accounts[flight.target as usize].is_done;
+        let expiry = flight.sent_at() + self.patience(flight.number.into());
+        flight.state == State::InFlight || may_be_retried && expiry > now && expiry != Time::NEVER
+    }
+
     /// Frees the slot of the oldest probe for the next one: says how long to wait for that, or
     /// writes the probe off if nothing else would ever decide it.
     fn make_way(&mut self, ticket: Ticket, now: Time) -> Option<Time> {

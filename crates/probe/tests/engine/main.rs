@@ -508,6 +508,27 @@ fn a_full_window_waits_for_room() {
 }
 
 #[test]
+fn a_full_window_forgets_no_target_that_is_still_to_be_asked_again() {
+    let mut many = Targets::default();
+    let first = Target { address: address("198.18.0.0"), zone: 0 };
+    many.push_consecutive(first, 70_000).expect("fits");
+    let goal = Goal::FirstReply { retries: 1, backoff: 2.0 };
+    let mut ping = Ping::new(Plan { goal, ..plan(1) }, many, Time(5_000));
+    let router = address("192.0.2.1");
+    let mut world = World::new(|seen| {
+        let back = match seen.transmit.to.to_string().ends_with(".0") {
+            true => error(seen, router, Meaning::HostUnreachable, 16),
+            false => reply(seen),
+        };
+        vec![(50 * MS, back)]
+    });
+    world.run(&mut ping);
+    let refused = 70_000_u32.div_ceil(256);
+    assert_eq!(ping.targets_done(), 70_000);
+    assert_eq!(ping.probes_sent(), u64::from(70_000 + refused));
+}
+
+#[test]
 fn a_flood_keeps_a_fixed_number_in_the_air_and_survives_losses() {
     let plan = Plan {
         pace: Pace::Answered { in_flight: 2 },
