@@ -114,8 +114,8 @@ impl Launch {
     }
 
     /// A copy of the program that anybody may run: build directories are often below a home that
-    /// others may not enter, and a copy has no file capabilities and no set-uid bit. Programs of one
-    /// name in two directories have two copies.
+    /// others may not enter, and a copy has no file capabilities and no set-uid bit. Programs of
+    /// one name in two directories have two copies.
     fn bare_copy(&self) -> PathBuf {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let path = crate::find_program(&self.program)
