@@ -20,7 +20,8 @@ use wire::ip::Datagram;
 pub(crate) struct Queued {
     transmit: Transmit,
     channel: usize,
-    begun: Time,
+    /// The poll's time, if that is the send's: the engine was told it, and nothing came between.
+    begun: Option<Time>,
 }
 
 /// What the loop knows from its last rounds.
@@ -34,13 +35,23 @@ pub(crate) struct Habits {
     /// Sends since the last look at what arrived.
     unread: usize,
     idle_at: Time,
+    /// The last reading of the clock, if it will do for the next poll (reading it is a good part of
+    /// what a probe in a flood costs), and whether it will do for a send, too.
+    reading: Option<(Time, bool)>,
 }
 
 impl Habits {
     /// Nothing known: the first probe's answer is asked for at once.
     pub(crate) fn new() -> Habits {
         let never = Time::NEVER;
-        Habits { is_eager: true, arrived_at: never, sent: 0, unread: 0, idle_at: Time::ZERO }
+        Habits {
+            is_eager: true,
+            arrived_at: never,
+            sent: 0,
+            unread: 0,
+            idle_at: Time::ZERO,
+            reading: None,
+        }
     }
 }
 
@@ -86,6 +97,9 @@ impl Network {
                 }
             }
             let now = self.clock.now();
+            if until <= now {
+                continue;
+            }
             observer.idle(engine, now);
             self.habits.idle_at = now;
             self.sleep(engine, until)?;
@@ -104,7 +118,8 @@ impl Network {
         signals: &Signals,
     ) -> Result<Option<Time>, Fault> {
         loop {
-            let now = self.clock.now();
+            let (now, is_exact) =
+                self.habits.reading.take().unwrap_or_else(|| (self.clock.now(), true));
             while let Some(signal) = signals.take() {
                 observer.signal(engine, now, signal);
             }
@@ -113,7 +128,7 @@ impl Network {
             }
             match engine.poll(now, self.outbox.buffer(self.queue.len())) {
                 Output::Send(transmit) => {
-                    self.queue_up(engine, now, transmit);
+                    self.queue_up(engine, now, is_exact, transmit);
                     if self.queue.len() == self.outbox.capacity() {
                         self.flush(engine)?;
                     }
@@ -142,7 +157,13 @@ impl Network {
         }
     }
 
-    fn queue_up<E: Engine>(&mut self, engine: &mut E, now: Time, transmit: Transmit) {
+    fn queue_up<E: Engine>(
+        &mut self,
+        engine: &mut E,
+        now: Time,
+        is_exact: bool,
+        transmit: Transmit,
+    ) {
         let Some(channel) = self.channel_of(Family::of(transmit.to), transmit.lane) else {
             let reason = SendFaultReason::NoRoute;
             let fault = SendFault { reason, os_error: libc::EAFNOSUPPORT };
@@ -151,7 +172,8 @@ impl Network {
         };
         let to = Address::new(transmit.to, 0, transmit.zone, self.flow_label);
         self.outbox.address(self.queue.len(), to);
-        self.queue.push(Queued { transmit, channel, begun: now });
+        let begun = (is_exact && self.outbox.capacity() == 1).then_some(now);
+        self.queue.push(Queued { transmit, channel, begun });
     }
 
     /// The socket of a family and lane. A family's sockets stand together: one for all lanes, or
@@ -179,8 +201,10 @@ impl Network {
                 }
                 Err(error) => error,
             };
+            let failed = &mut self.queue[first];
+            failed.begun = None;
             if self.stamps == Stamps::Both {
-                self.channels[self.queue[first].channel].keys.mark_stale();
+                self.channels[failed.channel].keys.mark_stale();
             }
             if eaten < EATEN_MAX && self.survives(engine, first, &error, eaten)? {
                 eaten += 1;
@@ -211,10 +235,10 @@ impl Network {
                 .restart_stamp_keys()
                 .map_err(|error| host("ask for kernel stamps", error))?;
             self.channels[index].keys.restart();
+            self.queue[first].begun = None;
         }
-        // The time of the poll is that of the send, unless others were queued in between.
-        let alone = self.queue.len() == 1;
-        let begun = if alone { self.queue[first].begun } else { self.clock.now() };
+        let known = self.queue[first].begun;
+        let begun = known.unwrap_or_else(|| self.clock.now());
         let channel = &mut self.channels[index];
         let sent = match self.outbox.send(&channel.socket, first, first + run) {
             Ok(sent) => sent,
@@ -226,10 +250,11 @@ impl Network {
                 channel.keys.sent(ticket, begun);
                 channel.stamps_due += 1;
             }
-            if !alone {
+            if known.is_none() {
                 engine.sent(ticket, Stamp { at: begun, by: StampedBy::Program });
             }
         }
+        self.habits.reading = Some((begun, false));
         channel.unread += sent;
         self.habits.sent += sent;
         self.habits.unread += sent;
@@ -300,7 +325,9 @@ impl Network {
             _ => SendFaultReason::Other,
         };
         self.local_error = None;
-        engine.send_failed(self.clock.now(), transmit.ticket, SendFault { reason, os_error });
+        let now = self.clock.now();
+        self.habits.reading = Some((now, true));
+        engine.send_failed(now, transmit.ticket, SendFault { reason, os_error });
     }
 
     /// Asks once for the stamps of what was sent; whether anything came.
@@ -388,6 +415,7 @@ impl Network {
                 break;
             }
             let now = self.clock.observe();
+            self.habits.reading = Some((now, true));
             for message in 0..count {
                 let incoming = self.inbox.message(message);
                 let stamp = deliver(engine, channel, &self.clock, now, &incoming);
@@ -435,6 +463,7 @@ impl Network {
                 Err(error) => return Err(host("read the error queue", error)),
             };
             let now = if count > 0 { self.clock.observe() } else { break };
+            self.habits.reading = Some((now, true));
             for message in 0..count {
                 let incoming = self.inbox.message(message);
                 let control = Control::parse(incoming.control);

@@ -5,7 +5,7 @@ use net::{Access, Batch, Network, Stamps, Waker, Want};
 use probe::ping::{Goal, Outcome, Pace, Ping, Plan, Reply, Report};
 use probe::targets::{Target, Targets};
 use probe::token::Key;
-use probe::{Engine, Envelope, Fragmentation, Observer, Time};
+use probe::{Engine, Envelope, Fragmentation, Observer, Signal, Time};
 use std::str::FromStr;
 use std::time::Duration;
 use wire::Family;
@@ -141,7 +141,8 @@ fn ping(orders: &Orders, network: &mut Network) {
         targets.push(target).expect("there is room");
     }
     let mut ping = Ping::new(plan, targets, network.now());
-    let mut printer = Printer { waker: orders.is_set("wake").then(|| network.waker()), woken: 0 };
+    let waker = orders.is_set("wake").then(|| network.waker());
+    let mut printer = Printer { waker, woken: 0, is_stubborn: orders.is_set("stubborn") };
     network.drive(&mut ping, &mut printer).expect("the loop goes on");
     println!("end sent={} foreign={} woken={}", ping.probes_sent(), ping.foreign(), printer.woken);
 }
@@ -149,6 +150,7 @@ fn ping(orders: &Orders, network: &mut Network) {
 struct Printer {
     waker: Option<Waker>,
     woken: u32,
+    is_stubborn: bool,
 }
 
 impl Observer<Ping> for Printer {
@@ -157,6 +159,13 @@ impl Observer<Ping> for Printer {
         if let Some(waker) = &self.waker {
             waker.wake();
             waker.wake();
+        }
+    }
+
+    fn signal(&mut self, ping: &mut Ping, now: Time, signal: Signal) {
+        println!("signal {signal:?}");
+        if !self.is_stubborn && signal != Signal::Status {
+            ping.stop(now);
         }
     }
 

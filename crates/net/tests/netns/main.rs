@@ -365,8 +365,31 @@ fn signals_and_wakes_reach_the_observer() {
         let told = lines(&running.finish());
         assert!(told.contains(&"end sent=1 foreign=0 woken=0".into()), "{signal} {told:?}");
     }
+    let mut running = order(&node, "to=127.0.0.1 interval_ms=60000").start();
+    running.wait_for_stdout("1 reply");
+    running.signal("QUIT");
+    running.wait_for_stdout("signal Status");
+    running.signal("INT");
+    assert_eq!(running.finish().code(), Some(0));
     let told = ask(&node, ACCESSES[1], "to=127.0.0.1 interval_ms=5 wake");
     assert!(told.last().is_some_and(|line| line.ends_with("woken=3")), "{told:?}");
+}
+
+#[test]
+fn a_run_that_does_not_end_can_be_killed() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let node = bed.node("client");
+    let mut running = order(&node, "to=127.0.0.1 interval_ms=60000 stubborn").start();
+    running.wait_for_stdout("1 reply");
+    running.signal("INT");
+    running.wait_for_stdout("signal Interrupt");
+    let stat = format!("/proc/{}/stat", running.pid());
+    testbed::poll_until("the process has ended", || {
+        running.signal("INT");
+        std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") Z "))
+    });
+    let ran = running.finish();
+    assert_eq!(ran.ended_by(), Some(2), "{}", ran.stdout());
 }
 
 #[test]
