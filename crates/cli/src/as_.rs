@@ -1,5 +1,7 @@
 //! Dialects: the options, lines and exit codes of the tools that scripts know.
 
+#[cfg(test)]
+mod check;
 mod console;
 mod fping;
 mod getopt;
@@ -24,4 +26,20 @@ pub const ALL: &[Dialect] = &[ping::PING, fping::FPING, winping::WINPING];
 /// The dialect of that name.
 pub fn by_name(name: &str) -> Option<&'static Dialect> {
     ALL.iter().find(|dialect| dialect.name == name || dialect.aliases.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+
+    #[test]
+    fn every_command_line_of_the_corpus_is_refused_or_bounded() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/arguments");
+        let mut lines = 0;
+        for entry in std::fs::read_dir(corpus).expect("the corpus") {
+            check::of(&std::fs::read(entry.expect("readable").path()).expect("arguments"));
+            lines += 1;
+        }
+        assert!(lines >= 10, "{lines} command lines in {corpus}");
+    }
 }

@@ -33,13 +33,13 @@ impl Console {
     }
 
     /// A console that writes nowhere.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn keeping(program: &str) -> Console {
         Console { kept: Some(Kept::default()), ..Console::new(program) }
     }
 
     /// Everything that was printed.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub fn kept(mut self) -> (String, String) {
         self.flush();
         let kept = self.kept.unwrap_or_default();

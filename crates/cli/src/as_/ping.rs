@@ -3,9 +3,9 @@
 
 mod json;
 mod names;
-mod node_information;
+pub mod node_information;
 mod number;
-mod options;
+pub mod options;
 mod print;
 mod route;
 mod tally;

@@ -1,6 +1,6 @@
 //! The ping of Windows: its options, its lines, its two exit codes. Lines end as they do here.
 
-mod options;
+pub mod options;
 mod print;
 
 use super::Dialect;
