@@ -4,8 +4,8 @@
 //! Opening the network drops every capability of the thread that does it, so that nothing which a
 //! packet could bring about has any. A superuser has then lost the right to write into other
 //! people's directories, too, which is not what they expect of `--ok ~someone/alive.txt`. Only
-//! paths from the command line come here. In a set-user-id program the user id changes for all
-//! threads, so a clerk that is asked after the network was opened may do what that user may.
+//! paths from the command line come here. A set-user-id program has laid its owner's rights aside
+//! before it reads or writes any file, and needs no clerk.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread;

@@ -14,6 +14,11 @@ use std::path::Path;
 
 /// Runs the program: the arguments with the program's name first. Returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    if let Err(error) = net::lay_privileges_aside() {
+        // Nobody is left to tell if this fails.
+        let _ = writeln!(io::stderr(), "askway: cannot act as the user who calls: {error}");
+        return Exit::Failed as u8;
+    }
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
     let called = Path::new(&program).file_name().unwrap_or(&program).to_string_lossy();

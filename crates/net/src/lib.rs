@@ -18,8 +18,8 @@ mod sys;
 
 pub use clock::WallClock;
 pub use routes::{
-    interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser, may_raw,
-    source_towards, would_be_raw,
+    interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
+    lay_privileges_aside, may_raw, source_towards, would_be_raw,
 };
 pub use sys::Signals;
 

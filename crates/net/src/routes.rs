@@ -112,6 +112,15 @@ pub fn is_run_by_superuser() -> bool {
     sys::is_run_by_superuser()
 }
 
+/// Makes a program that runs with the rights of its file's owner (set-user-id) read and write as
+/// the user who runs it; sockets may still be opened. To be called first of all.
+///
+/// # Errors
+/// If the system refuses.
+pub fn lay_privileges_aside() -> io::Result<()> {
+    sys::lay_privileges_aside()
+}
+
 /// Whether the sockets of a run would be raw, without opening it.
 ///
 /// # Errors

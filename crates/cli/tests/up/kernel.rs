@@ -212,6 +212,38 @@ fn a_superuser_writes_into_the_directories_of_others_and_keeps_owner_and_mode() 
 }
 
 #[test]
+fn a_file_that_lends_its_owners_rights_lends_them_to_sockets_alone() {
+    let Some(network) = Network::open() else { return };
+    network.chain[0].ping_group_range(1, 0);
+    let directory = network.directory("roots", 0);
+    let secret = directory.join("secret");
+    fs::write(&secret, "se!cret\n").expect("room");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).expect("root may");
+    let lab = directory.join("lab.toml");
+    fs::write(&lab, "[host]\na = {}\nb = {}\n[[link]]\nends = [\"a\", \"b\"]\n").expect("room");
+    let up = |arguments: &str| {
+        network.shell(&format!(
+            "test -e lent || cp {ASKWAY} lent; chmod 4755 lent; \
+             exec setpriv --reuid=65534 --regid=65534 --clear-groups ./lent up {arguments}"
+        ))
+    };
+    let ran = up("203.0.113.1");
+    assert_eq!(ran.code(), Some(0), "{ran:?}");
+    let (secret, ok) = (secret.display(), directory.join("ok").display().to_string());
+    for arguments in [
+        format!("--file {secret}"),
+        format!("--lab {secret} b"),
+        format!("--lab {} --ok {ok} b", lab.display()),
+        format!("--ok {ok} 203.0.113.1"),
+    ] {
+        let ran = up(&arguments);
+        assert!(ran.stderr().contains(": Permission denied (os error 13)"), "{ran:?}");
+        assert!(!ran.stderr().contains("se!"), "{ran:?}");
+    }
+    assert_eq!(names(&directory), ["lab.toml", "secret"]);
+}
+
+#[test]
 fn a_full_disk_leaves_both_old_files() {
     let Some(network) = Network::open() else { return };
     let disk = network.directory("disk", 0).display().to_string();

@@ -143,6 +143,7 @@ pub(crate) fn random() -> io::Result<u64> {
 
 // From linux/capability.h; libc does not name them.
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
+const CAP_NET_ADMIN: u32 = 12;
 const CAP_NET_RAW: u32 = 13;
 
 #[repr(C)]
@@ -184,12 +185,31 @@ pub(crate) fn has_raw_capability() -> bool {
     capabilities().is_ok_and(|sets| (sets[0].permitted | sets[0].effective) & 1 << CAP_NET_RAW != 0)
 }
 
-/// Puts into effect what is permitted: a file capability may come without.
+/// Puts into effect what sockets need and is permitted: a file capability may come without, and
+/// [`lay_privileges_aside`] leaves it so.
 pub(crate) fn raise_privileges() -> io::Result<()> {
-    let sets = capabilities()?;
-    let raised = sets.map(|set| CapabilitySet { effective: set.permitted, ..set });
-    if sets.iter().zip(&raised).any(|(old, new)| old.effective != new.effective) {
-        set_capabilities(&raised)?;
+    let mut sets = capabilities()?;
+    let wanted = sets[0].permitted & (1 << CAP_NET_ADMIN | 1 << CAP_NET_RAW);
+    if sets[0].effective & wanted != wanted {
+        sets[0].effective |= wanted;
+        set_capabilities(&sets)?;
+    }
+    Ok(())
+}
+
+/// Takes on the user and group who run this process, in place of the owner of a set-user-id or
+/// set-group-id file, whose rights stay permitted for [`raise_privileges`].
+pub(crate) fn lay_privileges_aside() -> io::Result<()> {
+    const AS_IT_IS: u32 = u32::MAX;
+    // SAFETY: none of these takes a pointer.
+    unsafe {
+        let (user, group) = (libc::getuid(), libc::getgid());
+        if libc::getegid() != group {
+            check(libc::setresgid(AS_IT_IS, group, AS_IT_IS))?;
+        }
+        if libc::geteuid() != user {
+            check(libc::setresuid(AS_IT_IS, user, AS_IT_IS))?;
+        }
     }
     Ok(())
 }
@@ -197,15 +217,21 @@ pub(crate) fn raise_privileges() -> io::Result<()> {
 /// Gives up every privilege of this thread for good: the owner's of a set-user-id file, all
 /// capabilities, and gaining any by running another program.
 pub(crate) fn drop_privileges() -> io::Result<()> {
-    // SAFETY: none of these takes a pointer.
-    unsafe {
-        let (user, group) = (libc::getuid(), libc::getgid());
-        if libc::getegid() != group {
-            check(libc::setresgid(group, group, group))?;
-        }
-        if libc::geteuid() != user {
-            check(libc::setresuid(user, user, user))?;
-        }
+    let [mut user, mut group] = [[0; 3]; 2];
+    let [real, effective, saved] = &mut user;
+    // SAFETY: each pointer is to a number of its own.
+    check(unsafe { libc::getresuid(real, effective, saved) })?;
+    let [real, effective, saved] = &mut group;
+    // SAFETY: as above.
+    check(unsafe { libc::getresgid(real, effective, saved) })?;
+    // Only where there is something to give up: a filter of system calls may forbid the rest.
+    if group != [group[0]; 3] {
+        // SAFETY: takes no pointers.
+        check(unsafe { libc::setresgid(group[0], group[0], group[0]) })?;
+    }
+    if user != [user[0]; 3] {
+        // SAFETY: takes no pointers.
+        check(unsafe { libc::setresuid(user[0], user[0], user[0]) })?;
     }
     set_capabilities(&[CapabilitySet::default(); 2])?;
     // SAFETY: takes no pointers.
