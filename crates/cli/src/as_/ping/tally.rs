@@ -66,7 +66,8 @@ impl Moments {
 pub struct Closing {
     /// Probes sent.
     pub transmitted: u64,
-    /// Lost probes of all whose fate is known, in percent: 0 to 100; `None` if none was sent.
+    /// Lost probes of all whose fate is known, in percent: 0 to 100; 100 if that of none is, `None`
+    /// if none was sent.
     pub loss_percent: Option<String>,
     /// From the first send to the last.
     pub time_ms: u64,
@@ -106,7 +107,9 @@ impl Tally {
         let span_us = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
         let loss = match (transmitted, decided) {
             (0, _) => None,
-            (_, 0) => Some(0.0),
+            // Nothing is known yet; scripts that read this figure alone must not see a host that is
+            // well where nothing was received.
+            (_, 0) => Some(100.0),
             _ => Some(self.unanswered as f32 * 100.0 / decided as f32),
         };
         let ewma_us = self.ewma_us_8 / 8;
@@ -181,6 +184,13 @@ mod tests {
         );
         assert_eq!(tally.status(0), "\r0/0 packets, 0% loss\n");
         tally.sent(Time::ZERO);
+        tally.in_flight = 1;
+        assert_eq!(
+            tally.summary("h", false),
+            "\n--- h ping statistics ---\n\
+             1 packets transmitted, 0 received, +1 in flight, 100% packet loss, time 0ms\n\n"
+        );
+        tally.in_flight = 0;
         tally.unanswered = 1;
         assert_eq!(
             tally.summary("h", false),
