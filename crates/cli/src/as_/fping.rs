@@ -230,7 +230,7 @@ fn give_up(options: &Options, failure: &Failure) -> Leave {
         failure.message.clone()
     };
     match failure.exit {
-        Exit::NotPermitted if !options.verbose => Leave::silently(4),
+        Exit::NotPermitted if options.quiet => Leave::silently(4),
         _ => Leave::with(4, format!("{called}: {complaint}")),
     }
 }
