@@ -149,10 +149,11 @@ impl Watch {
         }
         let lacks_address =
             self.roster.entries().iter().any(|entry| matches!(entry.state, State::Unresolved(_)));
+        let all_were_asked = self.roster.pending().next().is_none();
         let good = if self.has_until { met } else { totals.complete };
         if lacks_address {
             Exit::NameNotFound
-        } else if good == totals.targets && totals.targets > 0 {
+        } else if good == totals.targets && totals.targets > 0 && all_were_asked {
             Exit::Yes
         } else {
             Exit::No
