@@ -374,19 +374,22 @@ impl Human {
 
     fn losses(&self, summary: &Summary) -> Option<String> {
         let Summary { loss_runs, loss_run_max, .. } = summary;
-        let outage = seconds(summary.outage);
         let is_down = summary.down_since.is_some();
+        // One loss at the end has begun, and no time can be told yet.
+        let has_time = !is_down || !summary.outage.is_zero();
+        let outage = has_time.then(|| seconds(summary.outage));
         (*loss_runs > 0 && summary.received > 0).then(|| {
             if self.is_chinese() {
+                let time = outage.map(|outage| format!("，共 {outage} 秒")).unwrap_or_default();
                 let now = if is_down { "，现在仍无应答" } else { "" };
-                format!("中断 {loss_runs} 次，最长 {loss_run_max} 个，共 {outage} 秒{now}")
+                format!("中断 {loss_runs} 次，最长 {loss_run_max} 个{time}{now}")
             } else {
                 let runs = if *loss_runs == 1 { "run" } else { "runs" };
-                let now = if is_down { ", and down now" } else { "" };
-                format!(
-                    "{loss_runs} {runs} of losses, the longest of {loss_run_max}; \
-                     {outage} s without answers{now}"
-                )
+                let time = outage.map(|outage| format!("{outage} s without answers"));
+                let now = is_down.then(|| "down now".to_owned());
+                let rest: Vec<String> = [time, now].into_iter().flatten().collect();
+                let rest = rest.join(", and ");
+                format!("{loss_runs} {runs} of losses, the longest of {loss_run_max}; {rest}")
             }
         })
     }
