@@ -235,7 +235,8 @@ pub fn refusal(error: &clap::Error, command: &str) -> Refusal {
     let message = match error.kind() {
         ErrorKind::MissingRequiredArgument => {
             let missing: Vec<&str> = lines.take_while(|line| !line.starts_with("Usage:")).collect();
-            format!("{} is missing", missing.join(" ").replace(['<', '>', '.'], ""))
+            let missing = missing.join(" ").replace(",...", "").replace(['<', '>', '.'], "");
+            format!("{missing} is missing")
         }
         ErrorKind::InvalidValue if first.starts_with("a value is required") => first.to_owned(),
         _ => first.split(" [possible values").next().unwrap_or(first).to_owned(),

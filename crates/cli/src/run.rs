@@ -75,6 +75,11 @@ fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
     let summary = language.pick(command.summary.0, command.summary.1);
     let parser = (command.define)(args::parser(command.name)).about(summary);
     let parser = help::translated(parser, command.name, language);
+    // So that the option says what is wrong with `-1`, instead of a refusal of an option `-1`.
+    let parser = parser.mut_args(|argument| {
+        let takes_value = !argument.is_positional() && argument.get_action().takes_values();
+        argument.allow_negative_numbers(takes_value)
+    });
     let program = OsString::from(command.name);
     let parsed = parser
         .try_get_matches_from(std::iter::once(&program).chain(arguments))

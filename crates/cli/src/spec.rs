@@ -317,7 +317,7 @@ fn addresses(text: &str, first: Target, count: u32, rules: Rules) -> Result<Spec
         (Some(wanted), family) if wanted != family => Err(wrong(
             text,
             &format!("is {family}, and only {wanted} is asked for"),
-            "leave out -4 and -6 to ask both",
+            "leave out -4, -6 and what only one of them has, such as a source address",
         )),
         _ => Ok(Spec::Addresses { first, count }),
     }
