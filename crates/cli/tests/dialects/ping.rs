@@ -88,10 +88,8 @@ fn hide(line: String) -> Option<String> {
         (false, true) => hide_number(line, "\t", ""),
         _ => line,
     };
-    Some(match line.find(", pipe ").filter(|_| !line.contains('+')) {
-        Some(at) => line[..at].to_owned(),
-        None => line,
-    })
+    let Some((before, behind)) = line.split_once(", pipe ") else { return Some(line) };
+    Some(format!("{before}{}", behind.trim_start_matches(|c: char| c.is_ascii_digit())))
 }
 
 /// Sorts what a flood draws: whether an answer comes before the next probe is the scheduler's doing.
