@@ -1,7 +1,8 @@
 //! askway beside its peers, in turn and in one run, over namespaces joined by veth.
 //!
-//! Every figure is the median of several runs, ours and the peer's alternating, so that whatever
-//! else the machine does falls on both.
+//! Every figure is the median of several runs, ours and the peer's alternating, and every ratio the
+//! median of the ratios of runs next to each other, so that whatever else the machine does falls on
+//! both.
 
 mod arena;
 mod figures;

@@ -143,7 +143,10 @@ impl Arena {
             ),
             format!("Linux {}; two namespaces joined by veth", release.join(".")),
             format!("peers: {}; fping {}", first("ping", "-V"), first("fping", "-v")),
-            format!("everything runs {priority}; medians, ours and the peer's runs alternating"),
+            format!("everything runs {priority}"),
+            "figures are medians, ours and the peer's runs alternating; ratios are medians of the \
+             ratios of neighbouring runs"
+                .to_owned(),
         ]
     }
 }

@@ -71,10 +71,33 @@ enum Bar {
     AtLeast(f64),
 }
 
+/// A figure of ours beside the peer's.
+struct Figures {
+    /// The median.
+    ours: f64,
+    /// The median.
+    theirs: f64,
+    /// The median of the ratios of runs that followed each other: what else the machine does in a
+    /// minute falls on all runs of that minute.
+    ratio: f64,
+}
+
+impl Figures {
+    fn new(ours: &[f64], theirs: &[f64]) -> Figures {
+        let ratios: Vec<f64> =
+            ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+        Figures { ours: median(ours), theirs: median(theirs), ratio: median(&ratios) }
+    }
+
+    /// The same figure of samples that were taken in turn.
+    fn of(ours: &[Sample], theirs: &[Sample], figure: impl Fn(&Sample) -> f64) -> Figures {
+        Figures::new(&each(ours, &figure), &each(theirs, &figure))
+    }
+}
+
 /// A row that compares two figures of one unit.
-fn compare(what: &str, unit: &str, peer: &'static str, figures: [f64; 2], bar: Bar) -> Row {
-    let [ours, theirs] = figures;
-    let ratio = ours / theirs;
+fn compare(what: &str, unit: &str, peer: &'static str, figures: &Figures, bar: Bar) -> Row {
+    let &Figures { ours, theirs, ratio } = figures;
     let (bar, is_met) = match bar {
         Bar::AtMost(most) => (format!("at most {most}"), ratio <= most),
         Bar::AtLeast(least) => (format!("at least {least}"), ratio >= least),
@@ -90,17 +113,10 @@ fn compare(what: &str, unit: &str, peer: &'static str, figures: [f64; 2], bar: B
     }
 }
 
-/// A row whose bar is a figure of its own: `(figure, unit, most)`.
-fn limit(what: &str, unit: &str, theirs: (&'static str, f64), ours: f64, most: f64) -> Row {
-    Row {
-        what: format!("{what}, {unit}"),
-        peer: theirs.0,
-        theirs: shown(theirs.1),
-        ours: shown(ours),
-        ratio: format!("{:.2}", ours / theirs.1),
-        bar: format!("at most {} {unit}", shown(most)),
-        is_met: ours <= most,
-    }
+/// A row whose bar is a figure of its own.
+fn limit(what: &str, unit: &str, peer: &'static str, figures: &Figures, most: f64) -> Row {
+    let row = compare(what, unit, peer, figures, Bar::AtMost(1.0));
+    Row { bar: format!("at most {} {unit}", shown(most)), is_met: figures.ours <= most, ..row }
 }
 
 /// Runs of several commands, in turn: the samples of each. The order turns round every time. All of
@@ -125,9 +141,9 @@ fn in_turn(
     Ok(samples)
 }
 
-/// The median of a figure of each sample.
-fn middle(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> f64 {
-    median(&samples.iter().map(figure).collect::<Vec<f64>>())
+/// A figure of each sample.
+fn each(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Vec<f64> {
+    samples.iter().map(figure).collect()
 }
 
 fn wall_s(sample: &Sample) -> f64 {
@@ -167,17 +183,17 @@ fn rtt(arena: &Arena) -> Result<Vec<Row>, String> {
         ];
         let samples = in_turn(9, |command| arena.run(command), &commands)?;
         let [askway, ping, fping] = &samples[..] else { unreachable!("three commands") };
-        let ours = middle(askway, askway_us("rtt_ns_median"));
+        let ours = each(askway, askway_us("rtt_ns_median"));
         let what = format!("median round trip reported at 10 ms, {family}");
-        let theirs = [middle(ping, ping_us(0.5)), middle(fping, fping_us(0.5))];
-        rows.push(compare(&what, "µs", "ping", [ours, theirs[0]], Bar::AtMost(0.5)));
-        rows.push(compare(&what, "µs", "fping", [ours, theirs[1]], Bar::AtMost(0.7)));
+        let beside_ping = Figures::new(&ours, &each(ping, ping_us(0.5)));
+        let beside_fping = Figures::new(&ours, &each(fping, fping_us(0.5)));
+        rows.push(compare(&what, "µs", "ping", &beside_ping, Bar::AtMost(0.5)));
+        rows.push(compare(&what, "µs", "fping", &beside_fping, Bar::AtMost(0.7)));
         let what = format!("200 probes at 10 ms, wall time, {family}");
-        let [ours, theirs] = [middle(askway, wall_s), middle(ping, wall_s)];
-        let bar = "1.97 to 2.01 s".to_owned();
-        let is_met = (1.97..=2.01).contains(&ours);
-        let row = compare(&what, "s", "ping", [ours, theirs], Bar::AtMost(1.0));
-        rows.push(Row { bar, is_met, ..row });
+        let wall = Figures::of(askway, ping, wall_s);
+        let is_met = (1.97..=2.01).contains(&wall.ours);
+        let row = compare(&what, "s", "ping", &wall, Bar::AtMost(1.0));
+        rows.push(Row { bar: "1.97 to 2.01 s".into(), is_met, ..row });
     }
     Ok(rows)
 }
@@ -194,8 +210,9 @@ fn load(arena: &Arena) -> Result<Vec<Row>, String> {
     drop(spinners);
     let [askway, ping] = &samples[..] else { unreachable!("two commands") };
     let what = "99th percentile of the round trips with both cores busy";
-    let figures = [middle(askway, askway_us("rtt_ns_p99")), middle(ping, ping_us(0.99))];
-    Ok(vec![compare(what, "µs", "ping", figures, Bar::AtMost(0.5))])
+    let ours = each(askway, askway_us("rtt_ns_p99"));
+    let figures = Figures::new(&ours, &each(ping, ping_us(0.99)));
+    Ok(vec![compare(what, "µs", "ping", &figures, Bar::AtMost(0.5))])
 }
 
 /// System calls a probe: the difference between 400 probes and 200, so that the start does not
@@ -215,8 +232,8 @@ fn calls(arena: &Arena) -> Result<Vec<Row>, String> {
     let fping = per_probe(&["fping", "-q", "-c", "COUNT", "-p", "10", target])?;
     let what = "system calls a probe at 10 ms";
     Ok(vec![
-        limit(what, "calls", ("ping", ping), ours, 6.0),
-        limit(what, "calls", ("fping", fping), ours, 6.0),
+        limit(what, "calls", "ping", &Figures::new(&[ours], &[ping]), 6.0),
+        limit(what, "calls", "fping", &Figures::new(&[ours], &[fping]), 6.0),
     ])
 }
 
@@ -231,10 +248,10 @@ fn cpu(arena: &Arena) -> Result<Vec<Row>, String> {
     let samples = in_turn(7, |command| arena.run(command), &commands)?;
     let [askway, fping, ping] = &samples[..] else { unreachable!("three commands") };
     let what = "processor time of 500 probes at 2 ms";
-    let figures = |theirs: &[Sample]| [middle(askway, cpu_ms), middle(theirs, cpu_ms)];
+    let figures = |theirs: &[Sample]| Figures::of(askway, theirs, cpu_ms);
     Ok(vec![
-        compare(what, "ms", "fping", figures(fping), Bar::AtMost(1.5)),
-        compare(what, "ms", "ping", figures(ping), Bar::AtMost(1.0)),
+        compare(what, "ms", "fping", &figures(fping), Bar::AtMost(1.5)),
+        compare(what, "ms", "ping", &figures(ping), Bar::AtMost(1.0)),
     ])
 }
 
@@ -246,12 +263,12 @@ fn flood(arena: &Arena) -> Result<Vec<Row>, String> {
         &["askway", "ping", "-n", "-q", "--flood", "--batch", "-l", "64", "-c", "100000", target],
         &["ping", "-n", "-q", "-f", "-c", "100000", target],
     ];
-    let samples = in_turn(9, |command| arena.run(command), &commands)?;
+    let samples = in_turn(21, |command| arena.run(command), &commands)?;
     let [lockstep, batched, ping] = &samples[..] else { unreachable!("three commands") };
-    let rate = |samples: &[Sample]| 100_000.0 / middle(samples, wall_s);
-    let [lockstep, batched, ping] = [rate(lockstep), rate(batched), rate(ping)];
-    let row =
-        |what, ours, least| compare(what, "probes/s", "ping -f", [ours, ping], Bar::AtLeast(least));
+    let row = |what, ours: &[Sample], least| {
+        let rate = Figures::of(ours, ping, |sample| 100_000.0 / wall_s(sample));
+        compare(what, "probes/s", "ping -f", &rate, Bar::AtLeast(least))
+    };
     Ok(vec![row("flood in lockstep", lockstep, 1.0), row("flood with 64 in flight", batched, 1.2)])
 }
 
@@ -263,22 +280,22 @@ fn many(arena: &Arena) -> Result<Vec<Row>, String> {
     let sweep = ["-q", "-s", "-i", "0", "-r", "0", "-t", "200", "-g", "10.3.0.0/16"];
     let ours = [&["askway", "as", "fping"][..], &sweep].concat();
     let theirs = [&["fping"][..], &sweep].concat();
-    let samples = in_turn(9, |command| arena.run(command), &[&ours, &theirs])?;
+    let samples = in_turn(15, |command| arena.run(command), &[&ours, &theirs])?;
     let [ours, theirs] = &samples[..] else { unreachable!("two commands") };
     for sample in ours.iter().chain(theirs) {
         if number_before(&sample.said, "alive") != Some(HOSTS_16) {
             return Err(format!("not all of the /16 answered:\n{}", sample.said));
         }
     }
-    let both = |figure: fn(&Sample) -> f64| [middle(ours, figure), middle(theirs, figure)];
+    let both = |figure: fn(&Sample) -> f64| Figures::of(ours, theirs, figure);
     let rate = both(|sample| HOSTS_16 / wall_s(sample));
     let cpu = both(|sample| cpu_ms(sample) * 1e3 / HOSTS_16);
     let memory = both(|sample| sample.cost.memory_bytes as f64 / HOSTS_16);
     let what = |figure: &str| format!("a /16, all alive, as fping: {figure}");
     Ok(vec![
-        compare(&what("rate"), "targets/s", "fping", rate, Bar::AtLeast(1.25)),
-        compare(&what("processor time a target"), "µs", "fping", cpu, Bar::AtMost(1.0)),
-        limit(&what("memory a target"), "bytes", ("fping", memory[1]), memory[0], 150.0),
+        compare(&what("rate"), "targets/s", "fping", &rate, Bar::AtLeast(1.25)),
+        compare(&what("processor time a target"), "µs", "fping", &cpu, Bar::AtMost(1.0)),
+        limit(&what("memory a target"), "bytes", "fping", &memory, 150.0),
     ])
 }
 
@@ -311,19 +328,19 @@ fn up(arena: &Arena) -> Result<Vec<Row>, String> {
     let [alive, silent] = [arena.file("ok", "")?, arena.file("no", "")?];
     let ours = ["askway", "up", "--rate", "max", "--ok", &alive, "--no", &silent, "10.3.0.0/16"];
     let theirs = ["fping", "-q", "-s", "-i", "0", "-r", "0", "-t", "200", "-g", "10.3.0.0/16"];
-    let samples = in_turn(9, |command| arena.run(command), &[&ours, &theirs])?;
+    let samples = in_turn(15, |command| arena.run(command), &[&ours, &theirs])?;
     let [ours, theirs] = &samples[..] else { unreachable!("two commands") };
     let lines = std::fs::read_to_string(&alive).unwrap_or_default().lines().count();
     if (lines as f64) < HOSTS_16 {
         return Err(format!("up found {lines} of the /16:\n{}", ours[0].said));
     }
-    let both = |figure: fn(&Sample) -> f64| [middle(ours, figure), middle(theirs, figure)];
+    let both = |figure: fn(&Sample) -> f64| Figures::of(ours, theirs, figure);
     let wall = both(wall_s);
     let memory = both(|sample| sample.cost.memory_bytes as f64 / 1e6);
     // 0.25 s where fping takes 0.29 s.
     Ok(vec![
-        compare("`up` on a /16, wall time", "s", "fping", wall, Bar::AtMost(0.86)),
-        limit("`up` on a /16, peak memory", "MB", ("fping", memory[1]), memory[0], 10.0),
+        compare("`up` on a /16, wall time", "s", "fping", &wall, Bar::AtMost(0.86)),
+        limit("`up` on a /16, peak memory", "MB", "fping", &memory, 10.0),
     ])
 }
 
@@ -335,12 +352,12 @@ fn once(arena: &Arena) -> Result<Vec<Row>, String> {
     ];
     let samples = in_turn(100, |command| arena.run(command), &commands)?;
     let [ours, theirs] = &samples[..] else { unreachable!("two commands") };
-    let both = |figure: fn(&Sample) -> f64| [middle(ours, figure), middle(theirs, figure)];
+    let both = |figure: fn(&Sample) -> f64| Figures::of(ours, theirs, figure);
     let what = "one ping of loopback, the whole process";
     let wall = both(|sample| wall_s(sample) * 1e3);
     Ok(vec![
-        compare(&format!("{what}: wall time"), "ms", "ping", wall, Bar::AtMost(1.3)),
-        compare(&format!("{what}: processor time"), "ms", "ping", both(cpu_ms), Bar::AtMost(1.3)),
+        compare(&format!("{what}: wall time"), "ms", "ping", &wall, Bar::AtMost(1.3)),
+        compare(&format!("{what}: processor time"), "ms", "ping", &both(cpu_ms), Bar::AtMost(1.3)),
     ])
 }
 
