@@ -88,7 +88,8 @@ fn hide(line: String) -> Option<String> {
         (false, true) => hide_number(line, "\t", ""),
         _ => line,
     };
-    let Some((before, behind)) = line.split_once(", pipe ") else { return Some(line) };
+    let parts = line.split_once(", pipe ").or_else(|| Some(("", line.strip_prefix("pipe ")?)));
+    let Some((before, behind)) = parts else { return Some(line) };
     Some(format!("{before}{}", behind.trim_start_matches(|c: char| c.is_ascii_digit())))
 }
 
