@@ -92,6 +92,11 @@ impl Link {
         crossings
     }
 
+    /// Takes the news that there was no room for a packet from that end.
+    pub(crate) fn lost(&mut self, end: usize) {
+        self.directions[end].counts.lost += 1;
+    }
+
     /// Takes the news that a packet from that end came out.
     pub(crate) fn delivered(&mut self, end: usize) {
         self.directions[end].counts.delivered += 1;

@@ -14,12 +14,20 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
+use wire::ip::Header;
+
+/// The most memory that events to come may take, unless a test says less. What a link is sent
+/// beyond it is lost: links that double packets along a loop of routes would fill any memory.
+const EVENTS_MAX_BYTES: usize = 1 << 30;
 
 /// A network built from a scenario, at some point of its virtual time.
 #[derive(Debug)]
 pub struct World {
     pub(crate) now: Time,
     heap: BinaryHeap<Reverse<Entry>>,
+    /// Memory that the heap takes, and may take.
+    heap_bytes: usize,
+    heap_max_bytes: usize,
     /// The sequence number of the next event.
     sequence: u64,
     pub(crate) map: Map,
@@ -79,6 +87,8 @@ impl World {
         Ok(World {
             now: Time::ZERO,
             heap: BinaryHeap::new(),
+            heap_bytes: 0,
+            heap_max_bytes: EVENTS_MAX_BYTES,
             sequence: 0,
             map,
             nodes: nodes.map(|(index, plan)| Node::new(scenario::node_id(index), plan)).collect(),
@@ -165,7 +175,16 @@ impl World {
         self.heap.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at)
     }
 
+    /// Lets something happen at a time, unless there is no memory for it.
     pub(crate) fn schedule(&mut self, at: Time, event: Event) {
+        let heap_bytes = self.heap_bytes + event.bytes();
+        if heap_bytes > self.heap_max_bytes && event.may_be_lost() {
+            if let Event::Arrival { counted: Some((link, end)), .. } = event {
+                self.links[link].lost(end);
+            }
+            return;
+        }
+        self.heap_bytes = heap_bytes;
         let sequence = self.sequence;
         self.sequence += 1;
         self.heap.push(Reverse(Entry { at, sequence, event }));
@@ -174,6 +193,7 @@ impl World {
     /// Moves the clock to the next event and lets it happen.
     pub(crate) fn step(&mut self) {
         let Some(Reverse(entry)) = self.heap.pop() else { return };
+        self.heap_bytes -= entry.event.bytes();
         self.now = self.now.max(entry.at);
         match entry.event {
             Event::Arrival { node, frame, counted } => {
@@ -229,6 +249,26 @@ impl World {
                 self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
             }
         }
+    }
+}
+
+impl Event {
+    /// The memory that it takes.
+    fn bytes(&self) -> usize {
+        let held = match self {
+            Event::Arrival { frame: Frame { bytes, .. }, .. } | Event::Noise(bytes) => bytes.len(),
+            Event::Resumption { what, .. } => match what {
+                Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
+                Later::Answer(_, message) => size_of::<Header>() + message.len(),
+                Later::Abandon(_) => 0,
+            },
+        };
+        size_of::<Entry>() + held
+    }
+
+    /// Whether nobody waits for it: fragments must be given up, or no others are taken.
+    fn may_be_lost(&self) -> bool {
+        !matches!(self, Event::Resumption { what: Later::Abandon(_), .. })
     }
 }
 

@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
 use wire::icmp::{self, Echo, Meaning, Message};
 use wire::ip::options;
-use wire::ip::{Datagram, Fragment, Header, protocol};
+use wire::ip::{Datagram, Fragment, protocol};
 
 const LINE: &str = r#"
 [host]
@@ -399,6 +399,35 @@ fn check_counts(world: &World) {
     let counts = world.link_counts().map(|(.., counts)| counts);
     let balance: u64 = counts.map(|c| c.sent + c.duplicated - c.lost - c.delivered).sum();
     assert_eq!(balance, world.in_flight() as u64);
+}
+
+#[test]
+fn packets_that_double_in_a_loop_take_bounded_memory() {
+    let text = r#"
+[host]
+a = {}
+[router]
+r1 = { routes = [{ to = "default", via = "r2" }] }
+r2 = { routes = [{ to = "default", via = "r1" }] }
+[[link]]
+ends = ["a", "r1"]
+[[link]]
+ends = ["r1", "r2"]
+duplicate = "100%"
+"#;
+    for (family, nowhere) in [(Family::V4, "203.0.113.9"), (Family::V6, "2001:db8:ffff::9")] {
+        let mut world = load(text);
+        world.heap_max_bytes = 200_000;
+        let source = world.address("a", family);
+        let to = nowhere.parse().expect("an address");
+        let bytes = emit(&Header::new(source, to, protocol::UDP), &[0; 1_000]);
+        let r1 = Recipient::Node(world.named("r1"));
+        world.exchange(bytes, r1);
+        let lost: u64 = world.link_counts().map(|(.., counts)| counts.lost).sum();
+        assert!(lost > 0);
+        assert_eq!(world.heap_bytes, 0);
+        check_counts(&world);
+    }
 }
 
 #[test]
