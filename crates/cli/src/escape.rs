@@ -1,5 +1,7 @@
 //! Text that came off the network, made safe for a terminal.
 
+use std::borrow::Cow;
+
 /// `text` with everything that is not plain printable replaced: control characters (C0, DEL, C1),
 /// bidirectional overrides and other format characters, as `\u{..}`; a backslash as `\\`.
 pub fn escape(text: &str) -> String {
@@ -14,6 +16,12 @@ pub fn escape(text: &str) -> String {
         }
     }
     safe
+}
+
+/// `text` as it is if all of it is plain, else escaped: for lines that quote what was escaped before
+/// beside what was not.
+pub fn defuse(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_plain) { Cow::Borrowed(text) } else { Cow::Owned(escape(text)) }
 }
 
 fn is_plain(character: char) -> bool {
@@ -75,6 +83,12 @@ mod tests {
     fn what_reverses_or_hides_text_is_shown() {
         assert_eq!(escape("a\u{202e}b\u{200b}c\u{feff}"), r"a\u{202e}b\u{200b}c\u{feff}");
         assert_eq!(escape("\u{e0041}\u{2028}"), r"\u{e0041}\u{2028}");
+    }
+
+    #[test]
+    fn what_is_plain_is_not_escaped_twice() {
+        assert_eq!(defuse(r"\u{1b} é"), r"\u{1b} é");
+        assert_eq!(defuse("\x1b[2J"), r"\u{1b}[2J");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How the program fails: one line that says what was wrong, perhaps a hint, and an exit code.
 
+use crate::escape::defuse;
 use std::fmt;
 
 /// Exit codes of askway's own commands.
@@ -33,9 +34,9 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "askway: {}", self.message)?;
+        write!(f, "askway: {}", defuse(&self.message))?;
         match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
+            Some(hint) => write!(f, "\nhint: {}", defuse(hint)),
             None => Ok(()),
         }
     }
@@ -55,5 +56,19 @@ impl From<net::Fault> for Failure {
 impl From<lab::ScenarioFault> for Failure {
     fn from(fault: lab::ScenarioFault) -> Failure {
         Failure { message: fault.to_string(), hint: fault.hint, exit: Exit::Usage }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_cannot_write_on_the_terminal() {
+        let text = "[host]\n\"a\\u001b[2J\" = {}\n";
+        let fault = lab::World::load(text, "\x1b]0;x\x07.toml", None).expect_err("no name");
+        let shown = Failure::from(fault).to_string();
+        assert!(shown.starts_with(r"askway: \u{1b}]0;x\u{7}.toml:2:1: "), "{shown}");
+        assert!(!shown.contains('\x1b'), "{shown}");
     }
 }

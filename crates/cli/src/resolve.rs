@@ -146,6 +146,12 @@ pub fn reverse_or_nearby(address: IpAddr) -> Option<String> {
     reverse(address).or_else(|| net::names::nearby(address, 0).map(|name| shown(&name)))
 }
 
+/// A zone by the name of its interface, escaped for a terminal: the kernel lets names hold anything
+/// but spaces, slashes and colons. By its number if there is none.
+pub fn zone(index: u32) -> String {
+    net::interface_name(index).map_or_else(|| index.to_string(), |name| escape(&name))
+}
+
 /// A stranger's name, cut and escaped.
 pub fn shown(name: &str) -> String {
     let end = name.char_indices().nth(NAME_MAX_CHARS).map_or(name.len(), |(at, _)| at);

@@ -1,6 +1,7 @@
 //! Where a dialect prints: standard output in one write a wake, standard error at once, in the
 //! order in which a terminal should show them.
 
+use crate::escape::defuse;
 use std::io::{self, Write};
 
 /// Buffered output past this is written without waiting for the next wake.
@@ -55,10 +56,12 @@ impl Console {
         }
     }
 
-    /// Prints a line on standard error: the program's name, a colon, the message.
+    /// Prints a line on standard error: the program's name, a colon, the message, which may quote
+    /// the command line.
     pub fn error(&mut self, message: &str) {
-        let line = format!("{}: {message}\n", self.program);
-        self.error_bare(&line);
+        let lines: Vec<_> = message.split('\n').map(defuse).collect();
+        let text = format!("{}: {}\n", defuse(&self.program), lines.join("\n"));
+        self.error_bare(&text);
     }
 
     /// Prints on standard error, as it stands.

@@ -13,6 +13,7 @@ mod text;
 mod words;
 
 use super::Dialect;
+use crate::escape::escape;
 use crate::failure::{Exit, Failure};
 use crate::resolve::{self, Resolved};
 use crate::road::Road;
@@ -82,7 +83,7 @@ fn open(options: &Options) -> Result<(Hosts, Road), Leave> {
     let mut streams = Streams::default();
     let mut warn = |name: &str, reason: &str| {
         if !options.quiet {
-            lines::add(streams.err(), format_args!("{name}: {reason}\n"));
+            lines::add(streams.err(), format_args!("{}: {reason}\n", escape(name)));
         }
         if options.json {
             let (host, message) = (text::json(name), text::json(reason));

@@ -85,7 +85,7 @@ fn ping(options: &Options, console: &mut Console) -> Result<u8, Stop> {
 
 /// Prints a message; exit code 1.
 fn say<T>(console: &mut Console, message: &str) -> Result<T, Stop> {
-    console.print(&format!("{message}\n"));
+    console.print(&format!("{}\n", escape::defuse(message)));
     Err(Stop(1))
 }
 

@@ -3,6 +3,7 @@
 
 use super::{End, Event, Unresolved, Whom, hints, options};
 use crate::meaning;
+use crate::resolve;
 use crate::wall;
 use probe::kind::Detail;
 use probe::ping::{IcmpError, Outcome, Reply};
@@ -229,14 +230,11 @@ fn whom(whom: Whom<'_>, sink: Sink<'_>) {
     sink("address", address.into());
 }
 
-/// An address, with its zone by name where it has one: `fe80::1%eth0`.
+/// An address, with its zone by name where it has one: `fe80::1%eth0`. Safe for a terminal.
 pub fn address(target: Target) -> String {
     match target.zone {
         0 => target.address.to_string(),
-        zone => {
-            let name = net::interface_name(zone).unwrap_or_else(|| zone.to_string());
-            format!("{}%{name}", target.address)
-        }
+        zone => format!("{}%{}", target.address, resolve::zone(zone)),
     }
 }
 

@@ -49,3 +49,43 @@ fn targets_come_from_standard_input() {
     assert_eq!(stdout.lines().count(), 3, "{stdout}");
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn nothing_that_a_command_line_or_a_list_holds_reaches_the_terminal_as_it_is() {
+    const BAD: &str = "\u{1b}]0;x\u{7}";
+    let bad = |text: &str| text.replace("BAD", BAD);
+    for words in [
+        "ping --lab town.toml BAD",
+        "ping --lab town.toml --from BAD good",
+        "ping --lab BAD good",
+        "ping --BAD good",
+        "ping -I BAD good",
+        "up --lab town.toml --file BAD",
+        "as ping --lab town.toml BAD",
+        "as ping --lab town.toml --from BAD good",
+        "as ping -M BAD good",
+        "as ping -BAD good",
+        "as fping --lab town.toml -f -",
+        "as fping --lab town.toml BAD",
+        "as fping -S BAD good",
+        "as fping -g BAD/24",
+        "as fping --BAD good",
+        "as winping --lab town.toml BAD",
+        "as winping -BAD good",
+        "as winping good BAD",
+        "as winping -S BAD good",
+        "as BAD",
+        "BAD",
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_askway"));
+        command.args(words.split_whitespace().map(bad)).current_dir(here()).env_clear();
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("it starts");
+        // Whoever does not read its input has ended.
+        let _ = child.stdin.take().expect("a pipe").write_all(format!("{BAD}\n").as_bytes());
+        let output = child.wait_with_output().expect("it ends");
+        let all = [output.stdout, output.stderr].concat();
+        assert!(!all.is_empty(), "{words}");
+        assert!(!all.iter().any(|byte| matches!(byte, 0x1b | 0x07)), "{words}");
+    }
+}

@@ -2,6 +2,7 @@
 //! or a range. A name costs its letters, an address that stands for itself nothing.
 
 use super::options::{Leave, Naming, Options};
+use crate::escape::escape;
 use crate::resolve::{self, Resolved};
 use crate::spec;
 use probe::targets::{Target, Targets, TooMany};
@@ -208,7 +209,7 @@ impl Gathering<'_> {
         let by_name = if asks_back {
             self.resolver.reverse(target.address).unwrap_or_else(|| address_text(target))
         } else {
-            name.to_owned()
+            escape(name)
         };
         match (self.options.by_address, self.options.naming) {
             (false, _) => by_name,
@@ -356,14 +357,11 @@ fn is_old_address(name: &str) -> bool {
     name.split('.').count() <= 4 && name.split('.').all(is_number)
 }
 
-/// An address as getnameinfo(3) writes it: with its zone, if it has one.
+/// An address as getnameinfo(3) writes it: with its zone, if it has one. Safe for a terminal.
 pub fn address_text(target: Target) -> String {
     match target.zone {
         0 => target.address.to_string(),
-        zone => match net::interface_name(zone) {
-            Some(name) => format!("{}%{name}", target.address),
-            None => format!("{}%{zone}", target.address),
-        },
+        zone => format!("{}%{}", target.address, resolve::zone(zone)),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::number;
 use crate::as_::getopt::{self, Found, Long, Style, Takes};
+use crate::escape::defuse;
 use crate::road::LabChoice;
 use std::ffi::{OsStr, OsString};
 use std::net::IpAddr;
@@ -237,10 +238,13 @@ pub struct Leave {
 }
 
 impl Leave {
-    /// One line on standard error.
+    /// A line or more on standard error, which may quote the command line.
     pub fn with(code: u8, line: impl Into<String>) -> Leave {
-        let mut stderr = line.into();
-        stderr.push('\n');
+        let mut stderr = String::new();
+        for line in line.into().lines() {
+            stderr.push_str(&defuse(line));
+            stderr.push('\n');
+        }
         Leave { stdout: String::new(), stderr, code }
     }
 

@@ -21,7 +21,7 @@ impl Names {
     pub fn numeric(zone: u32) -> Names {
         let zone_name = match zone {
             0 => String::new(),
-            _ => net::interface_name(zone).unwrap_or_else(|| zone.to_string()),
+            _ => resolve::zone(zone),
         };
         Names { look_up: false, zone, zone_name, known: HashMap::new() }
     }

@@ -2,6 +2,7 @@
 
 use super::options::{Options, Stop, fail, usage};
 use crate::as_::console::{Console, system_words};
+use crate::escape::escape;
 use crate::resolve;
 use crate::road::Road;
 use probe::targets::Target;
@@ -57,7 +58,7 @@ pub fn candidates(options: &Options, lab: Option<&Road>) -> Result<Vec<Candidate
         let is_v4 = Family::of(target.address) == Family::V4;
         let is_numeric = if is_v4 { number.is_some() } else { name.contains(':') };
         let host = if !is_v4 || is_numeric || canonical.is_empty() {
-            name.clone()
+            escape(name)
         } else {
             canonical.to_owned()
         };

@@ -2,6 +2,7 @@
 //! target; each takes its value as the next argument.
 
 use crate::as_::console::Console;
+use crate::escape::defuse;
 use crate::road::LabChoice;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -94,7 +95,7 @@ impl Options {
     pub fn parse(arguments: &[String], console: &mut Console) -> Result<Options, Stop> {
         Options::read(arguments).map_err(|wrong| {
             let (text, with_usage) = match wrong {
-                Wrong::Option(option) => (format!("Bad option {option}.\n\n"), true),
+                Wrong::Option(option) => (format!("Bad option {}.\n\n", defuse(&option)), true),
                 Wrong::Value { option, min, max } => {
                     let range = format!("valid range is from {min} to {max}");
                     (format!("Bad value for option {option}, {range}.\n"), false)
@@ -102,7 +103,7 @@ impl Options {
                 Wrong::NoValue(option) => {
                     (format!("Value must be supplied for option {option}.\n"), false)
                 }
-                Wrong::Parameter(text) => (format!("Bad parameter {text}.\n"), false),
+                Wrong::Parameter(text) => (format!("Bad parameter {}.\n", defuse(&text)), false),
                 Wrong::NoTarget => ("IP address must be specified.\n".to_owned(), false),
                 Wrong::Help => (String::new(), true),
             };

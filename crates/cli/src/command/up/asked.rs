@@ -1,6 +1,6 @@
 //! Who is asked: what the user named, with names resolved and nobody asked twice.
 
-use crate::resolve::{Resolved, Unresolved};
+use crate::resolve::{self, Resolved, Unresolved};
 use crate::spec::{Entry, List};
 use probe::targets::{Target, Targets, TooMany};
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,10 +145,9 @@ impl fmt::Display for Label<'_> {
         match self {
             Label::Name(name) => f.write_str(name),
             Label::Address(Target { address, zone: 0 }) => address.fmt(f),
-            Label::Address(Target { address, zone }) => match net::interface_name(*zone) {
-                Some(name) => write!(f, "{address}%{}", crate::escape::escape(&name)),
-                None => write!(f, "{address}%{zone}"),
-            },
+            Label::Address(Target { address, zone }) => {
+                write!(f, "{address}%{}", resolve::zone(*zone))
+            }
         }
     }
 }
