@@ -18,8 +18,8 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
-/// `text` as it is if all of it is plain, else escaped: for lines that quote what was escaped before
-/// beside what was not.
+/// `text` as it is if all of it is plain, else escaped: for lines that quote what was escaped
+/// before beside what was not.
 pub fn defuse(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_plain) { Cow::Borrowed(text) } else { Cow::Owned(escape(text)) }
 }

@@ -6,7 +6,7 @@ use crate::escape::escape;
 use crate::failure::{Exit, Failure};
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 /// How many symbolic links are followed: as many as Linux follows.
@@ -141,6 +141,13 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     for _ in 0..LINKS_MAX {
         match fs::symlink_metadata(&path) {
             Ok(found) if found.is_symlink() && !is_descriptor(&path) => {
+                // Not a link that the system itself would not follow: one that somebody has laid
+                // into a directory of everybody's (protected_symlinks in proc_sys_fs(5)).
+                if let Err(error) = fs::metadata(&path)
+                    && error.kind() == io::ErrorKind::PermissionDenied
+                {
+                    return Err(error);
+                }
                 path = directory_of(&path).join(fs::read_link(&path)?);
             }
             _ => return Ok(path),
@@ -174,11 +181,21 @@ fn create_beside(path: &Path, takes_over: bool) -> io::Result<(PathBuf, File)> {
 /// Owner first: changing it takes permission bits away.
 fn take_over(file: &File, old: &fs::Metadata) -> io::Result<()> {
     let new = file.metadata()?;
-    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
-        // Only the superuser may give files away; anybody else's new file is their own.
-        let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+    let (owner, group) = (Some(old.uid()), Some(old.gid()));
+    let mut mode = old.mode() & 0o777;
+    // Only the superuser may give files away; anybody else's new file is their own.
+    if (new.uid(), new.gid()) != (old.uid(), old.gid())
+        && fchown(file, owner, group).is_err()
+        && fchown(file, None, group).is_err()
+    {
+        mode = without_group(mode);
     }
-    file.set_permissions(Permissions::from_mode(old.mode() & 0o777))
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// What a mode grants to anybody, and no more to the group: it is another one than was meant.
+fn without_group(mode: u32) -> u32 {
+    mode & !0o070 | (mode & 0o070 & (mode & 0o007) << 3)
 }
 
 /// Renames, then brings the directory to the disk, since the name is there only when that is. The
@@ -287,6 +304,30 @@ mod tests {
         let failure =
             Replacement::begin(&scratch.0.join("loop"), &Clerk::in_place()).expect_err("a loop");
         assert!(failure.message.ends_with("too many symbolic links"), "{}", failure.message);
+    }
+
+    #[test]
+    fn a_link_that_the_system_would_not_follow_is_not_followed() {
+        let scratch = Scratch::new("sticky");
+        let (directory, link) = (scratch.0.join("everybodys"), scratch.0.join("everybodys/ok"));
+        fs::create_dir(&directory).expect("room");
+        fs::set_permissions(&directory, Permissions::from_mode(0o1777)).expect("ours");
+        symlink(scratch.0.join("victim"), &link).expect("room");
+        if std::os::unix::fs::lchown(&link, Some(65_534), None).is_err() {
+            return; // Only the superuser can lay a link in somebody else's name.
+        }
+        let is_followed =
+            fs::metadata(&link).is_err_and(|error| error.kind() != io::ErrorKind::PermissionDenied);
+        let begun = Replacement::begin(&link, &Clerk::in_place());
+        assert_eq!(begun.is_ok(), is_followed);
+    }
+
+    #[test]
+    fn another_group_gets_what_anybody_gets() {
+        assert_eq!(without_group(0o660), 0o600);
+        assert_eq!(without_group(0o664), 0o644);
+        assert_eq!(without_group(0o604), 0o604);
+        assert_eq!(without_group(0o777), 0o777);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use probe::{Arrival, Engine, Output, SendFault, Stamp, Ticket, Time};
 use std::cell::Cell;
 use std::time::Duration;
 
+/// Reports come no more often than that: more would leave no time for anything else.
+const REPORT_LEAST: Duration = Duration::from_millis(1);
+
 /// What comes out of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -28,10 +31,11 @@ pub struct Run {
 impl Run {
     /// Reports every so often, if at all, counted from `now`.
     pub fn new(ping: Ping, report_every: Option<Duration>, now: Time) -> Run {
+        let every = report_every.map(|every| every.max(REPORT_LEAST));
         Run {
             ping,
-            next_report: report_every.map_or(Time::NEVER, |every| now + every),
-            report_every: report_every.unwrap_or(Duration::MAX),
+            next_report: every.map_or(Time::NEVER, |every| now + every),
+            report_every: every.unwrap_or(Duration::MAX),
             now,
             is_enough: Cell::new(false),
         }
