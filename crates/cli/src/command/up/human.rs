@@ -258,6 +258,7 @@ fn sum(findings: &Findings, language: Language) -> String {
         };
     }
     line += &match language {
+        Language::English if sent == 1 => format!("; 1 probe in {seconds} s"),
         Language::English => format!("; {sent} probes in {seconds} s"),
         Language::Chinese => format!("；{seconds} 秒内发出 {sent} 个探测包"),
     };
