@@ -1,6 +1,6 @@
 //! Command lines of ping and winping, and what answers make of a line.
 #![no_main]
-#![expect(dead_code, reason = "the program uses more of these files than reading command lines does")]
+#![expect(dead_code, reason = "the program uses more of these files than command lines do")]
 
 #[path = "../../crates/cli/src/as_/check.rs"]
 mod check;

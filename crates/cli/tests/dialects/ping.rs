@@ -93,7 +93,7 @@ fn hide(line: String) -> Option<String> {
     Some(format!("{before}{}", behind.trim_start_matches(|c: char| c.is_ascii_digit())))
 }
 
-/// Sorts what a flood draws: whether an answer comes before the next probe is the scheduler's doing.
+/// Sorts what a flood draws: whether an answer or the next probe comes first is for the scheduler.
 fn in_no_order(line: String) -> String {
     let is_drawn = line.starts_with('.') && line.chars().all(|c| ". \u{8}\u{7}EC".contains(c));
     if !is_drawn {
