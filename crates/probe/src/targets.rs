@@ -76,8 +76,10 @@ impl Targets {
     /// If there is none: indexes come from this list.
     pub fn at(&self, index: u32) -> Target {
         assert!(index < self.len, "index {index} of {} targets", self.len);
-        let after = self.runs.partition_point(|run| run.start <= index);
-        let run = &self.runs[after - 1];
+        let run = match &self.runs[..] {
+            [only] => only,
+            runs => &runs[runs.partition_point(|run| run.start <= index) - 1],
+        };
         let address =
             offset(run.first.address, index - run.start).expect("push checked the whole run");
         Target { address, zone: run.first.zone }

@@ -35,6 +35,8 @@ pub struct Ping {
     accounts: Vec<Account>,
     flights: Flights,
     payload: Payload,
+    /// The newest probe's token, which in a flood is the next that is asked for.
+    last_token: (Ticket, u64),
     /// Identifiers with their lanes, sorted.
     lanes: Vec<(u16, u16)>,
     turns: Turns,
@@ -44,6 +46,8 @@ pub struct Ping {
     expired: Ticket,
     /// Up to here all probes are decided and booked into the runs of losses.
     booked: Ticket,
+    /// Before then nothing expires, perhaps not even then: a bound that spares a look at each poll.
+    none_expires_before: Time,
     /// Retries, whose timeouts differ, by the time at which they expire.
     expiries: BinaryHeap<Reverse<(Time, Ticket)>>,
     reports: VecDeque<Report>,
@@ -96,12 +100,14 @@ impl Ping {
         by_identifier.sort_unstable();
         let mut ping = Ping {
             payload: Payload::new(&plan),
+            last_token: (Ticket::MAX, 0),
             flights,
             turns,
             lanes: by_identifier,
             accounts: Vec::with_capacity(targets.len() as usize),
             retries: VecDeque::new(),
             expired: 0,
+            none_expires_before: Time::NEVER,
             booked: 0,
             expiries: BinaryHeap::new(),
             reports: VecDeque::new(),
@@ -277,13 +283,16 @@ impl Ping {
         {
             self.expiries.push(Reverse((now + self.patience(number), ticket)));
         }
+        self.none_expires_before = self.none_expires_before.min(now + self.patience(number));
         let target = self.targets.at(index);
         let slot = self.flights.slot(ticket);
+        let token = self.plan.key.token(ticket, target.address);
+        self.last_token = (ticket, token);
         let question = Question {
             family: Family::of(target.address),
             identifier: self.plan.identifiers[usize::from(slot.lane)],
             sequence: slot.sequence,
-            payload: self.payload.with(self.plan.key.token(ticket, target.address)),
+            payload: self.payload.with(token),
             originate_ms: milliseconds_since_midnight(self.plan.midnight_ms, now),
         };
         datagram.clear();
@@ -338,6 +347,9 @@ impl Ping {
 
     /// Times out one probe whose time is up; says whether there was one.
     fn expire_one(&mut self, now: Time) -> bool {
+        if now < self.none_expires_before {
+            return false;
+        }
         if let Some((ticket, at)) = self.next_in_order()
             && at <= now
             && at != Time::NEVER
@@ -353,6 +365,7 @@ impl Ping {
             self.time_out(ticket, now);
             return true;
         }
+        self.none_expires_before = self.next_expiry();
         false
     }
 
@@ -537,7 +550,7 @@ impl Engine for Ping {
                 Some((index, due)) if due <= now => Output::Send(self.launch(index, now, datagram)),
                 _ => {
                     let due = turn.map_or(Time::NEVER, |(_, due)| due);
-                    let expiry = self.next_expiry();
+                    let expiry = self.none_expires_before;
                     let waits = [(due, "send"), (expiry, "timeout"), (end, end_why)];
                     let (until, why) = waits.into_iter().min().expect("three timers");
                     Output::Wait { until, why }

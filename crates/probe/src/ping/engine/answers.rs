@@ -24,7 +24,7 @@ impl Ping {
         let ticket = self.ticket(answer.identifier, answer.sequence)?;
         let flight = *self.flights.find(ticket)?;
         let target = self.targets.at(flight.target);
-        let token = self.plan.key.token(ticket, target.address);
+        let token = self.token(ticket, target.address);
         let proof = match answer.payload {
             Some(payload) => self.payload.check(token, payload),
             None => Proof::Whole,
@@ -101,7 +101,7 @@ impl Ping {
         let ticket = self.ticket(question.identifier, question.sequence)?;
         let flight = *self.flights.find(ticket)?;
         let target = self.targets.at(flight.target);
-        let token = self.plan.key.token(ticket, target.address);
+        let token = self.token(ticket, target.address);
         let is_ours = (went_to(&quoted, target.address) || target.address.is_unspecified())
             && question.payload.is_none_or(|payload| self.payload.quotes(token, payload));
         if !is_ours {
@@ -133,6 +133,13 @@ impl Ping {
         self.report(&flight, now, Outcome::IcmpError(Box::new(report)));
         self.judge(&flight, false);
         Some(())
+    }
+
+    fn token(&self, ticket: Ticket, to: IpAddr) -> u64 {
+        match self.last_token {
+            (last, token) if last == ticket => token,
+            _ => self.plan.key.token(ticket, to),
+        }
     }
 
     /// The newest probe with that identifier and sequence number.
