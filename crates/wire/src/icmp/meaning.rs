@@ -113,6 +113,19 @@ pub const NUMBERS: &[Numbers] = &[
 ];
 
 impl Meaning {
+    /// Whether it is advice for what is sent later, and the datagram may have gone on: redirects
+    /// and source quench.
+    pub fn is_advice(self) -> bool {
+        matches!(
+            self,
+            Meaning::SourceQuench
+                | Meaning::RedirectNetwork
+                | Meaning::RedirectHost
+                | Meaning::RedirectNetworkForService
+                | Meaning::RedirectHostForService
+        )
+    }
+
     /// The meaning of a type and code; [`Meaning::Unnamed`] if the table has none.
     pub fn of(family: Family, kind: u8, code: u8) -> Meaning {
         let row = NUMBERS.iter().find(|(_, v4, v6)| match family {

@@ -194,7 +194,7 @@ impl<'a> Printer<'a> {
 
     fn icmp_error(&mut self, run: &Run, report: &Report, error: &IcmpError) {
         self.totals.other_icmp += 1;
-        if words::is_an_end(error) {
+        if !error.meaning.is_advice() {
             self.fail(report);
         }
         if self.options.quiet {

@@ -3,19 +3,6 @@
 use super::lines::add;
 use probe::ping::IcmpError;
 use wire::Family;
-use wire::icmp::Meaning;
-
-/// Whether the probe is lost; redirects and source quench tell of one that went on.
-pub fn is_an_end(error: &IcmpError) -> bool {
-    !matches!(
-        error.meaning,
-        Meaning::SourceQuench
-            | Meaning::RedirectNetwork
-            | Meaning::RedirectHost
-            | Meaning::RedirectNetworkForService
-            | Meaning::RedirectHostForService
-    )
-}
 
 /// The words of an ICMP error up to the name of the target.
 pub fn say(error: &IcmpError, out: &mut String) {

@@ -129,6 +129,8 @@ impl Table {
                 is_decided = true;
                 self.refused(Reason::WrongSource(reply.from))
             }
+            // It decides nothing, and there is no end of it if a router means ill.
+            Outcome::IcmpError(error) if error.meaning.is_advice() => return None,
             Outcome::IcmpError(error) => self.refused(reason(error)),
             Outcome::SendError(fault) => {
                 is_decided = true;
@@ -362,6 +364,28 @@ mod tests {
         let open = Verdict::Undecided;
         assert_eq!(verdicts, [Verdict::Silent, open, open, open]);
         assert_eq!((table.count(Class::No), table.count(Class::Unknown)), (1, 3));
+    }
+
+    #[test]
+    fn advice_refuses_nothing_and_fills_no_memory() {
+        let mut table = Table::new(1, 0, PATIENCE);
+        for last in 0..100 {
+            let error = IcmpError {
+                from: [192, 0, 2, last].into(),
+                meaning: Meaning::RedirectHost,
+                kind: 5,
+                code: 1,
+                word: 0,
+                mtu_bytes: None,
+                hop_limit: None,
+                rtt: Duration::ZERO,
+                rtt_source: RttSource::Kernel,
+                quoted: [].into(),
+            };
+            table.take(&report(0, 0, Outcome::IcmpError(Box::new(error))));
+        }
+        assert!(table.reasons.is_empty());
+        assert_eq!(table.at(0), Verdict::Undecided);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{Arrival, RttSource, Stamp, StampedBy, Ticket, Time};
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::checksum;
-use wire::icmp::{Error, Meaning};
+use wire::icmp::Error;
 use wire::ip::options::Ipv4Option;
 use wire::ip::{Datagram, protocol};
 
@@ -120,7 +120,7 @@ impl Ping {
             rtt_source,
             quoted: error.body[..error.body.len().min(QUOTED_MAX_BYTES)].into(),
         };
-        if ends_nothing(error.meaning) {
+        if error.meaning.is_advice() {
             self.report(&flight, now, Outcome::IcmpError(Box::new(report)));
             return Some(());
         }
@@ -159,18 +159,6 @@ fn went_to(quoted: &Datagram<'_>, to: IpAddr) -> bool {
         _ => false,
     };
     quoted.destination == to || quoted.ipv4_options().any(routes_to)
-}
-
-/// Redirects and source quench tell of a probe that went on.
-fn ends_nothing(meaning: Meaning) -> bool {
-    matches!(
-        meaning,
-        Meaning::SourceQuench
-            | Meaning::RedirectNetwork
-            | Meaning::RedirectHost
-            | Meaning::RedirectNetworkForService
-            | Meaning::RedirectHostForService
-    )
 }
 
 /// Whether answers from other addresses than the one asked are to be expected.
