@@ -4,6 +4,8 @@
 
 #[path = "../../crates/cli/src/as_/check.rs"]
 mod check;
+#[path = "../../crates/cli/src/escape.rs"]
+mod escape;
 
 #[path = "../../crates/cli/src/as_"]
 mod as_ {

@@ -4,6 +4,8 @@
 
 #[path = "../../crates/cli/src/as_/fping/check.rs"]
 mod check;
+#[path = "../../crates/cli/src/escape.rs"]
+mod escape;
 #[path = "../../crates/cli/src/as_/getopt.rs"]
 mod getopt;
 #[path = "../../crates/cli/src/as_/fping/number.rs"]
