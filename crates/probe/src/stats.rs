@@ -7,8 +7,8 @@ use std::time::Duration;
 /// What a run found out about one target. Times in nanoseconds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
-    /// Probes that the network had and that are decided: `received + lost`. Those in flight,
-    /// refused by the system or lost in this host's own queues are counted below.
+    /// Probes that the network had: `received + lost + in_flight`. Those refused by the system or
+    /// lost in this host's own queues are counted below.
     pub sent: u64,
     /// Probes that were answered, in time or late, damaged or not, from wherever; each once.
     pub received: u64,
@@ -30,7 +30,7 @@ pub struct Summary {
     pub send_errors: u64,
     /// Probes lost in this host's own queues; not within `sent`.
     pub local_drops: u64,
-    /// Probes unanswered when the run was interrupted; not within `sent`.
+    /// Probes not decided yet, or when the run was interrupted; within `sent`.
     pub in_flight: u64,
     /// The most probes that were unanswered at one time.
     pub in_flight_max: u32,
@@ -52,10 +52,16 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Lost of sent, 0 to 1; `None` if none was sent.
+    /// Lost of those decided, 0 to 1; `None` if none is decided.
     pub fn loss_ratio(&self) -> Option<f64> {
-        (self.sent > 0).then(|| self.lost as f64 / self.sent as f64)
+        loss_ratio(self.received, self.lost)
     }
+}
+
+/// Lost of those decided, 0 to 1: what is in flight is not known to be either. `None` if none is.
+pub fn loss_ratio(received: u64, lost: u64) -> Option<f64> {
+    let decided = received + lost;
+    (decided > 0).then(|| lost as f64 / decided as f64)
 }
 
 /// Round-trip times, nanoseconds.

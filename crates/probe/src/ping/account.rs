@@ -206,7 +206,7 @@ impl Account {
 
     pub fn summary(&self) -> Summary {
         let mut summary = Summary {
-            sent: self.received + self.lost,
+            sent: self.received + self.lost + self.undecided(),
             received: self.received,
             lost: self.lost,
             icmp_errors: self.icmp_errors.into(),

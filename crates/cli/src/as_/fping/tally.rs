@@ -21,7 +21,7 @@ impl Tally {
     pub fn of(summary: &Summary) -> Tally {
         let rtt = summary.rtt.unwrap_or_default();
         Tally {
-            sent: summary.sent + summary.send_errors + summary.local_drops,
+            sent: summary.received + summary.lost + summary.send_errors + summary.local_drops,
             received: rtt.count,
             min_ns: rtt.min_ns,
             max_ns: rtt.max_ns,

@@ -9,6 +9,7 @@ use crate::resolve::Lookups;
 use crate::road::Epoch;
 use probe::ping::{Outcome, Ping, Report};
 use probe::stats::Summary;
+use probe::stats::loss_ratio;
 use probe::{Engine, Observer, RttSource, Signal, Time};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -183,8 +184,8 @@ impl Watch {
             totals.add(&summary);
         }
         let Totals { sent, received, in_flight, lost, targets, .. } = totals;
-        let ratio = (sent > 0).then(|| lost as f64 / sent as f64);
-        let mut line = format!("{received}/{sent} answered, {} lost", percent(ratio));
+        let ratio = percent(loss_ratio(received, lost));
+        let mut line = format!("{received}/{sent} answered, {ratio} lost");
         if in_flight > 0 {
             line += &format!(", {in_flight} in flight");
         }
