@@ -302,6 +302,10 @@ impl Network {
             sys::sleep(&mut self.watches, Some(left)).map_err(|error| host("wait", error))?;
             has_room = self.watches[index].is_writable();
             self.read_ready(engine)?;
+            if self.watches[self.channels.len()].is_readable() {
+                // The user signals: that comes before any datagram.
+                break;
+            }
         }
         self.watches[index].set_writable(false);
         Ok(has_room)

@@ -93,6 +93,8 @@ impl Account {
         let rtt_ns = u64::try_from(rtt.as_nanos()).unwrap_or(u64::MAX);
         match flight.state {
             State::TimedOut | State::Failed => {
+                let by_error = u32::from(flight.state == State::Failed);
+                self.icmp_errors = self.icmp_errors.saturating_sub(by_error);
                 self.lost = self.lost.saturating_sub(1);
                 if let Some(more) = &mut self.more {
                     more.losses.answered_late(flight.sent_at());

@@ -356,6 +356,16 @@ fn errors_end_their_own_probe_only() {
 }
 
 #[test]
+fn an_answer_after_an_error_takes_the_error_back() {
+    let router = address("198.51.100.1");
+    let (_, summary) = run(plan(2), |seen| match seen.nth {
+        0 => vec![(MS, error(seen, router, Meaning::HostUnreachable, 8)), (9 * MS, reply(seen))],
+        _ => vec![(MS, reply(seen))],
+    });
+    assert_eq!((summary.received, summary.lost, summary.icmp_errors), (2, 0, 0));
+}
+
+#[test]
 fn losses_are_runs_by_their_place_and_not_by_when_they_are_known() {
     let (_, summary) = run(plan(6), |seen| match seen.nth {
         1 | 3 | 4 => vec![],
