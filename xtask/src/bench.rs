@@ -9,7 +9,7 @@ mod figures;
 mod launcher;
 mod rows;
 
-pub use launcher::measure;
+pub use launcher::{alternate, measure};
 
 use crate::{test, tree};
 use arena::Arena;

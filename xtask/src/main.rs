@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         ["capture", names @ ..] => capture::run(names),
         ["bench", rows @ ..] => bench::run(rows),
         ["measure", report, command @ ..] => bench::measure(report, command),
+        ["alternate", report, times, commands @ ..] => bench::alternate(report, times, commands),
         _ => Err(USAGE.into()),
     };
     match outcome {

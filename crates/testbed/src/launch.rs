@@ -109,7 +109,9 @@ impl Launch {
             program = self.bare_copy().into();
         }
         command.arg(program).args(&self.arguments).current_dir(&self.node.scratch);
-        command.env("LC_ALL", "C").envs(self.variables.iter().cloned());
+        // Cargo points the loader at its own directories, which it then searches in every start.
+        command.env_remove("LD_LIBRARY_PATH").env("LC_ALL", "C");
+        command.envs(self.variables.iter().cloned());
         command
     }
 

@@ -3,7 +3,10 @@
 use super::launcher::{self, Cost};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use testbed::{Bed, Chain, Launch, Running};
+use testbed::{Bed, Chain, Launch, Ran, Running};
+
+/// The report's name in the bed's scratch directory, where commands run.
+const REPORT: &str = "report";
 
 /// A client and a server, and how commands run there.
 pub struct Arena {
@@ -55,7 +58,7 @@ impl Arena {
     /// # Errors
     /// If it cannot be run or does not end in time.
     pub fn run(&self, command: &[&str]) -> Result<Sample, String> {
-        self.measured(command, self.has_real_time)
+        self.measured(command, true)
     }
 
     /// As [`Arena::run`], with the priority that programs usually have.
@@ -66,21 +69,54 @@ impl Arena {
         self.measured(command, false)
     }
 
+    /// Runs two commands in turn, that many times, right after each other; what each run cost.
+    ///
+    /// # Errors
+    /// If one cannot be run, or fails.
+    pub fn alternate(
+        &self,
+        times: usize,
+        commands: [&[&str]; 2],
+    ) -> Result<Vec<[Cost; 2]>, String> {
+        let mut words = self.named(commands[0]);
+        words.push("--".into());
+        words.extend(self.named(commands[1]));
+        let times = times.to_string();
+        let (report, ran) = self.launch(&["alternate", REPORT, &times], &words, true)?;
+        let read = |line: &str| launcher::read(line).filter(|(_, code)| *code == 0);
+        let costs: Option<Vec<Cost>> =
+            report.lines().map(|line| read(line).map(|(cost, _)| cost)).collect();
+        let costs = costs.filter(|costs| !costs.is_empty());
+        let costs = costs.ok_or_else(|| format!("{commands:?}: {ran:?}"))?;
+        Ok(costs.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect())
+    }
+
     fn measured(&self, command: &[&str], real_time: bool) -> Result<Sample, String> {
-        let report = self.bed.scratch().join("report");
+        let (report, ran) = self.launch(&["measure", REPORT], &self.named(command), real_time)?;
+        let fault = || format!("{}: {ran:?}", command.join(" "));
+        let (cost, code) = launcher::read(&report).ok_or_else(fault)?;
+        let said = ran.stdout() + &ran.stderr();
+        Ok(Sample { cost, said, code })
+    }
+
+    /// Runs this program itself at the client; what it wrote into the report, and what it said.
+    fn launch(
+        &self,
+        chore: &[&str],
+        words: &[PathBuf],
+        real_time: bool,
+    ) -> Result<(String, Ran), String> {
+        let report = self.bed.scratch().join(REPORT);
         let _ = std::fs::remove_file(&report);
         let ourselves = std::env::current_exe().map_err(|e| format!("who am I: {e}"))?;
-        let launch = match real_time {
+        let launch = match real_time && self.has_real_time {
             true => self.chain[0].launch("chrt").args(&["-f", "20"]).args(&[&ourselves]),
             false => self.chain[0].launch(&ourselves),
         };
-        let launch = launch.args(&["measure"]).args(&[&report]).args(&self.named(command));
-        let ran = launch.limit(Duration::from_secs(60)).run();
-        let written = std::fs::read_to_string(&report).unwrap_or_default();
-        let line = command.join(" ");
-        let (cost, code) = launcher::read(&written).ok_or(format!("{line}: {ran:?}"))?;
-        let said = ran.stdout() + &ran.stderr();
-        Ok(Sample { cost, said, code })
+        // What most people have: loading a locale is part of a program's start.
+        let launch = launch.env("LC_ALL", "C.UTF-8");
+        let ran = launch.args(chore).args(words).limit(Duration::from_secs(60)).run();
+        Ok((std::fs::read_to_string(&report).unwrap_or_default(), ran))
     }
 
     /// How many system calls a command makes.
@@ -143,7 +179,7 @@ impl Arena {
             ),
             format!("Linux {}; two namespaces joined by veth", release.join(".")),
             format!("peers: {}; fping {}", first("ping", "-V"), first("fping", "-v")),
-            format!("everything runs {priority}"),
+            format!("everything runs {priority}, in the locale C.UTF-8"),
             "figures are medians, ours and the peer's runs alternating; ratios are medians of the \
              ratios of neighbouring runs"
                 .to_owned(),

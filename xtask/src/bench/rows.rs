@@ -4,6 +4,8 @@ use super::arena::{Arena, Sample};
 use super::figures::{
     fping_times_us, json_number, median, number_before, ping_times_us, quantile, shown,
 };
+use super::launcher::Cost;
+use std::time::Duration;
 
 /// Rows that are measured together.
 pub struct Group {
@@ -346,18 +348,22 @@ fn up(arena: &Arena) -> Result<Vec<Row>, String> {
 
 /// The whole process, for one answer.
 fn once(arena: &Arena) -> Result<Vec<Row>, String> {
-    let commands: [&[&str]; 2] = [
-        &["askway", "ping", "-n", "-c", "1", "127.0.0.1"],
-        &["ping", "-n", "-c", "1", "127.0.0.1"],
-    ];
-    let samples = in_turn(100, |command| arena.run(command), &commands)?;
-    let [ours, theirs] = &samples[..] else { unreachable!("two commands") };
-    let both = |figure: fn(&Sample) -> f64| Figures::of(ours, theirs, figure);
+    let ours = ["askway", "ping", "-n", "-c", "1", "127.0.0.1"];
+    let theirs = ["ping", "-n", "-c", "1", "127.0.0.1"];
+    let costs = arena.alternate(500, [&ours, &theirs])?;
+    let both = |figure: fn(&Cost) -> Duration| {
+        let [ours, theirs] = [0, 1].map(|at| {
+            costs.iter().map(|pair| figure(&pair[at]).as_secs_f64() * 1e3).collect::<Vec<f64>>()
+        });
+        Figures::new(&ours, &theirs)
+    };
     let what = "one ping of loopback, the whole process";
-    let wall = both(|sample| wall_s(sample) * 1e3);
+    let row = |figure: &str, figures: &Figures| {
+        compare(&format!("{what}: {figure}"), "ms", "ping", figures, Bar::AtMost(1.3))
+    };
     Ok(vec![
-        compare(&format!("{what}: wall time"), "ms", "ping", &wall, Bar::AtMost(1.3)),
-        compare(&format!("{what}: processor time"), "ms", "ping", &both(cpu_ms), Bar::AtMost(1.3)),
+        row("wall time", &both(|cost| cost.wall)),
+        row("processor time", &both(|cost| cost.cpu)),
     ])
 }
 
