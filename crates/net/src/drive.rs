@@ -35,6 +35,9 @@ pub(crate) struct Habits {
     /// Sends since the last look at what arrived.
     unread: usize,
     idle_at: Time,
+    /// When the sockets were last looked at, and whether that was since the last poll.
+    looked_at: Time,
+    has_looked: bool,
     /// The last reading of the clock, if it will do for the next poll (reading it is a good part of
     /// what a probe in a flood costs), and whether it will do for a send, too.
     reading: Option<(Time, bool)>,
@@ -50,6 +53,8 @@ impl Habits {
             sent: 0,
             unread: 0,
             idle_at: Time::ZERO,
+            looked_at: Time::ZERO,
+            has_looked: false,
             reading: None,
         }
     }
@@ -69,6 +74,8 @@ const SENDS_UNREAD_MAX: usize = 64;
 const IDLE_INTERVAL: Duration = Duration::from_millis(100);
 /// What arrived so soon after a sleep began would have been found by asking.
 const SLEEPLESS: Duration = Duration::from_micros(5);
+/// What is judged overdue is judged by a look at the sockets that is no older.
+const LOOK_INTERVAL: Duration = Duration::from_millis(1);
 /// How long a full send queue is waited for.
 const QUEUE_PATIENCE: Duration = Duration::from_secs(1);
 /// How many times a socket is read before others get their turn.
@@ -125,6 +132,12 @@ impl Network {
             }
             if self.waker.take() {
                 observer.woken(engine, now);
+            }
+            if std::mem::take(&mut self.habits.has_looked) {
+                self.habits.looked_at = now;
+            } else if now.since(self.habits.looked_at) > LOOK_INTERVAL {
+                self.look(engine)?;
+                continue;
             }
             match engine.poll(now, self.outbox.buffer(self.queue.len())) {
                 Output::Send(transmit) => {
@@ -345,10 +358,20 @@ impl Network {
         Ok(got)
     }
 
+    /// Looks at the sockets before the engine is asked what is overdue: after a while without a look
+    /// (somebody else had the processor) an answer may be there in time and only not be read.
+    fn look<E: Engine>(&mut self, engine: &mut E) -> Result<(), Fault> {
+        let no_time = Some(Duration::ZERO);
+        sys::sleep(&mut self.watches, no_time).map_err(|error| host("look for answers", error))?;
+        self.habits.has_looked = true;
+        self.read_ready(engine)
+    }
+
     /// Reads what has arrived where something was sent, stamps first; how many datagrams.
     fn read_all<E: Engine>(&mut self, engine: &mut E) -> Result<usize, Fault> {
         self.read_stamps(engine)?;
         self.habits.unread = 0;
+        self.habits.has_looked = true;
         let mut count = 0;
         for index in 0..self.channels.len() {
             let unread = std::mem::take(&mut self.channels[index].unread);
@@ -366,6 +389,7 @@ impl Network {
         let timeout = (until != Time::NEVER).then(|| until.since(before));
         sys::sleep(&mut self.watches, timeout).map_err(|error| host("wait", error))?;
         let sent = std::mem::take(&mut self.habits.sent);
+        self.habits.has_looked = true;
         self.habits.arrived_at = Time::NEVER;
         self.read_ready(engine)?;
         if self.habits.arrived_at <= before + SLEEPLESS {

@@ -1,5 +1,6 @@
 //! The other half of each test: this test binary once more, in a namespace, running the ping engine
 //! as an environment variable says and printing what it finds, a line each.
+#![expect(clippy::disallowed_methods, reason = "a program that is held up has to be held up")]
 
 use net::{Access, Batch, Network, Stamps, Waker, Want};
 use probe::ping::{Goal, Outcome, Pace, Ping, Plan, Reply, Report};
@@ -95,6 +96,7 @@ impl Orders {
         plan.goal = Goal::Probes(self.value("count"));
         plan.interval = Duration::from_millis(self.number("interval_ms", 5));
         plan.timeout = Duration::from_millis(self.number("timeout_ms", 400));
+        plan.report_sent = self.is_set("paused");
         plan.payload_bytes = self.number("size", 56) as usize;
         plan.pace = match self.value("in_flight") {
             Some(in_flight) => Pace::Answered { in_flight },
@@ -142,7 +144,9 @@ fn ping(orders: &Orders, network: &mut Network) {
     }
     let mut ping = Ping::new(plan, targets, network.now());
     let waker = orders.is_set("wake").then(|| network.waker());
-    let mut printer = Printer { waker, woken: 0, is_stubborn: orders.is_set("stubborn") };
+    let pause = orders.is_set("paused").then(|| 2 * ping.plan().timeout);
+    let is_stubborn = orders.is_set("stubborn");
+    let mut printer = Printer { waker, woken: 0, is_stubborn, pause };
     network.drive(&mut ping, &mut printer).expect("the loop goes on");
     println!("end sent={} foreign={} woken={}", ping.probes_sent(), ping.foreign(), printer.woken);
 }
@@ -151,10 +155,16 @@ struct Printer {
     waker: Option<Waker>,
     woken: u32,
     is_stubborn: bool,
+    /// How long the program is held up behind each send, as by a busy machine.
+    pause: Option<Duration>,
 }
 
 impl Observer<Ping> for Printer {
     fn report(&mut self, _ping: &Ping, report: Report) {
+        if let (Some(pause), Outcome::Sent) = (self.pause, &report.outcome) {
+            std::thread::sleep(pause);
+            return;
+        }
         println!("{} {}", report.sequence, tell(&report.outcome));
         if let Some(waker) = &self.waker {
             waker.wake();

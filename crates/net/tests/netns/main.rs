@@ -406,3 +406,19 @@ fn routes_are_told() {
     let told = ask(&chain[0], ("routes", true), "to=203.0.113.1");
     assert!(told[0].starts_with("fault cannot find a route to 203.0.113.1: "), "{told:?}");
 }
+
+#[test]
+fn what_this_program_was_too_slow_to_read_is_not_lost() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let chain = bed.chain(&["client", "server"]);
+    chain[0].ping_group_range(0, 65_534);
+    for access in ACCESSES {
+        for to in chain.both(1) {
+            let orders = format!("to={to} count=5 interval_ms=40 timeout_ms=20 paused");
+            let told = ask(&chain[0], access, &orders);
+            let reports = reports(&told);
+            assert_eq!(reports.len(), 5, "{told:?}");
+            assert!(reports.iter().all(|report| report.contains("reply from=")), "{told:?}");
+        }
+    }
+}
