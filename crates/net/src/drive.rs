@@ -358,8 +358,8 @@ impl Network {
         Ok(got)
     }
 
-    /// Looks at the sockets before the engine is asked what is overdue: after a while without a look
-    /// (somebody else had the processor) an answer may be there in time and only not be read.
+    /// Looks at the sockets before the engine is asked what is overdue: after a while without a
+    /// look (somebody else had the processor) an answer may be there in time and only not be read.
     fn look<E: Engine>(&mut self, engine: &mut E) -> Result<(), Fault> {
         let no_time = Some(Duration::ZERO);
         sys::sleep(&mut self.watches, no_time).map_err(|error| host("look for answers", error))?;
