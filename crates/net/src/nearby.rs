@@ -99,7 +99,7 @@ fn header(flags: u16) -> Vec<u8> {
 }
 
 /// The name in the first pointer record of an answer.
-fn mdns_answer(message: &[u8]) -> Option<String> {
+pub(crate) fn mdns_answer(message: &[u8]) -> Option<String> {
     let mut at = skip_questions(message)?;
     let answers = word(message, 6)?;
     for _ in 0..answers {
@@ -115,7 +115,7 @@ fn mdns_answer(message: &[u8]) -> Option<String> {
 }
 
 /// The first unique name of a node status answer: the machine's.
-fn netbios_answer(message: &[u8]) -> Option<String> {
+pub(crate) fn netbios_answer(message: &[u8]) -> Option<String> {
     let at = skip_questions(message)?;
     let (_, behind) = name(message, at)?;
     if word(message, behind)? != 33 {
@@ -222,6 +222,20 @@ mod tests {
             let cut = &whole[..length.min(whole.len())];
             assert!(mdns_answer(cut).is_none() && netbios_answer(cut).is_none());
         }
+    }
+
+    #[test]
+    fn the_corpus_breaks_nothing() {
+        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/nearby");
+        let mut inputs = 0;
+        for entry in std::fs::read_dir(corpus).expect("the corpus") {
+            let input = std::fs::read(entry.expect("an entry").path()).expect("an input");
+            for name in [mdns_answer(&input), netbios_answer(&input)].into_iter().flatten() {
+                assert!(!name.is_empty(), "{input:?}");
+            }
+            inputs += 1;
+        }
+        assert!(inputs >= 10, "{inputs} inputs in {corpus}");
     }
 
     #[test]
