@@ -210,18 +210,28 @@ fn may_make_namespaces() -> Result<(), String> {
     TRIED.get_or_init(attempt).clone()
 }
 
-/// Deletes the namespaces of processes that were killed before they could.
+/// Deletes the namespaces and scratch directories of processes that were killed before they could.
 fn sweep_abandoned() {
     let listed = Command::new("ip").args(["netns", "list"]).output();
     let listed = listed.map(|out| out.stdout).unwrap_or_default();
     for line in String::from_utf8_lossy(&listed).lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
-        let maker = name.strip_prefix(MARK).and_then(|rest| rest.split('-').next());
-        let maker = maker.and_then(|number| number.parse::<u32>().ok());
-        if maker.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+        if is_abandoned(name) {
             delete_namespace(name);
         }
     }
+    for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        if is_abandoned(&entry.file_name().to_string_lossy()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Whether the process that a bed's name tells of is gone.
+fn is_abandoned(name: &str) -> bool {
+    let maker = name.strip_prefix(MARK).and_then(|rest| rest.split('-').next());
+    let maker = maker.and_then(|number| number.parse::<u32>().ok());
+    maker.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists())
 }
 
 /// Ends what runs in a namespace and deletes it; silent where there is nothing to do.
