@@ -14,6 +14,7 @@ pub struct Arena {
     bed: Bed,
     askway: PathBuf,
     has_real_time: bool,
+    load_before: String,
 }
 
 /// One run of a command.
@@ -34,7 +35,9 @@ impl Arena {
         chain.answers_for("10.0.0.0/8");
         chain.answers_for("2001:db8:8000::/33");
         let has_real_time = chain[0].run("chrt", &["-f", "20", "true"]).code() == Some(0);
-        Arena { chain, bed, askway, has_real_time }
+        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let load_before = load.split(' ').next().unwrap_or_default().to_owned();
+        Arena { chain, bed, askway, has_real_time, load_before }
     }
 
     /// The program that is measured.
@@ -177,6 +180,7 @@ impl Arena {
                 "{}, {cores} cores, {memory_gib} GiB",
                 field(&read("/proc/cpuinfo"), "model name")
             ),
+            format!("load average when the measurements began, from others: {}", self.load_before),
             format!("Linux {}; two namespaces joined by veth", release.join(".")),
             format!("peers: {}; fping {}", first("ping", "-V"), first("fping", "-v")),
             format!("everything runs {priority}, in the locale C.UTF-8"),
