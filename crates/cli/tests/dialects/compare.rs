@@ -131,8 +131,8 @@ pub fn install(directory: &Path, tools: &[&str]) -> PathBuf {
 enum Verdict {
     Same,
     Differs(String),
-    /// The installed tool did not end and was killed, but ours did. The ping of iputils now and then
-    /// waits ten seconds for an answer or error that it missed; that says nothing about ours.
+    /// The installed tool did not end and was killed, but ours did. The ping of iputils now and
+    /// then waits ten seconds for an answer or error that it missed; that says nothing about ours.
     Hung,
 }
 
