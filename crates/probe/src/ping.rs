@@ -162,8 +162,8 @@ pub struct Report {
     pub outcome: Outcome,
 }
 
-/// What became of a probe. Every probe ends as exactly one of these; `Duplicate`, and `Late` after
-/// its own `Timeout`, come in addition.
+/// What became of a probe. Every probe ends as exactly one of these. In addition come `Duplicate`
+/// and what takes an end back: `Late` after its own `Timeout`, an answer after an `IcmpError`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It was sent; only with [`Plan::report_sent`], and no end.
