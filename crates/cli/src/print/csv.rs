@@ -69,7 +69,7 @@ fn cell(value: Value) -> String {
 
 /// A cell as RFC 4180 §2 has it. A text that a spreadsheet would run as a formula gets an
 /// apostrophe.
-fn quoted(cell: &str) -> String {
+pub fn quoted(cell: &str) -> String {
     let cell = match cell.chars().next() {
         Some('=' | '+' | '-' | '@') if cell.parse::<f64>().is_err() => format!("'{cell}"),
         _ => cell.to_owned(),

@@ -6,6 +6,7 @@ use super::findings::Findings;
 use super::verdict::{Reason, Verdict};
 use crate::args::Format;
 use crate::meaning;
+use crate::print::csv::quoted;
 use crate::resolve::Unresolved;
 use crate::wall;
 use probe::Time;
@@ -243,7 +244,7 @@ fn shown<S: Serializer>(label: &Option<Label<'_>>, to: S) -> Result<S::Ok, S::Er
 /// RFC 4180 §2.
 fn csv(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
     match line.target {
-        Some(Label::Name(name)) => quoted(out, name)?,
+        Some(Label::Name(name)) => out.write_all(quoted(name).as_bytes())?,
         Some(label) => write!(out, "{label}")?,
         None => {}
     }
@@ -267,7 +268,7 @@ fn csv(out: &mut impl Write, line: &Line<'_>) -> io::Result<()> {
         field.write(out)?;
     }
     out.write_all(b",")?;
-    quoted(out, line.message.unwrap_or_default())?;
+    out.write_all(quoted(line.message.unwrap_or_default()).as_bytes())?;
     out.write_all(b"\r\n")
 }
 
@@ -279,14 +280,6 @@ trait Field {
 impl<T: std::fmt::Display> Field for Option<T> {
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.as_ref().map_or(Ok(()), |value| write!(out, "{value}"))
-    }
-}
-
-fn quoted(out: &mut impl Write, text: &str) -> io::Result<()> {
-    if text.contains([',', '"', '\n', '\r']) {
-        write!(out, "\"{}\"", text.replace('"', "\"\""))
-    } else {
-        out.write_all(text.as_bytes())
     }
 }
 
@@ -328,5 +321,13 @@ mod tests {
             "a.example,192.0.2.1,no,1,kernel,64,2026-01-01T00:00:00.000000000Z,icmp_error,\
              192.0.2.254,3,4,packet_too_big,1400,90,\"a \"\"b\"\", c\"\r\n"
         );
+    }
+
+    #[test]
+    fn a_name_is_no_formula_for_a_spreadsheet() {
+        let hostile = Line { target: Some(Label::Name("=1+1")), ..Line::default() };
+        let mut line = Vec::new();
+        csv(&mut line, &hostile).expect("memory takes it");
+        assert!(line.starts_with(b"'=1+1,"), "{line:?}");
     }
 }
