@@ -14,6 +14,7 @@ use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
+use wire::icmp;
 use wire::ip::Datagram;
 
 /// A datagram that waits in the outbox, at the same index.
@@ -561,7 +562,7 @@ fn deliver<E: Engine>(
         };
         engine.receive(now, &arrival);
     } else if let Some(source) = incoming.name {
-        let protocol = sys::icmp_protocol(channel.family);
+        let protocol = icmp::protocol(channel.family);
         receive(engine, now, received, source, protocol, &control, incoming.bytes);
     }
     received
@@ -578,7 +579,7 @@ fn deliver_error<E: Engine>(
 ) {
     let (Some(error), Some(to)) = (control.error, incoming.name) else { return };
     let Some(offender) = error.offender else { return };
-    let protocol = sys::icmp_protocol(Family::of(to));
+    let protocol = icmp::protocol(Family::of(to));
     if let Some(message) = quoter.rebuild(&error, to, control.destination, incoming.bytes) {
         receive(engine, now, received, offender, protocol, control, message);
     }

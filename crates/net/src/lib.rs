@@ -26,7 +26,7 @@ pub use sys::Signals;
 use clock::Clock;
 use control::ExtendedError;
 use drive::{Habits, Queued};
-use probe::{Engine, Envelope, Observer, Time};
+use probe::{Carrier, Engine, Envelope, Observer, Time};
 use quote::Quoter;
 use rights::Channel;
 use routes::path_mtu;
@@ -42,6 +42,8 @@ use wire::Family;
 pub struct Want {
     /// The families to open sockets for; at least one.
     pub families: Vec<Family>,
+    /// What carries the datagrams.
+    pub carrier: Carrier,
     /// Raw or datagram sockets.
     pub access: Access,
     /// Whether a datagram ICMP socket can carry the probe type.
@@ -60,9 +62,11 @@ pub struct Want {
     pub multicast_loop: bool,
     /// Turn on socket debugging (SO_DEBUG).
     pub debug: bool,
-    /// The identifier to use, if the user chose one (needs a raw socket, or a free "port").
+    /// The identifier or first source port to use, if the user chose one (an identifier needs a raw
+    /// socket, or a free "port").
     pub identifier: Option<u16>,
-    /// How many identifiers: one for each 65,536 probes in flight, 1 to 256.
+    /// How many identifiers or source ports: in a ping one for each 65,536 probes in flight, in a
+    /// trace one a flow; 1 to 256.
     pub lanes: u16,
     /// The largest message to expect, in bytes of ICMP.
     pub message_max_bytes: usize,

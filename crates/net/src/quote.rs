@@ -29,7 +29,7 @@ impl Quoter {
         let family = Family::of(to);
         let ours = ours.filter(|ours| Family::of(*ours) == family);
         let source = ours.unwrap_or(sys::unspecified(family));
-        let mut header = Header::new(source, to, sys::icmp_protocol(family));
+        let mut header = Header::new(source, to, icmp::protocol(family));
         header.hop_limit = 0;
         self.datagram.clear();
         header.emit(quoted, &mut self.datagram).ok()?;

@@ -7,12 +7,17 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
+use wire::Family;
+use wire::icmp;
+use wire::ip::protocol;
 
 pub mod kind;
+pub mod method;
 pub mod ping;
 pub mod stats;
 pub mod targets;
 pub mod token;
+pub mod trace;
 
 mod flight;
 mod pace;
@@ -116,10 +121,54 @@ pub struct Transmit {
     pub to: IpAddr,
     /// IPv6 zone (interface index) of a link-local destination, else 0.
     pub zone: u32,
-    /// Which of the run's identifiers it carries: an index into those that the driver gave.
+    /// Which of the run's identifiers or source ports it carries: an index into those that the
+    /// driver gave.
     pub lane: u16,
     /// The engine's name for it.
     pub ticket: Ticket,
+    /// What its IP header has of its own.
+    pub header: Own,
+}
+
+/// What the IP header of one datagram has of its own; where it has nothing, the [`Envelope`] or the
+/// system decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Own {
+    /// The source address that the engine reckoned with in its checksums.
+    pub source: Option<IpAddr>,
+    /// TTL or hop limit.
+    pub hop_limit: Option<u8>,
+    /// IPv4 identification, not 0. Sockets without privilege cannot set it.
+    pub identification: Option<u16>,
+    /// IPv6 flow label, 20 bits.
+    pub flow_label: Option<u32>,
+}
+
+/// What carries the datagrams of a run: decides which sockets a driver opens, and what the lanes
+/// are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Carrier {
+    /// ICMP messages; a lane is an identifier.
+    #[default]
+    Icmp,
+    /// UDP; a lane is a source port.
+    Udp,
+    /// TCP segments of a handshake; a lane is a source port.
+    Tcp,
+    /// Any other IP protocol; if it has ports, a lane is a source port.
+    Other(u8),
+}
+
+impl Carrier {
+    /// Its IP protocol number.
+    pub fn protocol(self, family: Family) -> u8 {
+        match self {
+            Carrier::Icmp => icmp::protocol(family),
+            Carrier::Udp => protocol::UDP,
+            Carrier::Tcp => protocol::TCP,
+            Carrier::Other(number) => number,
+        }
+    }
 }
 
 /// Why a datagram could not be sent.

@@ -4,6 +4,7 @@
 //! families share most layouts but for the checksum, which in ICMPv6 covers a pseudo-header too
 //! (RFC 4443 §2.3).
 
+use crate::ip::protocol;
 use crate::{Family, Malformed, array, be16, be32, checksum};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -155,6 +156,14 @@ pub struct Timestamp {
     pub receive: u32,
     /// When the echoer sent the reply.
     pub transmit: u32,
+}
+
+/// IP protocol number of ICMP.
+pub fn protocol(family: Family) -> u8 {
+    match family {
+        Family::V4 => protocol::ICMP,
+        Family::V6 => protocol::ICMPV6,
+    }
 }
 
 /// ICMP type of an echo request.

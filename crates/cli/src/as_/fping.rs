@@ -165,6 +165,7 @@ fn want(options: &Options, families: Vec<Family>, in_flight: u64) -> Want {
         if options.dont_fragment { Fragmentation::Forbidden } else { Fragmentation::System };
     Want {
         families,
+        carrier: probe::Carrier::Icmp,
         access: Access::Auto,
         datagram_will_do: kind(options).rights() == Rights::Datagram,
         envelope: Envelope {

@@ -216,6 +216,7 @@ fn want(options: &Options, aim: Option<&Aim>) -> Want {
     let needs_raw = options.query.is_asked() || options.identifier == Some(0);
     Want {
         families,
+        carrier: probe::Carrier::Icmp,
         access: if needs_raw { Access::Raw } else { Access::Auto },
         datagram_will_do: !needs_raw,
         envelope: Envelope {

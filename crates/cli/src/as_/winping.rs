@@ -139,6 +139,7 @@ fn want(options: &Options, target: Option<Target>, hops: &[Ipv4Addr]) -> Want {
             Some(target) => vec![Family::of(target.address)],
             None => Family::ALL.to_vec(),
         },
+        carrier: probe::Carrier::Icmp,
         access: Access::Auto,
         datagram_will_do: true,
         envelope: Envelope {

@@ -249,6 +249,7 @@ fn want(options: &Options, families: Vec<Family>, targets: u64) -> Want {
     let burst = (per_second * 0.05).min(targets as f64).clamp(64.0, 16_384.0);
     Want {
         families,
+        carrier: probe::Carrier::Icmp,
         access: net::Access::Auto,
         datagram_will_do: options.kind.rights() == Rights::Datagram,
         envelope: Envelope {

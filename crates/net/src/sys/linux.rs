@@ -19,7 +19,6 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use wire::Family;
-use wire::ip::protocol;
 
 /// What differs between the families: the numbers of options that mean the same.
 struct Numbers {
@@ -76,14 +75,6 @@ fn numbers(family: Family) -> &'static Numbers {
 const ICMP_FILTER: c_int = 1;
 const ICMPV6_FILTER: c_int = 1;
 const SO_LOCK_FILTER: c_int = 44;
-
-/// The protocol number of ICMP.
-pub(crate) fn icmp_protocol(family: Family) -> u8 {
-    match family {
-        Family::V4 => protocol::ICMP,
-        Family::V6 => protocol::ICMPV6,
-    }
-}
 
 /// The address that is none.
 pub(crate) fn unspecified(family: Family) -> IpAddr {

@@ -54,6 +54,7 @@ impl Orders {
         let size = self.number("size", 56) as usize;
         Want {
             families,
+            carrier: probe::Carrier::Icmp,
             access: match self.text("access") {
                 Some("raw") => Access::Raw,
                 Some("datagram") => Access::Datagram,

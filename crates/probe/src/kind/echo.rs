@@ -1,8 +1,8 @@
 //! ICMP echo (RFC 792, RFC 4443 §4): the question that every host answers.
 
 use super::{Answer, Detail, Kind, Question, Rights};
-use wire::icmp::{Echo, Message};
-use wire::{Family, ip::protocol};
+use wire::Family;
+use wire::icmp::{self, Echo, Message};
 
 /// ICMP echo request and reply.
 pub static ECHO: EchoKind = EchoKind;
@@ -28,10 +28,7 @@ impl Kind for EchoKind {
     }
 
     fn protocol(&self, family: Family) -> u8 {
-        match family {
-            Family::V4 => protocol::ICMP,
-            Family::V6 => protocol::ICMPV6,
-        }
+        icmp::protocol(family)
     }
 
     fn overhead_bytes(&self) -> usize {

@@ -10,7 +10,9 @@ use crate::kind::Question;
 use crate::pace::{Queue, Rounds};
 use crate::stats::Summary;
 use crate::targets::{Target, Targets, TooMany};
-use crate::{Arrival, Engine, Output, SendFault, SendFaultReason, Stamp, Ticket, Time, Transmit};
+use crate::{
+    Arrival, Engine, Output, Own, SendFault, SendFaultReason, Stamp, Ticket, Time, Transmit,
+};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
@@ -301,7 +303,13 @@ impl Ping {
             let flight = *self.flights.find(ticket).expect("just launched");
             self.report(&flight, now, Outcome::Sent);
         }
-        Transmit { to: target.address, zone: target.zone, lane: slot.lane, ticket }
+        Transmit {
+            to: target.address,
+            zone: target.zone,
+            lane: slot.lane,
+            ticket,
+            header: Own::default(),
+        }
     }
 
     /// How long the probe of that number to a target may stay unanswered.

@@ -210,6 +210,7 @@ impl Options {
         let at_once = u32::try_from(targets).unwrap_or(u32::MAX).saturating_mul(preload);
         Ok(Want {
             families,
+            carrier: probe::Carrier::Icmp,
             access: self.access,
             datagram_will_do: self.kind.rights() == Rights::Datagram,
             envelope,
