@@ -28,6 +28,8 @@ const FAMILY_FILES: &[&str] = &[
     "crates/wire/src/",
     // A kind's protocol and type numbers.
     "crates/probe/src/kind/",
+    // A method's likewise.
+    "crates/probe/src/method/",
     "crates/net/src/sys",
     // One table of what hosts and routers do by family.
     "crates/lab/src/rules.rs",
