@@ -10,6 +10,16 @@ use std::net::IpAddr;
 use std::time::Duration;
 use wire::icmp::Meaning;
 
+mod ends;
+mod engine;
+mod flights;
+mod identity;
+mod quote;
+mod receive;
+mod road;
+
+pub use engine::Trace;
+
 /// One address to trace, and the address that packets to it leave from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
@@ -48,6 +58,11 @@ pub struct Plan {
     pub patience: Duration,
     /// Bytes behind the transport header, for methods that carry any.
     pub payload_bytes: usize,
+    /// TOS or traffic class of the probes, as the driver was told.
+    pub traffic_class: u8,
+    /// IPv6 flow label of the first flow, to be counted up for others; `None` for the system's
+    /// choice.
+    pub flow_label: Option<u32>,
     /// The identifiers or ports that the driver may use: one a flow. At least one.
     pub identifiers: Vec<u16>,
     /// Whether errors show the IP header of the probe as it arrived at the hop, and not only as the
@@ -104,12 +119,26 @@ impl Plan {
             is_adaptive: true,
             patience: Duration::from_millis(1_500),
             payload_bytes: 32,
+            traffic_class: 0,
+            flow_label: None,
             identifiers,
             sees_quoted_headers: true,
             roads_max: 64,
             shares_hops: false,
             key,
         }
+    }
+}
+
+impl Plan {
+    /// Whether all probes of a flow go one way.
+    pub fn is_steady(&self) -> bool {
+        self.naming == Naming::Steady
+    }
+
+    /// The IPv6 flow label of a flow, if it is ours to choose.
+    fn flow_label_of(&self, flow: u16) -> Option<u32> {
+        self.flow_label.map(|label| label.wrapping_add(flow.into()) & 0x000f_ffff)
     }
 }
 

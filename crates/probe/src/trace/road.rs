@@ -1,0 +1,565 @@
+//! One road: what was sent along it, what was heard, and what is to be asked next.
+
+use super::flights::{Flight, Flights, State};
+use super::{Answer, Course, Destination, End, Event, Hop, Outcome, Plan, Probe, Report, Says};
+use super::{Verdict, ends};
+use crate::{SendFault, Time};
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Hops that are asked at once beyond the farthest that was heard, before any was; then the window
+/// grows by a hop for each that is heard.
+const WINDOW: u8 = 6;
+
+/// No probe is overdue sooner, however near its neighbours are.
+const OVERDUE_MIN: Duration = Duration::from_millis(100);
+
+/// When a probe is overdue while no round trip is known.
+const OVERDUE_FIRST: Duration = Duration::from_millis(500);
+
+/// Long round trips may stretch the patience to this.
+const PATIENCE_MAX: Duration = Duration::from_secs(2);
+
+/// How many silent hops behind the last that was heard are asked round after round.
+const SILENT_TAIL: u8 = 5;
+
+/// One road.
+#[derive(Debug)]
+pub(super) struct Road {
+    pub destination: Destination,
+    pub flights: Flights,
+    /// Hops to ask, in this order, as soon as the pace allows.
+    wanted: VecDeque<u8>,
+    hops: Vec<HopState>,
+    first_hop: u8,
+    /// The farthest hop that was asked.
+    frontier: u8,
+    /// The farthest hop at which a hop limit ran out; the one before the first if none did.
+    heard: u8,
+    /// The nearest hop at which the road ends.
+    ending: Option<Ending>,
+    rtt_max: Option<Duration>,
+    began: Time,
+    /// When something was last heard, or the road began.
+    news_at: Time,
+    /// Hops up to here have been reported.
+    reported: u8,
+    /// Whether silence made all hops be asked at once.
+    is_desperate: bool,
+    /// Set if hops quote so little that answers cannot be told apart: one probe at a time, and none
+    /// before that time.
+    one_by_one: Option<Time>,
+    pub is_done: bool,
+    /// Whether it stands in the queue of those that want to send.
+    pub is_queued: bool,
+    answered: u64,
+    /// When it is to be looked at again.
+    pub due: Time,
+    rounds: Rounds,
+}
+
+/// Where rounds stand.
+#[derive(Clone, Copy, Debug)]
+struct Rounds {
+    /// The round under way, 0-based; the first finds out how long the road is.
+    round: u64,
+    began: Time,
+    /// The next hop to ask in it.
+    next_hop: u8,
+    /// The last hop to ask in it.
+    last_hop: u8,
+}
+
+/// Where and how a road ends.
+#[derive(Clone, Copy, Debug)]
+struct Ending {
+    hop: u8,
+    from: IpAddr,
+    says: Says,
+}
+
+/// What is known of a hop.
+#[derive(Clone, Debug, Default)]
+struct HopState {
+    /// Probes that were sent or are wanted.
+    asked: u32,
+    /// Probes that were sent.
+    sent: u32,
+    /// Its probes as they ended, until the hop is reported; with rounds, none.
+    ends: Vec<Probe>,
+    /// Who answered: first, or with rounds last.
+    from: Option<IpAddr>,
+}
+
+/// A road's turn: the moment, the plan, and where findings go.
+pub(super) struct Turn<'a> {
+    pub now: Time,
+    pub plan: &'a Plan,
+    /// The road's index.
+    pub target: u32,
+    pub reports: &'a mut VecDeque<Report>,
+    /// Datagrams that this host threw away and that no silence was put down to yet.
+    pub dropped: &'a mut u64,
+}
+
+impl Turn<'_> {
+    fn report(&mut self, event: Event) {
+        self.reports.push_back(Report { target: self.target, at: self.now, event });
+    }
+}
+
+impl Road {
+    pub fn new(destination: Destination, plan: &Plan, now: Time) -> Road {
+        let hops = usize::from(plan.hops_max - plan.first_hop) + 1;
+        let before = plan.first_hop - 1;
+        Road {
+            destination,
+            flights: Flights::default(),
+            wanted: VecDeque::new(),
+            hops: vec![HopState::default(); hops],
+            first_hop: plan.first_hop,
+            frontier: before,
+            heard: before,
+            ending: None,
+            rtt_max: None,
+            began: now,
+            news_at: now,
+            reported: before,
+            is_desperate: false,
+            one_by_one: None,
+            is_done: false,
+            is_queued: false,
+            answered: 0,
+            due: now,
+            rounds: Rounds { round: 0, began: now, next_hop: 0, last_hop: 0 },
+        }
+    }
+
+    /// The farthest hop at which a hop limit ran out.
+    pub fn heard(&self) -> u8 {
+        self.heard
+    }
+
+    fn hop(&mut self, hop: u8) -> &mut HopState {
+        &mut self.hops[usize::from(hop - self.first_hop)]
+    }
+
+    fn want(&mut self, hop: u8) {
+        self.hop(hop).asked += 1;
+        self.wanted.push_back(hop);
+    }
+
+    /// The next hop to ask, if any is to be asked now.
+    pub fn next_wanted(&mut self, plan: &Plan, now: Time) -> Option<u8> {
+        let is_beyond = |ending: Ending, hop: u8| hop > ending.hop;
+        while let (Some(hop), Some(ending)) = (self.wanted.front(), self.ending)
+            && is_beyond(ending, *hop)
+        {
+            let hop = *hop;
+            self.hop(hop).asked -= 1;
+            self.wanted.pop_front();
+        }
+        let (in_flight_max, from) = match self.one_by_one {
+            Some(from) => (1, from),
+            None => (plan.in_flight_max, now),
+        };
+        let has_room = from <= now && self.flights.in_flight() < in_flight_max;
+        self.wanted.front().copied().filter(|_| has_room)
+    }
+
+    /// Takes note of a probe of the wanted hop that goes now; its number.
+    pub fn launch(&mut self, plan: &Plan, flow: u16, now: Time) -> Option<u64> {
+        let hop = self.wanted.pop_front()?;
+        let state = self.hop(hop);
+        state.sent += 1;
+        let query = state.sent;
+        let number = self.flights.count();
+        let port = match plan.naming {
+            super::Naming::Steady => plan.port,
+            super::Naming::CountingPort => plan.port.wrapping_add(number as u16),
+        };
+        self.flights.launch(Flight::new(hop, query, flow, port, now));
+        Some(number)
+    }
+
+    /// How long a probe may stay unanswered before something is done about it.
+    fn overdue_after(&self, plan: &Plan) -> Duration {
+        match self.rtt_max {
+            _ if !plan.is_adaptive => plan.timeout,
+            Some(rtt) => (rtt * 3).max(OVERDUE_MIN).min(plan.timeout),
+            None => plan.timeout.min(OVERDUE_FIRST),
+        }
+    }
+
+    /// When the silence ahead is final.
+    fn gives_up_at(&self, plan: &Plan) -> Time {
+        let stretched = self.rtt_max.map_or(Duration::ZERO, |rtt| (rtt * 3).min(PATIENCE_MAX));
+        self.news_at + plan.patience.max(stretched)
+    }
+
+    /// Does what is due, and finds out when it is due again.
+    pub fn advance(&mut self, turn: &mut Turn<'_>) {
+        if self.is_done {
+            self.due = Time::NEVER;
+            return;
+        }
+        let overdue_after = self.overdue_after(turn.plan);
+        self.flights.mark_overdue(overdue_after, turn.now);
+        match turn.plan.course {
+            Course::Once { queries } => self.advance_once(turn, queries.into()),
+            Course::Rounds { interval, count } => self.advance_rounds(turn, interval, count),
+        }
+        if !self.is_done {
+            self.due = self.due.min(self.flights.next_overdue(overdue_after));
+            if let Some(from) = self.one_by_one.filter(|from| *from > turn.now) {
+                self.due = self.due.min(from);
+            }
+        }
+    }
+
+    /// Widens the window of hops that are asked.
+    fn widen(&mut self, plan: &Plan) {
+        if self.ending.is_some() {
+            return;
+        }
+        let is_stalled = self.wanted.is_empty() && self.flights.in_flight() == 0;
+        self.is_desperate |= is_stalled && self.frontier >= self.first_hop;
+        let known = self.heard - (self.first_hop - 1);
+        let limit = match self.is_desperate {
+            true => plan.hops_max,
+            false => self.heard.saturating_add(known).saturating_add(WINDOW).min(plan.hops_max),
+        };
+        while self.frontier < limit {
+            self.frontier += 1;
+            self.want(self.frontier);
+        }
+    }
+}
+
+/// Once.
+impl Road {
+    fn advance_once(&mut self, turn: &mut Turn<'_>, queries: u32) {
+        self.widen(turn.plan);
+        let last = self.ending.map_or(self.frontier, |ending| ending.hop);
+        for hop in self.first_hop..=last {
+            self.ask_again(hop, queries);
+        }
+        self.due = Time::NEVER;
+        let is_hopeless = self.ending.is_none() && self.is_hopeless(turn);
+        while self.reported < last && self.is_final(self.reported + 1, queries, is_hopeless) {
+            self.report_hop(turn, self.reported + 1, queries);
+        }
+        let is_over = match self.ending {
+            Some(ending) => self.reported == ending.hop,
+            None => self.reported == turn.plan.hops_max,
+        };
+        if is_over {
+            let end = self.end(turn.plan);
+            self.finish(turn, end);
+        }
+    }
+
+    /// Wants further probes of a hop once its first is decided.
+    fn ask_again(&mut self, hop: u8, queries: u32) {
+        // What outran the end was answered there, so it counts there.
+        let is_end = self.ending.is_some_and(|ending| ending.hop == hop);
+        let (asked, decided) = match is_end {
+            true => {
+                let sent = self.flights.since_hop(hop);
+                let waiting = self.wanted.iter().filter(|wanted| **wanted == hop).count();
+                (sent.count() + waiting, 1)
+            }
+            false => (self.hop(hop).asked as usize, self.flights.decided_at(hop)),
+        };
+        let desired = if decided > 0 { queries as usize } else { 1 };
+        for _ in asked..desired {
+            self.want(hop);
+        }
+    }
+
+    /// Whether nothing more is to be hoped for ahead. What was not tried yet is tried first.
+    fn is_hopeless(&mut self, turn: &Turn<'_>) -> bool {
+        let gives_up_at = self.gives_up_at(turn.plan);
+        if gives_up_at > turn.now {
+            self.due = self.due.min(gives_up_at);
+            return false;
+        }
+        if !self.wanted.is_empty() || self.flights.in_flight() > 0 {
+            return false;
+        }
+        if !self.is_desperate {
+            self.is_desperate = true;
+            self.news_at = turn.now;
+            self.widen(turn.plan);
+            return false;
+        }
+        true
+    }
+
+    /// Whether a hop is known as well as it will be.
+    fn is_final(&mut self, hop: u8, queries: u32, is_hopeless: bool) -> bool {
+        let is_end = self.ending.is_some_and(|ending| ending.hop == hop);
+        if is_end {
+            let answered = self.flights.since_hop(hop).filter(|f| f.state == State::Answered);
+            if answered.count() >= queries as usize {
+                return true;
+            }
+            let in_flight = self.flights.since_hop(hop).any(|f| f.state == State::InFlight);
+            return !in_flight && !self.wanted.contains(&hop);
+        }
+        if is_hopeless {
+            return true;
+        }
+        let is_passed = self.heard > hop || self.ending.is_some();
+        let state = self.hop(hop);
+        if state.sent < queries {
+            return false;
+        }
+        let mut there = self.flights.at_hop(hop);
+        there.all(|flight| match flight.state {
+            State::InFlight => false,
+            State::Overdue => is_passed,
+            _ => true,
+        })
+    }
+
+    fn report_hop(&mut self, turn: &mut Turn<'_>, hop: u8, queries: u32) {
+        self.reported = hop;
+        let ending = self.ending.filter(|ending| ending.hop == hop);
+        self.settle(turn, |flight| flight.hop == hop);
+        let mut probes = std::mem::take(&mut self.hop(hop).ends);
+        if ending.is_some() {
+            for beyond in usize::from(hop - self.first_hop) + 1..self.hops.len() {
+                let ends = std::mem::take(&mut self.hops[beyond].ends);
+                probes.extend(ends.into_iter().filter(is_arrival));
+            }
+            // Answers before silence, each in the order of the sends.
+            probes.sort_by_key(|probe| (answer(probe).is_none(), probe.number));
+            probes.truncate(queries as usize);
+        }
+        probes.sort_by_key(|probe| probe.number);
+        let is_end = ending.is_some();
+        turn.report(Event::Hop(Hop { hop, probes, is_end, shared_with: None }));
+    }
+
+    /// Writes off unanswered probes.
+    fn settle(&mut self, turn: &mut Turn<'_>, which: impl Fn(&Flight) -> bool) {
+        let open: Vec<u64> =
+            self.flights.open().filter(|(_, f)| which(f)).map(|(number, _)| number).collect();
+        for number in open {
+            let is_moot = |flight: &Flight| self.ending.is_some_and(|end| flight.hop > end.hop);
+            let outcome = match self.flights.find(number) {
+                Some(flight) if is_moot(flight) => Outcome::Moot,
+                _ if *turn.dropped > 0 => {
+                    *turn.dropped -= 1;
+                    Outcome::LocalDrop
+                }
+                _ => Outcome::Silent,
+            };
+            self.end_probe(turn, number, State::Settled, outcome);
+        }
+    }
+}
+
+/// Round after round.
+impl Road {
+    fn advance_rounds(&mut self, turn: &mut Turn<'_>, interval: Duration, count: Option<u64>) {
+        self.due = Time::NEVER;
+        let timeout = turn.plan.timeout;
+        let now = turn.now;
+        self.settle(turn, |flight| flight.sent_at() + timeout <= now);
+        self.due = self.due.min(self.flights.next_timeout(timeout));
+        let is_last = count.is_some_and(|count| self.rounds.round + 1 >= count);
+        let next = self.rounds.began + interval;
+        let is_round_over = next <= now;
+        if is_last && is_round_over && self.flights.open().next().is_none() {
+            let round = self.rounds.round;
+            let end = self.end(turn.plan);
+            turn.report(Event::Round { round, end: end.clone() });
+            return self.finish(turn, end);
+        }
+        if !is_last && is_round_over {
+            self.next_round(turn, interval);
+        } else if !is_round_over {
+            self.due = self.due.min(next);
+        }
+        if !(is_last && is_round_over) {
+            self.widen(turn.plan);
+            self.ask_round(now, interval);
+        }
+    }
+
+    fn next_round(&mut self, turn: &mut Turn<'_>, interval: Duration) {
+        let round = self.rounds.round;
+        let end = self.end(turn.plan);
+        turn.report(Event::Round { round, end });
+        let late = turn.now.since(self.rounds.began).as_nanos();
+        // What a suspended machine missed is skipped; the phase is kept.
+        let passed = (late / interval.as_nanos().max(1)).max(1);
+        let passed = u32::try_from(passed).unwrap_or(u32::MAX);
+        let last_hop = match self.ending {
+            Some(ending) => ending.hop,
+            None => self.frontier.min(self.heard.saturating_add(SILENT_TAIL)),
+        };
+        self.rounds = Rounds {
+            round: round + 1,
+            began: self.rounds.began + interval.saturating_mul(passed),
+            next_hop: self.first_hop,
+            last_hop,
+        };
+    }
+
+    /// Wants the hops whose turn has come: they are spread over the round.
+    fn ask_round(&mut self, now: Time, interval: Duration) {
+        let rounds = self.rounds;
+        if rounds.round == 0 {
+            return;
+        }
+        let length = u32::from(rounds.last_hop.saturating_sub(self.first_hop)) + 1;
+        let mut next_hop = rounds.next_hop;
+        while next_hop <= rounds.last_hop {
+            let turn = u32::from(next_hop - self.first_hop);
+            let at = rounds.began + interval * turn / length;
+            if at > now {
+                self.due = self.due.min(at);
+                break;
+            }
+            self.want(next_hop);
+            next_hop += 1;
+        }
+        self.rounds.next_hop = next_hop;
+    }
+}
+
+/// What comes in.
+impl Road {
+    /// Takes an answer to a probe of this road.
+    pub fn take(&mut self, turn: &mut Turn<'_>, number: u64, mut found: Answer) {
+        let Some(flight) = self.flights.find(number).copied() else { return };
+        found.is_duplicate = flight.state == State::Answered;
+        found.is_late = flight.state == State::Settled;
+        let (hop, from, says, rtt) = (flight.hop, found.from, found.says, found.rtt);
+        let is_first = !found.is_duplicate;
+        self.end_probe(turn, number, State::Answered, Outcome::Answer(Box::new(found)));
+        if !is_first {
+            return;
+        }
+        self.answered += 1;
+        self.news_at = turn.now;
+        self.rtt_max = self.rtt_max.max(Some(rtt));
+        if says.is_expired() {
+            self.heard = self.heard.max(hop);
+            if self.ending.is_some_and(|ending| ending.hop <= hop) && self.reported < hop {
+                // The road has grown.
+                self.ending = None;
+            }
+        } else if self.ending.is_none_or(|ending| hop <= ending.hop) {
+            self.ending = Some(Ending { hop, from, says });
+        }
+    }
+
+    /// Takes the news that the system did not send a probe.
+    pub fn fail(&mut self, turn: &mut Turn<'_>, number: u64, fault: SendFault) {
+        if !self.flights.find(number).is_some_and(Flight::is_open) {
+            return;
+        }
+        self.end_probe(turn, number, State::Settled, Outcome::SendError(fault));
+        if self.answered == 0 && matches!(turn.plan.course, Course::Once { .. }) {
+            self.settle(turn, |_| true);
+            self.finish(turn, End::Unsendable(fault));
+        }
+    }
+
+    /// Takes an answer that may be to any of several probes: from now on there will be one at a
+    /// time. Until those that are under way have surely arrived, nothing is sent.
+    pub fn cannot_tell(&mut self, plan: &Plan, now: Time) {
+        if self.one_by_one.is_some() {
+            return;
+        }
+        self.one_by_one = Some(now + self.overdue_after(plan));
+        for hop in self.flights.forget() {
+            self.hop(hop).asked -= 1;
+        }
+        self.wanted.clear();
+        for state in &mut self.hops {
+            state.asked = state.asked.min(state.sent);
+        }
+    }
+
+    /// The run is interrupted.
+    pub fn stop(&mut self, turn: &mut Turn<'_>) {
+        if self.is_done {
+            return;
+        }
+        let open: Vec<u64> = self.flights.open().map(|(number, _)| number).collect();
+        for number in open {
+            self.end_probe(turn, number, State::Settled, Outcome::InFlight);
+        }
+        let end = match (turn.plan.course, self.ending) {
+            (Course::Once { queries }, ending) => {
+                let last = ending.map_or(self.heard, |ending| ending.hop).min(self.frontier);
+                while self.reported < last {
+                    self.report_hop(turn, self.reported + 1, queries.into());
+                }
+                if ending.is_some() { self.end(turn.plan) } else { End::Unknown }
+            }
+            (Course::Rounds { .. }, _) => self.end(turn.plan),
+        };
+        self.finish(turn, end);
+    }
+
+    fn finish(&mut self, turn: &mut Turn<'_>, end: End) {
+        self.settle(turn, |_| true);
+        self.is_done = true;
+        self.due = Time::NEVER;
+        self.wanted.clear();
+        turn.report(Event::Verdict(Verdict {
+            end,
+            sent: self.flights.count(),
+            answered: self.answered,
+            took: turn.now.since(self.began),
+        }));
+    }
+
+    fn end_probe(&mut self, turn: &mut Turn<'_>, number: u64, state: State, outcome: Outcome) {
+        let Some(flight) = self.flights.settle(number, state) else { return };
+        let hop = flight.hop;
+        let probe = flight.probe(number, outcome);
+        let is_once = matches!(turn.plan.course, Course::Once { .. });
+        let is_duplicate = answer(&probe).is_some_and(|answer| answer.is_duplicate);
+        let from = answer(&probe).map(|answer| answer.from);
+        let state = self.hop(hop);
+        state.from = if is_once { state.from.or(from) } else { from.or(state.from) };
+        if is_once && !is_duplicate {
+            self.hop(hop).ends.push(probe.clone());
+        }
+        turn.report(Event::Probe(probe));
+    }
+
+    /// How the road ends, as far as is known.
+    fn end(&self, plan: &Plan) -> End {
+        match self.ending {
+            Some(Ending { hop, from, says }) if says.is_arrival() => {
+                End::Reached { hop, from, says }
+            }
+            Some(Ending { hop, from, says }) => End::Refused { hop, from, says },
+            None => {
+                let hops: Vec<Option<IpAddr>> = self.hops.iter().map(|hop| hop.from).collect();
+                ends::without_end(&hops, self.first_hop, self.heard, plan.hops_max)
+            }
+        }
+    }
+}
+
+/// The answer to a probe, if it had one.
+fn answer(probe: &Probe) -> Option<&Answer> {
+    match &probe.outcome {
+        Outcome::Answer(answer) => Some(answer),
+        _ => None,
+    }
+}
+
+fn is_arrival(probe: &Probe) -> bool {
+    answer(probe).is_some_and(|answer| !answer.says.is_expired())
+}
