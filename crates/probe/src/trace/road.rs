@@ -312,12 +312,10 @@ impl Road {
             return true;
         }
         let is_passed = self.heard > hop || self.ending.is_some();
-        let state = self.hop(hop);
-        if state.sent < queries {
+        if self.flights.at_hop(hop).count() < queries as usize {
             return false;
         }
-        let mut there = self.flights.at_hop(hop);
-        there.all(|flight| match flight.state {
+        self.flights.at_hop(hop).all(|flight| match flight.state {
             State::InFlight => false,
             State::Overdue => is_passed,
             _ => true,
@@ -451,8 +449,12 @@ impl Road {
         if says.is_expired() {
             self.heard = self.heard.max(hop);
             if self.ending.is_some_and(|ending| ending.hop <= hop) && self.reported < hop {
-                // The road has grown.
+                // The road has grown; what lies ahead is new.
                 self.ending = None;
+                if matches!(turn.plan.course, Course::Rounds { .. }) {
+                    self.frontier = hop;
+                    self.is_desperate = false;
+                }
             }
         } else if self.ending.is_none_or(|ending| hop <= ending.hop) {
             self.ending = Some(Ending { hop, from, says });
