@@ -22,10 +22,10 @@ fn find_loop(hops: &[Option<IpAddr>]) -> Option<(usize, usize)> {
     let last = hops.iter().rposition(Option::is_some)?;
     (1..=LOOP_MAX).find_map(|length| {
         // A silent hop contradicts nothing, but shows nothing either.
-        let repeats = |at: &usize| hops[*at].is_none() || hops[*at] == hops[*at - length];
-        let same = (length..=last).rev().take_while(repeats);
+        let pair = |at: usize| hops[at].zip(hops[at - length]);
+        let same = (length..=last).rev().take_while(|at| pair(*at).is_none_or(|(a, b)| a == b));
         let start = same.clone().last()?;
-        let shown = same.filter(|at| hops[*at].is_some()).count();
+        let shown = same.filter(|at| pair(*at).is_some()).count();
         (shown >= length * REPETITIONS && shown > 2).then_some((start - length, length))
     })
 }

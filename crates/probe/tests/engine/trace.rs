@@ -30,10 +30,12 @@ struct Seen {
 /// What comes back: after how long, from whom, with which protocol, what.
 type Back = (Duration, IpAddr, u8, Vec<u8>);
 
+type Respond<'a> = dyn FnMut(&Seen) -> Vec<Back> + 'a;
+
 struct Road<'a> {
     family: Family,
     protocol: u8,
-    respond: Box<dyn FnMut(&Seen) -> Vec<Back> + 'a>,
+    respond: Box<Respond<'a>>,
     sent: Vec<Seen>,
     stop_at: Option<Time>,
 }
