@@ -6,6 +6,7 @@ use crate::assembly::Progress;
 use crate::node::{Action, Frame, Later, Node, Turn, midnight_ms};
 use crate::rules;
 use crate::scenario::Lies;
+use crate::transport::Kept;
 use probe::Fragmentation;
 use std::net::{IpAddr, Ipv4Addr};
 use wire::Family;
@@ -32,10 +33,21 @@ impl Node {
         if datagram.protocol == rules::of(datagram.family()).icmp {
             return self.keep_icmp(turn, &frame, &datagram);
         }
+        let is_heard = turn
+            .watched
+            .is_some_and(|carrier| carrier.protocol(datagram.family()) == datagram.protocol);
+        if is_heard {
+            turn.actions.push(Action::Show(frame.bytes.clone()));
+        }
         let meaning = match (datagram.protocol, self.plan.prohibits) {
             (_, true) => Meaning::CommunicationProhibited,
-            (protocol::UDP, _) => Meaning::PortUnreachable,
-            // TCP is forwarded, but no host speaks it.
+            (protocol::TCP, _) => return self.keep_tcp(turn, &datagram),
+            (protocol::UDP, _) => match self.keep_udp(turn, &datagram) {
+                // The instrument's sockets hold the ports that it sends from.
+                Kept::Refused if !is_heard => Meaning::PortUnreachable,
+                _ => return,
+            },
+            _ if is_heard => return,
             _ => Meaning::ProtocolUnreachable,
         };
         let (meaning, word) = match meaning.numbers(datagram.family()) {
@@ -50,7 +62,7 @@ impl Node {
     fn keep_icmp(&mut self, turn: &mut Turn<'_>, frame: &Frame, datagram: &Datagram<'_>) {
         let family = datagram.family();
         let verifies = icmp::verify(datagram.source, datagram.destination, datagram.payload);
-        if turn.is_watched && (verifies || rules::of(family).shows_bad_checksums) {
+        if turn.watched.is_some() && (verifies || rules::of(family).shows_bad_checksums) {
             turn.actions.push(Action::Show(frame.bytes.clone()));
         }
         if !verifies {

@@ -20,6 +20,7 @@ mod random;
 mod router;
 mod rules;
 mod scenario;
+mod transport;
 mod world;
 
 pub use link::LinkCounts;

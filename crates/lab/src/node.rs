@@ -9,7 +9,7 @@ use crate::packet;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
 use crate::{EPOCH_NS, NodeId};
-use probe::{Fragmentation, SendFault, SendFaultReason, Time};
+use probe::{Carrier, Fragmentation, SendFault, SendFaultReason, Time};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -50,8 +50,8 @@ pub(crate) struct Node {
 pub(crate) struct Turn<'a> {
     pub(crate) now: Time,
     pub(crate) map: &'a Map,
-    /// Whether an instrument runs at this node and wants to see what arrives.
-    pub(crate) is_watched: bool,
+    /// What an instrument hears besides ICMP, if one runs at this node.
+    pub(crate) watched: Option<Carrier>,
     pub(crate) actions: &'a mut Vec<Action>,
 }
 
@@ -176,7 +176,7 @@ impl Node {
         })
     }
 
-    /// Sends a datagram of this node's own.
+    /// Sends a datagram of this node's own. An identification of 0 is replaced by the node's next.
     pub(crate) fn originate(
         &mut self,
         turn: &mut Turn<'_>,
@@ -185,7 +185,11 @@ impl Node {
         fragmentation: Fragmentation,
     ) -> Result<(), SendFault> {
         self.identification = self.identification.wrapping_add(1);
-        header.identification = self.identification as u16;
+        let identification = match header.identification {
+            0 => self.identification,
+            chosen => u32::from(chosen),
+        };
+        header.identification = identification as u16;
         let next = turn.map.route(self.id, header.destination);
         if let IpAddr::V4(own) = header.source
             && self.stamp_options(turn, &mut header.options, own).is_err()
@@ -217,7 +221,7 @@ impl Node {
             return Err(too_big);
         }
         emit(&header, message)?;
-        let pieces = packet::split(&header, message, self.identification, fit.limit_bytes);
+        let pieces = packet::split(&header, message, identification, fit.limit_bytes);
         if pieces.is_empty() {
             return Err(too_big);
         }

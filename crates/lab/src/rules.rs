@@ -13,6 +13,11 @@ pub(crate) struct Rules {
     pub(crate) has_broadcast: bool,
     /// The protocol number of ICMP.
     pub(crate) icmp: u8,
+    /// Whether senders leave the checksum of ICMP to the kernel, which knows the source address that
+    /// it covers (RFC 3542 §3.1).
+    pub(crate) kernel_sums_icmp: bool,
+    /// Whether UDP without a checksum is thrown away (RFC 8200 §8.1).
+    pub(crate) udp_must_be_summed: bool,
     /// An error, IP header included, is cut to this (RFC 1812 §4.3.2.3, RFC 4443 §2.4 (c)).
     pub(crate) error_max_bytes: usize,
     /// Bytes of an IP header without options.
@@ -37,6 +42,8 @@ const V4: Rules = Rules {
     address_bits: 32,
     has_broadcast: true,
     icmp: protocol::ICMP,
+    kernel_sums_icmp: false,
+    udp_must_be_summed: false,
     error_max_bytes: 576,
     header_bytes: 20,
     error_class_kept: 0x1e,
@@ -52,6 +59,8 @@ const V6: Rules = Rules {
     address_bits: 128,
     has_broadcast: false,
     icmp: protocol::ICMPV6,
+    kernel_sums_icmp: true,
+    udp_must_be_summed: true,
     error_max_bytes: 1_280,
     header_bytes: 40,
     error_class_kept: 0,

@@ -58,6 +58,10 @@ pub(crate) struct NodePlan {
     /// Addresses that the scenario chose; each lies in a network of one of its links.
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) lies: Option<Lies>,
+    /// TCP ports on which somebody listens.
+    pub(crate) tcp: Vec<u16>,
+    /// UDP ports whose datagrams are sent back.
+    pub(crate) udp: Vec<u16>,
     /// Where it stands in the text, for faults found later.
     pub(crate) at: usize,
 }

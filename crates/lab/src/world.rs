@@ -8,7 +8,7 @@ use crate::noise::Noise;
 use crate::scenario::Scenario;
 use crate::scenario::text::Source;
 use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
-use probe::Time;
+use probe::{Carrier, Time};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::net::IpAddr;
@@ -39,11 +39,19 @@ pub struct World {
     pub(crate) duration: Duration,
     pub(crate) noise: Noise,
     /// Where an instrument runs.
-    pub(crate) watched: Option<NodeId>,
+    pub(crate) watched: Option<Watch>,
     /// What has arrived for the instrument.
     pub(crate) inbox: VecDeque<Vec<u8>>,
     /// Reused from turn to turn.
     actions: Vec<Action>,
+}
+
+/// An instrument at a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watch {
+    pub(crate) node: NodeId,
+    /// What it hears besides ICMP.
+    pub(crate) carrier: Carrier,
 }
 
 #[derive(Debug)]
@@ -144,6 +152,16 @@ impl World {
         EPOCH_NS
     }
 
+    /// Whether errors show the IP header of a probe as it arrived at the hop: they always do here.
+    pub fn sees_quoted_headers(&self) -> bool {
+        true
+    }
+
+    /// Whether all probes of a lane share its port or identifier, as with raw sockets: they do.
+    pub fn holds_flows(&self) -> bool {
+        true
+    }
+
     /// Now, in virtual time.
     pub fn now(&self) -> Time {
         self.now
@@ -219,7 +237,7 @@ impl World {
         let mut turn = Turn {
             now: self.now,
             map: &self.map,
-            is_watched: self.watched == Some(id),
+            watched: self.watched.filter(|watch| watch.node == id).map(|watch| watch.carrier),
             actions: &mut actions,
         };
         let result = act(&mut self.nodes[id.0 as usize], &mut turn);

@@ -105,6 +105,8 @@ fn read_node(
         Some(list) => list.list()?.iter().map(address).collect::<Result<_, _>>()?,
         None => Vec::new(),
     };
+    let mut ports = |key| table.take(key).map_or(Ok(Vec::new()), |value| read_ports(&value));
+    let (tcp, udp) = (ports("tcp")?, ports("udp")?);
     Ok(NodePlan {
         name: name.to_string(),
         role,
@@ -118,6 +120,8 @@ fn read_node(
         routes: Vec::new(),
         addresses,
         lies: None,
+        tcp,
+        udp,
         at: value.at(),
     })
 }
@@ -126,6 +130,11 @@ fn address(value: &Value<'_>) -> Result<IpAddr, ScenarioFault> {
     let text = value.text()?;
     let hint = "as in \"192.0.2.7\" or \"2001:db8::7\"".to_string();
     text.parse().map_err(|_| value.fault_with(format!("`{text}` is no address"), hint))
+}
+
+fn read_ports(value: &Value<'_>) -> Result<Vec<u16>, ScenarioFault> {
+    let port = |item: &Value<'_>| item.number(1, 65_535).map(|port| port as u16);
+    value.list()?.iter().map(port).collect()
 }
 
 /// `"linux"`, `"none"`, or a table.

@@ -50,7 +50,7 @@ impl World {
     /// Sends a datagram from `a` as it is; what `a` gets back.
     fn exchange(&mut self, bytes: Vec<u8>, to: Recipient) -> Vec<Vec<u8>> {
         let a = self.named("a");
-        self.watched = Some(a);
+        self.watched = Some(Watch { node: a, carrier: Carrier::Icmp });
         self.turn(a, |_, turn| turn.actions.push(Action::Send { interface: 0, to, bytes }));
         while self.next_event() != Time::NEVER {
             self.step();
@@ -74,6 +74,15 @@ fn emit(header: &Header, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     header.emit(payload, &mut bytes).expect("fits");
     bytes
+}
+
+/// A UDP datagram from port 4000 to port 9.
+fn udp(header: &Header, payload: &[u8]) -> Vec<u8> {
+    let message =
+        wire::udp::Message { source_port: 4_000, destination_port: 9, has_checksum: true, payload };
+    let mut bytes = Vec::new();
+    message.emit(header.source, header.destination, &mut bytes).expect("fits");
+    emit(header, &bytes)
 }
 
 fn message(header: &Header, message: &Message<'_>) -> Vec<u8> {
@@ -101,7 +110,7 @@ fn hosts_say_what_they_do_not_speak() {
     for family in Family::ALL {
         let mut world = load(LINE);
         let r = Recipient::Node(world.named("r"));
-        let udp = emit(&world.header("b", family, protocol::UDP), b"to nobody");
+        let udp = udp(&world.header("b", family, protocol::UDP), b"to nobody");
         let back = world.exchange(udp.clone(), r);
         let (meaning, word, quote) = error(&back[0]);
         assert_eq!((meaning, word), (Meaning::PortUnreachable, 0));
@@ -109,8 +118,8 @@ fn hosts_say_what_they_do_not_speak() {
         let mut arrived = udp;
         packet::decrement_hop_limit(&mut arrived);
         assert_eq!(quote, arrived);
-        let tcp = emit(&world.header("b", family, protocol::TCP), &[0; 20]);
-        let (meaning, word, _) = error(&world.exchange(tcp, r)[0]);
+        let dccp = emit(&world.header("b", family, protocol::DCCP), &[0; 20]);
+        let (meaning, word, _) = error(&world.exchange(dccp, r)[0]);
         let expected = match family {
             Family::V4 => (Meaning::ProtocolUnreachable, 0),
             // Points at the fixed header's next-header field.
@@ -126,7 +135,7 @@ fn errors_quote_as_much_as_fits() {
         let mut world = load(LINE);
         let mut header = world.header("b", family, protocol::UDP);
         (header.hop_limit, header.traffic_class) = (1, 0x08);
-        let sent = emit(&header, &[7; 1_300]);
+        let sent = udp(&header, &[7; 1_300]);
         let back = world.exchange(sent.clone(), Recipient::Node(world.named("r")));
         let datagram = Datagram::parse(&back[0]).expect("whole");
         assert_eq!(datagram.total_bytes, whole);
@@ -144,7 +153,7 @@ fn a_narrow_link_names_its_size() {
         let mut world = load(LINE);
         let mut header = world.header("b", family, protocol::UDP);
         header.dont_fragment = true;
-        let sent = emit(&header, &[0; 1_420]);
+        let sent = udp(&header, &[0; 1_420]);
         let back = world.exchange(sent, Recipient::Node(world.named("r")));
         let (meaning, word, _) = error(&back[0]);
         assert_eq!((meaning, word), (Meaning::PacketTooBig, 1_400));
@@ -166,7 +175,7 @@ fn no_error_about_an_error() {
         header.hop_limit = 1;
         let (kind, code) = Meaning::PortUnreachable.numbers(family).expect("both say it");
         let meaning = Meaning::PortUnreachable;
-        let about = emit(&world.header("b", family, protocol::UDP), b"quoted");
+        let about = udp(&world.header("b", family, protocol::UDP), b"quoted");
         let error = Message::Error(icmp::Error { meaning, kind, code, word: 0, body: &about });
         let to = Recipient::Node(world.named("r"));
         let sent = emit(&header, &message(&header, &error));
@@ -188,12 +197,12 @@ fn no_error_to_many_or_about_many() {
         let world = load(SEGMENT);
         let family = Family::of(destination);
         let header = Header { destination, ..world.header("b", family, protocol::UDP) };
-        let sent = emit(&header, b"to all");
+        let sent = udp(&header, b"to all");
         assert_silence(SEGMENT, "b", sent, Recipient::Everyone, &destination.to_string());
     }
     for family in Family::ALL {
         let world = load(SEGMENT);
-        let sent = emit(&world.header("b", family, protocol::UDP), b"by link-layer broadcast");
+        let sent = udp(&world.header("b", family, protocol::UDP), b"by link-layer broadcast");
         assert_silence(SEGMENT, "b", sent, Recipient::Everyone, "the link brought it to all");
     }
 }
@@ -222,9 +231,9 @@ fn no_error_to_who_is_not_one_host() {
         let family = Family::of(source);
         let to = Recipient::Node(world.named("r"));
         let header = Header { source, hop_limit: 1, ..world.header("b", family, protocol::UDP) };
-        assert_silence(LINE, "r", emit(&header, b"from many"), to, &source.to_string());
+        assert_silence(LINE, "r", udp(&header, b"from many"), to, &source.to_string());
         let header = Header { source, ..world.header("r", family, protocol::UDP) };
-        assert_silence(LINE, "r", emit(&header, b"from many"), to, &source.to_string());
+        assert_silence(LINE, "r", udp(&header, b"from many"), to, &source.to_string());
         let header = Header { source, ..world.header("r", family, rules::of(family).icmp) };
         let sent = emit(&header, &message(&header, &ECHO));
         assert_silence(LINE, "r", sent, to, &source.to_string());
@@ -236,7 +245,7 @@ fn only_two_errors_of_ipv6_may_be_about_many() {
     for family in Family::ALL {
         for meaning in [Meaning::PacketTooBig, Meaning::HopLimitExceeded] {
             let mut world = load(LINE);
-            let about = emit(&world.header("b", family, protocol::UDP), b"about");
+            let about = udp(&world.header("b", family, protocol::UDP), b"about");
             let r = world.named("r");
             world.turn(r, |node, turn| node.complain(turn, &about, true, meaning, 1_280));
             let may = family == Family::V6 && meaning == Meaning::PacketTooBig;
