@@ -85,7 +85,7 @@ impl Plan {
             tries: 3,
             gap: Duration::ZERO,
             timeout: Duration::from_millis(1_500),
-            deadline: Duration::from_secs(15),
+            deadline: Duration::from_secs(30),
             in_flight_max: 64,
             flow_label: None,
             identifiers,

@@ -422,8 +422,7 @@ fn black_holes_are_each_found_in_less_than_five_seconds() {
                 assert_eq!(limit.from, Some(way.node(usize::from(limit.hop))));
                 assert_eq!(limit.way, Way::There);
             }
-            assert!(ran.took <= 3_800 * MS, "{method:?} {rtt}: {:?}", ran.took);
-            println!("{method:?} {family} {rtt} ms: {:?} {}", ran.took, ran.sent.len());
+            assert!(ran.took <= 3_000 * MS, "{method:?} {rtt}: {:?}", ran.took);
         }
     });
 }
@@ -513,7 +512,7 @@ fn loss_is_not_taken_for_a_limit() {
     let mut wrong = 0;
     let mut runs = 0;
     everywhere(|family, method| {
-        for seed in 1..=SEEDS {
+        for seed in seeds() {
             for narrow in [
                 &[][..],
                 &[(4, 1_400, Word::Mtu), (6, 1_300, Word::Mtu)],
@@ -547,7 +546,7 @@ fn routers_that_answer_once_a_second_are_not_taken_for_narrow_links() {
             let limit = Some((6, Duration::from_secs(1)));
             let ran = Road { limit, ..road(family, method, &narrow) }.run();
             check(&ran, 1_300, &[(0, 1_500), (3, 1_400), (5, 1_300)]);
-            println!("{method:?} {family} {:?} {}", ran.took, ran.sent.len());
+            assert!(ran.took <= 16_000 * MS, "{:?}", ran.took);
         }
     });
 }
@@ -706,4 +705,9 @@ fn probes_are_no_smaller_than_any_link() {
         assert!(ran.sent.iter().all(|(_, bytes)| *bytes >= BYTES_MIN), "{:?}", ran.sent);
         assert_eq!(ran.finding.verdict.mtu_bytes, Some(100));
     });
+}
+
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let chosen = std::env::var("ASKWAY_SEEDS").ok();
+    1..=chosen.map_or(SEEDS, |seeds| seeds.parse().expect("ASKWAY_SEEDS is a number"))
 }
