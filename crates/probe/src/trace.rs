@@ -1,7 +1,7 @@
 //! The trace engine: which way packets go, hop by hop, once or round after round.
 //!
 //! A hop is asked by a probe whose hop limit runs out there. Everything that is found out leaves as
-//! a [`Report`].
+//! a [`Report`]; a [`ledger`] adds reports up.
 
 use crate::method::{Greeting, Method};
 use crate::token::Key;
@@ -14,6 +14,8 @@ mod ends;
 mod engine;
 mod flights;
 mod identity;
+pub mod ledger;
+pub mod limit;
 mod quote;
 mod receive;
 mod road;
