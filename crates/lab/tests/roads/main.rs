@@ -2,7 +2,7 @@
 //! it is told and tells its probes from the noise by their marks, as a trace does.
 
 use lab::World;
-use probe::method::{self, Greeting, Method, Question};
+use probe::method::{self, Greeting, Method, Proof, Question};
 use probe::{
     Arrival, Carrier, Engine, Envelope, Fragmentation, Observer, Output, Own, SendFault, Stamp,
     Ticket, Time, Transmit,
@@ -14,6 +14,7 @@ use wire::Family;
 use wire::icmp::{Error, Meaning, Message, Quoted};
 
 mod balance;
+mod errors;
 mod hosts;
 
 /// A probe that is to be sent.
@@ -106,7 +107,9 @@ impl Prober {
             let number = usize::from(trail.mark?).checked_sub(1)?;
             let is_known = self.sent.get(number).is_some_and(|ask| ask.port == trail.port);
             let token = is_known.then(|| self.question(number).token)?;
-            return trail.proof.agrees(token).then_some((number, None));
+            // Padding in front of extensions is no token.
+            let is_ours = trail.proof == Proof::Token(0) || trail.proof.agrees(token);
+            return is_ours.then_some((number, None));
         }
         if arrival.protocol != self.method.carrier().protocol(family) {
             return None;
