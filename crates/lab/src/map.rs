@@ -1,10 +1,11 @@
 //! Who is linked to whom, under which addresses, and which way leads where. Ways are shortest paths
 //! in links, found when first asked for; static routes come before them if they are as specific.
+//! Of several ways that are as good, whoever asks picks one.
 
 use crate::address::{Pool, Prefix, is_for_all};
 use crate::rules::{self, Both};
 use crate::scenario::text::Source;
-use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario};
+use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario, StaticRoute};
 use crate::{NodeId, ScenarioFault};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +22,16 @@ pub(crate) struct Map {
     /// First address of each network, the network, and its link; networks do not overlap.
     by_network: BTreeMap<IpAddr, (Prefix, usize)>,
     /// Ways to each link from every node, once somebody asked.
-    ways: Vec<OnceCell<Vec<Option<Way>>>>,
+    ways: Vec<OnceCell<Ways>>,
+}
+
+/// The shortest ways to a link.
+#[derive(Debug)]
+struct Ways {
+    /// By node, the one found first.
+    first: Vec<Option<Way>>,
+    /// The others of nodes that have several.
+    others: BTreeMap<NodeId, Vec<Way>>,
 }
 
 /// A node as the graph sees it.
@@ -31,6 +41,8 @@ struct Place {
     forwards: bool,
     is_absent: bool,
     computes_routes: bool,
+    /// Whether it uses all of several ways that are as short.
+    balances: bool,
     interfaces: Vec<Interface>,
     routes: Vec<Route>,
 }
@@ -65,7 +77,8 @@ struct Segment {
 #[derive(Debug)]
 struct Route {
     to: Prefix,
-    by: Result<Way, Reject>,
+    /// One way or more.
+    by: Result<Vec<Way>, Reject>,
 }
 
 /// One step towards a destination: out of that interface, to that neighbour.
@@ -130,7 +143,7 @@ impl Map {
             }
         }
         for (index, node) in scenario.nodes.iter().enumerate() {
-            let routes = map.static_routes(index, node, source)?;
+            let routes = map.static_routes(index, &node.routes, source)?;
             map.places[index].routes = routes;
         }
         Ok(map)
@@ -211,18 +224,23 @@ impl Map {
     fn static_routes(
         &self,
         index: usize,
-        plan: &NodePlan,
+        stated: &[StaticRoute],
         source: Source<'_>,
     ) -> Result<Vec<Route>, ScenarioFault> {
         let mut routes = Vec::new();
-        for route in &plan.routes {
-            let by = match route.by {
-                RouteBy::Reject(reject) => Err(reject),
-                RouteBy::Via(neighbour) => Ok(self.way_to(index, neighbour).ok_or_else(|| {
-                    let other = &self.places[neighbour.0 as usize].name;
-                    let message = format!("no link joins `{}` and `{other}`", plan.name);
+        for route in stated {
+            let way = |neighbour: &NodeId| {
+                self.way_to(index, *neighbour).ok_or_else(|| {
+                    let names = [index, neighbour.0 as usize].map(|node| &self.places[node].name);
+                    let message = format!("no link joins `{}` and `{}`", names[0], names[1]);
                     source.fault(route.at, message, None)
-                })?),
+                })
+            };
+            let by = match &route.by {
+                RouteBy::Reject(reject) => Err(*reject),
+                RouteBy::Via(neighbours) => {
+                    Ok(neighbours.iter().map(way).collect::<Result<_, _>>()?)
+                }
             };
             let everything =
                 ["0.0.0.0/0", "::/0"].map(|all| Prefix::parse(all).expect("well-formed"));
@@ -234,7 +252,7 @@ impl Map {
                     both.concat().into_iter().map(Prefix::of_one).collect()
                 }
             };
-            routes.extend(prefixes.into_iter().map(|to| Route { to, by }));
+            routes.extend(prefixes.into_iter().map(|to| Route { to, by: by.clone() }));
         }
         // The most specific first; of two alike, the one that the scenario names first.
         routes.sort_by_key(|route| std::cmp::Reverse(route.to.length()));
@@ -280,17 +298,15 @@ impl Map {
         &self.links[link].ends
     }
 
-    /// The nodes of a link that take a packet which one of them sends.
-    pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<NodeId> {
-        match to {
-            Recipient::Node(one) => vec![one],
-            Recipient::Nobody => Vec::new(),
-            Recipient::Everyone => {
-                let others = self.ends(link).iter().map(|(node, _)| *node);
-                let is_there = |node: &NodeId| !self.places[node.0 as usize].is_absent;
-                others.filter(|node| *node != from && is_there(node)).collect()
-            }
-        }
+    /// The nodes of a link that take a packet which one of them sends, and the interface by which
+    /// they do.
+    pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<(NodeId, usize)> {
+        let takes = |node: NodeId| match to {
+            Recipient::Node(one) => node == one,
+            Recipient::Nobody => false,
+            Recipient::Everyone => node != from && !self.places[node.0 as usize].is_absent,
+        };
+        self.ends(link).iter().copied().filter(|(node, _)| takes(*node)).collect()
     }
 
     /// Whether a node itself is meant by a destination: its own address, the loopback, or one that
@@ -334,8 +350,18 @@ impl Map {
     }
 
     /// What a node does with a destination: the most specific of its own links, its static routes
-    /// and the computed ways.
+    /// and the computed ways. Of several that are as good, the first.
     pub(crate) fn route(&self, node: NodeId, destination: IpAddr) -> Next {
+        self.route_by(node, destination, &mut |_| 0)
+    }
+
+    /// Likewise; of so many ways, `pick` takes one by its index.
+    pub(crate) fn route_by(
+        &self,
+        node: NodeId,
+        destination: IpAddr,
+        pick: &mut dyn FnMut(usize) -> usize,
+    ) -> Next {
         if destination.is_loopback() || self.holder(destination) == Some(node) {
             return Next::Local;
         }
@@ -354,40 +380,54 @@ impl Map {
         let stated = place.routes.iter().find(|route| route.to.contains(destination));
         if let Some(route) = stated.filter(|route| network.is_none() || route.to.length() >= least)
         {
-            return match route.by {
-                Ok(way) => self.step(way.interface, way.neighbour),
-                Err(reject) => Next::Reject(reject),
-            };
+            return self.follow(route, pick);
         }
         match network {
-            Some((_, link)) => self.route_to_link(node, link, destination),
+            Some((_, link)) => self.route_to_link(node, link, destination, pick),
             None => Next::NoRoute,
         }
     }
 
-    fn route_to_link(&self, node: NodeId, link: usize, destination: IpAddr) -> Next {
+    fn follow(&self, route: &Route, pick: &mut dyn FnMut(usize) -> usize) -> Next {
+        match &route.by {
+            Ok(ways) => self.step(ways[if ways.len() > 1 { pick(ways.len()) } else { 0 }]),
+            Err(reject) => Next::Reject(*reject),
+        }
+    }
+
+    fn route_to_link(
+        &self,
+        node: NodeId,
+        link: usize,
+        destination: IpAddr,
+        pick: &mut dyn FnMut(usize) -> usize,
+    ) -> Next {
         let place = &self.places[node.0 as usize];
         let own = place.interfaces.iter().position(|interface| interface.link == link);
         if let Some(interface) = own {
             return match self.holder(destination) {
-                Some(neighbour) => self.step(interface, neighbour),
+                Some(neighbour) => self.step(Way { interface, neighbour }),
                 None => Next::Out { interface, to: Recipient::Nobody },
             };
         }
         if !place.computes_routes {
             return match place.routes.iter().find(|route| route.to.contains(destination)) {
-                Some(Route { by: Ok(way), .. }) => self.step(way.interface, way.neighbour),
-                Some(Route { by: Err(reject), .. }) => Next::Reject(*reject),
+                Some(route) => self.follow(route, pick),
                 None => Next::NoRoute,
             };
         }
-        match self.ways[link].get_or_init(|| self.ways_to(link))[node.0 as usize] {
-            Some(way) => self.step(way.interface, way.neighbour),
-            None => Next::NoRoute,
+        let ways = self.ways[link].get_or_init(|| self.ways_to(link));
+        let Some(first) = ways.first[node.0 as usize] else { return Next::NoRoute };
+        match ways.others.get(&node).filter(|_| place.balances) {
+            Some(others) => match pick(others.len() + 1) {
+                0 => self.step(first),
+                index => self.step(others[index - 1]),
+            },
+            None => self.step(first),
         }
     }
 
-    fn step(&self, interface: usize, neighbour: NodeId) -> Next {
+    fn step(&self, Way { interface, neighbour }: Way) -> Next {
         let to = match self.places[neighbour.0 as usize].is_absent {
             true => Recipient::Nobody,
             false => Recipient::Node(neighbour),
@@ -395,26 +435,31 @@ impl Map {
         Next::Out { interface, to }
     }
 
-    /// Shortest ways to a link from every node that is not on it, breadth first from the link; of
-    /// several the one found first, in the order of the scenario.
-    fn ways_to(&self, link: usize) -> Vec<Option<Way>> {
-        let mut ways: Vec<Option<Way>> = vec![None; self.places.len()];
-        let mut seen = vec![false; self.places.len()];
+    /// Shortest ways to a link from every node that is not on it, breadth first from the link, in
+    /// the order of the scenario.
+    fn ways_to(&self, link: usize) -> Ways {
+        let mut ways = Ways { first: vec![None; self.places.len()], others: BTreeMap::new() };
+        let mut distances: Vec<Option<u32>> = vec![None; self.places.len()];
         let mut queue: VecDeque<NodeId> = self.links[link].ends.iter().map(|(n, _)| *n).collect();
         for node in &queue {
-            seen[node.0 as usize] = true;
+            distances[node.0 as usize] = Some(0);
         }
         while let Some(node) = queue.pop_front() {
             let place = &self.places[node.0 as usize];
             if !place.forwards || place.is_absent {
                 continue;
             }
+            let farther = distances[node.0 as usize].map(|distance| distance + 1);
             for interface in &place.interfaces {
                 for (other, back) in &self.links[interface.link].ends {
-                    if !std::mem::replace(&mut seen[other.0 as usize], true) {
-                        let way = Way { interface: *back, neighbour: node };
-                        ways[other.0 as usize] = Some(way);
+                    let way = Way { interface: *back, neighbour: node };
+                    let known = &mut distances[other.0 as usize];
+                    if known.is_none() {
+                        *known = farther;
+                        ways.first[other.0 as usize] = Some(way);
                         queue.push_back(*other);
+                    } else if *known == farther {
+                        ways.others.entry(*other).or_default().push(way);
                     }
                 }
             }
@@ -441,6 +486,7 @@ impl Place {
             forwards: plan.role == Role::Router,
             is_absent: plan.is_absent,
             computes_routes: plan.computes_routes,
+            balances: plan.balance.is_some(),
             interfaces: Vec::new(),
             routes: Vec::new(),
         }

@@ -99,7 +99,9 @@ impl World {
             heap_max_bytes: EVENTS_MAX_BYTES,
             sequence: 0,
             map,
-            nodes: nodes.map(|(index, plan)| Node::new(scenario::node_id(index), plan)).collect(),
+            nodes: nodes
+                .map(|(index, plan)| Node::new(scenario::node_id(index), plan, seed))
+                .collect(),
             links,
             from: scenario.from,
             seed,
@@ -261,8 +263,9 @@ impl World {
         for crossing in self.links[interface.link].cross(interface.end, self.now, bytes) {
             let mut counted = Some((interface.link, interface.end));
             let is_broadcast = to == Recipient::Everyone;
-            for node in &takers {
-                let frame = Frame { bytes: crossing.bytes.clone(), is_broadcast };
+            for (node, interface) in &takers {
+                let came_by = Some(*interface);
+                let frame = Frame { bytes: crossing.bytes.clone(), is_broadcast, came_by };
                 let counted = counted.take();
                 self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
             }
