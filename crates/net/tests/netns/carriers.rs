@@ -7,6 +7,9 @@ const METHODS: [&str; 3] = ["udp", "icmp", "tcp"];
 
 const RAW: (&str, bool) = ("access=raw", false);
 
+/// Without any right, or the range of ports that would help.
+const NOBODY: (&str, bool) = ("access=auto", true);
+
 /// A chain of a client, two routers and a server.
 fn chain(bed: &mut Bed) -> Chain {
     let chain = bed.chain(&["client", "one", "two", "server"]);
@@ -72,9 +75,26 @@ fn servers_are_heard() {
     server.wait_for_stdout("serving");
     for (method, greeting) in [("udp", "answer Datagram"), ("tcp", "answer SynAck")] {
         for (family, to) in chain.both(3).into_iter().enumerate() {
-            let orders = format!("trace={method} to={to} hops=3 port=7007");
-            let told = ask(&chain[0], RAW, &orders);
-            check_road(&told, family, &chain, greeting);
+            for access in [RAW, NOBODY] {
+                let orders = format!("trace={method} to={to} hops=3 port=7007");
+                let told = ask(&chain[0], access, &orders);
+                check_road(&told, family, &chain, greeting);
+            }
+        }
+    }
+}
+
+#[test]
+fn sockets_without_rights_hear_every_hop_and_the_end() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let chain = chain(&mut bed);
+    for method in METHODS {
+        for (family, to) in chain.both(3).into_iter().enumerate() {
+            let orders = format!("trace={method} to={to} hops=3 gap_ms=10");
+            let told = ask(&chain[0], NOBODY, &orders);
+            check_road(&told, family, &chain, end(method));
+            let flows = method != "tcp";
+            assert!(told.contains(&format!("sees headers=false flows={flows}")), "{told:?}");
         }
     }
 }
