@@ -123,6 +123,11 @@ impl Dials {
     }
 }
 
+/// Which stamps a connection can have: those of sends are defined once it stands.
+pub(crate) fn stamps(want: &Want) -> Stamps {
+    if want.stamps == Stamps::None { Stamps::None } else { Stamps::Receive }
+}
+
 /// Whether another connection has the port.
 fn is_taken(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EADDRINUSE | libc::EADDRNOTAVAIL))
@@ -131,9 +136,7 @@ fn is_taken(error: &io::Error) -> bool {
 /// Sets the options of a connection, which are those of its only segment.
 pub(crate) fn dress(socket: &Socket, hop_limit: Option<u8>, want: &Want) -> io::Result<()> {
     let envelope = &want.envelope;
-    // What stamps of sends stand for in a stream is defined once it is connected.
-    let stamps = if want.stamps == Stamps::None { Stamps::None } else { Stamps::Receive };
-    socket.want_stamps(stamps)?;
+    socket.want_stamps(stamps(want))?;
     socket.want_control(false)?;
     socket.want_errors()?;
     // Older kernels do not tell where extensions begin.

@@ -93,6 +93,9 @@ fn hold(
                 .map_err(|e| host("attach a socket filter", e))?;
         }
         if is_shared {
+            // The kernel stamps for as long as anybody wants it to.
+            let stamps = dial::stamps(want);
+            socket.want_stamps(stamps).map_err(|e| host("ask for kernel stamps", e))?;
             socket.share_port().map_err(|e| host("keep a port", e))?;
         }
         bind_lane(&socket, family, port, want, lanes)?;

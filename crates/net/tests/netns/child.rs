@@ -106,6 +106,7 @@ impl Orders {
             queries: self.value("queries").unwrap_or(1),
             payload_bytes: self.number("size", 32) as usize,
             label: self.value("own_label"),
+            source: self.value("assumed"),
             patience: Duration::from_millis(self.number("timeout_ms", 600)),
             gap: Duration::from_millis(self.number("gap_ms", 0)),
         })

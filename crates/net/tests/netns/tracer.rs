@@ -22,6 +22,8 @@ pub struct Trace {
     pub queries: u8,
     pub payload_bytes: usize,
     pub label: Option<u32>,
+    /// Our address, where the system is not to be asked.
+    pub source: Option<IpAddr>,
     /// How long answers are waited for.
     pub patience: Duration,
     /// From one probe to the next.
@@ -33,14 +35,15 @@ pub fn run(trace: Trace, want: &Want, network: &mut Network) {
     let Target { address, zone } = trace.target;
     let family = Family::of(address);
     let interface = want.interface.as_deref();
-    let source = net::source_towards(address, zone, want.envelope.source, interface, None);
+    let found = || net::source_towards(address, zone, want.envelope.source, interface, None);
+    let source = trace.source.unwrap_or_else(|| found().expect("there is a route"));
     println!(
         "sees headers={} flows={}",
         network.sees_quoted_headers(family),
         network.holds_flows(family)
     );
     let mut engine = Tracer {
-        source: source.expect("there is a route"),
+        source,
         ports: network.identifiers().to_vec(),
         sent: Vec::new(),
         next_at: network.now(),
