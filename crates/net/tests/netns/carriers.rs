@@ -162,6 +162,27 @@ fn what_is_refused_on_the_way_is_told() {
 }
 
 #[test]
+fn extensions_reach_sockets_without_rights_too() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let chain = chain(&mut bed);
+    for to in chain.both(3) {
+        for access in [RAW, NOBODY] {
+            let mut forger = order(&chain[3], &format!("forge=7008 to={to} access=raw")).start();
+            forger.wait_for_stdout("forging");
+            let orders = format!("trace=udp to={to} hops=3 port=7008");
+            let told = ask(&chain[0], access, &orders);
+            let forged = reports(&told).into_iter().find(|report| report.starts_with("2 "));
+            let forged = forged.unwrap_or_else(|| panic!("{access:?} {told:?}"));
+            assert!(forged.starts_with("2 error HopLimitExceeded "), "{forged}");
+            let label = "00, 08, 01, 01, 00, 04, d1, 01] ";
+            assert!(forged.contains(label), "{access:?} {forged}");
+            assert!(forged.contains(" bytes=40 ") && forged.contains(" sum=true "), "{forged}");
+            assert_eq!(forger.finish().code(), Some(0));
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused_here() {
     let Some(mut bed) = Bed::open(&[]) else { return };
     let chain = chain(&mut bed);

@@ -157,6 +157,9 @@ pub fn run(orders: &Orders) {
     for target in orders.targets() {
         println!("open raw={}", network.is_raw(Family::of(target.address)));
     }
+    if let Some(port) = orders.value("forge") {
+        return tracer::forge(port, orders.targets()[0].address, network);
+    }
     match orders.trace() {
         Some(trace) => tracer::run(trace, &orders.want(), &mut network),
         None => ping(orders, &mut network),
