@@ -58,6 +58,7 @@ pub(crate) fn program(family: Family, block: Block) -> Vec<Instruction> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
     Next,
+    Any,
     Answer,
     Nonce,
     Error,
@@ -101,9 +102,18 @@ fn go_to(label: Label) -> Step {
     Test { code: JUMP_EQUAL, k: 0, then: label, otherwise: label }
 }
 
-/// Both header lengths are read from the packet: the outer one's, then the quoted one's.
+/// Both header lengths are read from the packet: the outer one's, then the quoted one's. Echo
+/// replies without options, of which a flood consists, are read at fixed offsets: the kernel
+/// compiles those loads, and calls a function for the others.
 fn v4(block: Block) -> Vec<Step> {
     let mut steps = vec![
+        Do { code: LOAD_BYTE, k: 0 },
+        Test { code: JUMP_EQUAL, k: 0x45, then: Label::Next, otherwise: Label::Any },
+        Do { code: LOAD_BYTE, k: 20 },
+        Test { code: JUMP_EQUAL, k: 0, then: Label::Next, otherwise: Label::Any },
+        Do { code: LOAD_HALF, k: 20 + 4 },
+        go_to(Label::Check),
+        Mark(Label::Any),
         Do { code: LOAD_X_HEADER_LENGTH, k: 0 },
         Do { code: LOAD_BYTE_INDEXED, k: 0 },
         is(0, Label::Answer),
