@@ -431,6 +431,7 @@ impl Network {
         channel.unread = 0;
         let many = channel.is_bursty || self.batch == Batch::Many;
         let limit = if many { self.inbox.capacity() } else { 1 };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut total = 0;
         for _ in 0..ROUNDS {
             let count = match self.inbox.fill(&channel.socket, limit, false) {
@@ -482,6 +483,7 @@ impl Network {
         let due = std::mem::take(&mut channel.stamps_due);
         // Where errors come by this queue, too, more may be there.
         let limit = if due == 1 && channel.is_raw { 1 } else { self.inbox.capacity() };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut found = Found::default();
         // A receive buffer's worth of entries at most; then others get their turn.
         for _ in 0..SENDS_UNREAD_MAX {
