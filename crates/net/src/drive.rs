@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::control::{Control, ExtendedError};
 use crate::quote::Quoter;
 use crate::rights::{Channel, host};
-use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch};
+use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch, Wrapper};
 use crate::{Batch, Fault, Network, Stamps};
 use probe::{
     Arrival, Engine, Observer, Output, SendFault, SendFaultReason, Stamp, StampedBy, Time, Transmit,
@@ -185,6 +185,9 @@ impl Network {
         };
         let to = Address::new(transmit.to, 0, transmit.zone, self.flow_label);
         self.outbox.address(self.queue.len(), to);
+        if let Some(wrapper) = &self.channels[channel].wrapper {
+            wrapper.wrap(self.outbox.buffer(self.queue.len()), transmit.to);
+        }
         let begun = (is_exact && self.outbox.capacity() == 1).then_some(now);
         self.queue.push(Queued { transmit, channel, begun });
     }
@@ -292,6 +295,17 @@ impl Network {
         if error.raw_os_error() == Some(libc::EINVAL) && self.flow_label != 0 && tries == 0 {
             // Where somebody holds a label for himself alone, the kernel wants all of them leased.
             return Ok(self.channels[index].socket.lease_flow_label(to, self.flow_label).is_ok());
+        }
+        if error.raw_os_error() == Some(libc::EMSGSIZE)
+            && let Some(wrapper) = self.channels[index].wrapper.take()
+        {
+            // The kernel fragments only what it has written the header of.
+            for (at, queued) in self.queue.iter().enumerate().skip(queued) {
+                if queued.channel == index {
+                    Wrapper::unwrap(self.outbox.buffer(at));
+                }
+            }
+            return Ok(wrapper.retire(&self.channels[index].socket).is_ok());
         }
         if self.channels[index].is_raw {
             return Ok(false);

@@ -3,8 +3,8 @@
 
 use crate::filter::{self, Block};
 use crate::stamps::SendKeys;
-use crate::sys::{self, Address, Socket};
-use crate::{Access, Blame, Fault, Want};
+use crate::sys::{self, Address, Socket, Wrapper};
+use crate::{Access, Blame, Fault, Stamps, Want};
 use std::io;
 use std::net::IpAddr;
 use wire::Family;
@@ -14,6 +14,8 @@ pub(crate) struct Channel {
     pub(crate) socket: Socket,
     pub(crate) family: Family,
     pub(crate) is_raw: bool,
+    /// Writes the headers of what is sent, where the kernel does not.
+    pub(crate) wrapper: Option<Wrapper>,
     /// Which sends wait for their stamp.
     pub(crate) keys: SendKeys,
     /// Sends since it was last read.
@@ -163,9 +165,20 @@ fn raw(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Channel>,
         if let Some(source) = want.envelope.source.filter(|source| Family::of(*source) == family) {
             bind(&socket, source, 0, device)?;
         }
-        channels.push(channel(socket, family, true, want));
+        let wrapper = wrapper(&socket, want)?;
+        channels.push(Channel { wrapper, ..channel(socket, family, true, want) });
     }
     Ok(channels)
+}
+
+/// Writes a raw socket's headers in floods and sweeps, where the time that it saves counts. Sends
+/// that are stamped leave it to the kernel: not every one numbers the stamps of those that bring
+/// their header.
+fn wrapper(socket: &Socket, want: &Want) -> Result<Option<Wrapper>, Fault> {
+    if want.stamps != Stamps::Receive || !want.envelope.options.is_empty() {
+        return Ok(None);
+    }
+    Wrapper::of(socket, want.message_max_bytes).map_err(|e| host("write its own IP headers", e))
 }
 
 /// One socket a family and lane, whose port is the lane's identifier.
@@ -206,6 +219,7 @@ fn channel(socket: Socket, family: Family, is_raw: bool, want: &Want) -> Channel
         socket,
         family,
         is_raw,
+        wrapper: None,
         unread: 0,
         keys: SendKeys::new(),
         stamps_due: 0,
