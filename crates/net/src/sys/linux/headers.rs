@@ -54,7 +54,7 @@ impl Wrapper {
     pub(crate) fn wrap(&self, message: &mut Vec<u8>, to: IpAddr) {
         let IpAddr::V4(to) = to else { return };
         let length = message.len();
-        message.resize(HEADER_BYTES + length, 0);
+        message.extend_from_slice(&self.header);
         message.copy_within(..length, HEADER_BYTES);
         message[..HEADER_BYTES].copy_from_slice(&self.header);
         message[DESTINATION_AT..HEADER_BYTES].copy_from_slice(&to.octets());
