@@ -145,7 +145,7 @@ impl World {
         let source = chosen.or_else(|| self.map.source_towards(at, first_stop));
         let no_route = SendFault { reason: SendFaultReason::NoRoute, os_error: 0 };
         let source = source.ok_or(no_route)?;
-        if carrier == Carrier::Icmp && rules::of(family).kernel_sums_icmp {
+        if carrier == Carrier::Icmp && rules::of(family).icmp_sums_addresses {
             sum_if_unsummed(source, to, message);
         }
         let mut header = Header::new(source, first_stop, carrier.protocol(family));
