@@ -1,7 +1,7 @@
 //! Translation of addresses in the middle of a road: of sources behind a masquerade, of a
 //! destination that another host stands in for; answers and the quotes of errors are translated
-//! back. A plain one: mappings are by the inner end alone (RFC 4787 §4.1), are open to everybody and
-//! last for ever; what has neither ports nor an identifier, and fragments but the first, do not
+//! back. A plain one: mappings are by the inner end alone (RFC 4787 §4.1), are open to everybody
+//! and last for ever; what has neither ports nor an identifier, and fragments but the first, do not
 //! cross a masquerade.
 
 use crate::NodeId;

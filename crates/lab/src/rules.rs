@@ -13,8 +13,8 @@ pub(crate) struct Rules {
     pub(crate) has_broadcast: bool,
     /// The protocol number of ICMP.
     pub(crate) icmp: u8,
-    /// Whether the checksum of ICMP covers the addresses (RFC 4443 §2.3), for which senders leave it
-    /// to the kernel (RFC 3542 §3.1).
+    /// Whether the checksum of ICMP covers the addresses (RFC 4443 §2.3), for which senders leave
+    /// it to the kernel (RFC 3542 §3.1).
     pub(crate) icmp_sums_addresses: bool,
     /// Whether UDP without a checksum is thrown away (RFC 8200 §8.1).
     pub(crate) udp_must_be_summed: bool,

@@ -17,6 +17,8 @@ mod balance;
 mod errors;
 mod hosts;
 mod nat;
+mod noise;
+mod shown;
 mod ways;
 
 /// A probe that is to be sent.

@@ -27,7 +27,7 @@ fn home(nat: &str) -> String {
     HOME.replace("NAT", nat)
 }
 
-/// What the time exceeded that a router sent quotes; the noise quotes no hop limit of 1.
+/// What the time exceeded that a router sent quotes; what the noise quotes bears other names.
 fn quoted_by<'a>(ride: &'a Ride, name: &str) -> Quoted<'a> {
     let family = Family::of(ride.prober.to);
     let heard = ride.prober.heard.iter().map(|heard| (heard.from, &heard.message));
@@ -37,7 +37,11 @@ fn quoted_by<'a>(ride: &'a Ride, name: &str) -> Quoted<'a> {
         heard.chain(others).filter(|(address, _)| from(*address)).filter_map(|(_, message)| {
             match Message::parse(family, message) {
                 Ok(Message::Error(error)) if error.meaning == Meaning::HopLimitExceeded => {
-                    error.parse_quoted().ok().filter(|quoted| quoted.datagram.hop_limit == 1)
+                    let quoted = error.parse_quoted().ok()?;
+                    let datagram = quoted.datagram;
+                    let is_ours = datagram.flow_label == 0x12345
+                        || (1..100).contains(&datagram.identification);
+                    is_ours.then_some(quoted)
                 }
                 _ => None,
             }
