@@ -296,17 +296,19 @@ impl Network {
             }
         }
         self.habits.reading = Some((begun, false));
-        channel.unread += sent;
-        if channel.hears_elsewhere() {
-            self.note_unread(index, sent);
-        }
-        self.habits.note_sent(sent);
+        self.note_sent(index, sent);
         Ok(Ok(sent))
     }
 
-    /// Notes a send where its answers will be: on the family's other sockets.
-    fn note_unread(&mut self, index: usize, sent: usize) {
-        let family = self.channels[index].family;
+    /// Notes sends where their answers will be.
+    pub(crate) fn note_sent(&mut self, index: usize, sent: usize) {
+        self.habits.note_sent(sent);
+        let channel = &mut self.channels[index];
+        if !channel.hears_elsewhere() {
+            channel.unread += sent;
+            return;
+        }
+        let family = channel.family;
         for channel in self.channels.iter_mut().filter(|c| c.family == family && c.is_plain()) {
             channel.unread += sent;
         }
