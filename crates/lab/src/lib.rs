@@ -7,11 +7,13 @@ use std::fmt;
 
 mod address;
 mod assembly;
+mod balance;
 mod complaint;
 mod drive;
 mod host;
 mod limit;
 mod link;
+mod mangle;
 mod map;
 mod node;
 mod noise;

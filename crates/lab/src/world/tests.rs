@@ -1,6 +1,7 @@
 //! What nodes must and must not do, one by one, and that nothing is lost unaccounted.
 
 use super::*;
+use crate::complaint::Subject;
 use crate::packet;
 use crate::random::Random;
 use crate::rules;
@@ -247,7 +248,10 @@ fn only_two_errors_of_ipv6_may_be_about_many() {
             let mut world = load(LINE);
             let about = udp(&world.header("b", family, protocol::UDP), b"about");
             let r = world.named("r");
-            world.turn(r, |node, turn| node.complain(turn, &about, true, meaning, 1_280));
+            world.turn(r, |node, turn| {
+                let about = Subject { is_broadcast: true, ..Subject::of(&about) };
+                node.complain(turn, about, meaning, 1_280);
+            });
             let may = family == Family::V6 && meaning == Meaning::PacketTooBig;
             assert_eq!(world.sent_by("r"), u64::from(may), "{family} {meaning:?}");
         }

@@ -1,7 +1,9 @@
 //! The sockets against real kernels: what a raw socket tells, a datagram socket tells too.
 
+mod carriers;
 mod checks;
 mod child;
+mod tracer;
 
 use child::{Orders, VARIABLE};
 use std::net::IpAddr;

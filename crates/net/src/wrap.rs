@@ -1,0 +1,156 @@
+//! Datagrams with a header of their own: written here where the socket is raw, told to the kernel
+//! as far as it takes it where it is not.
+
+use crate::sys::{Address, Socket};
+use crate::{Fault, Network, rights, routes};
+use probe::{Carrier, Engine, Envelope, Fragmentation, Own, Transmit};
+use std::net::IpAddr;
+use wire::Family;
+use wire::icmp;
+use wire::ip::Header;
+
+/// What every datagram of a run is wrapped in, and room for one.
+pub(crate) struct Wrapping {
+    pub(crate) envelope: Envelope,
+    pub(crate) carrier: Carrier,
+    interface: Option<String>,
+    datagram: Vec<u8>,
+}
+
+/// The kernel's default, of both families.
+const HOP_LIMIT: u8 = 64;
+
+/// Of UDP, which the kernel writes where the socket is not raw.
+const UDP_HEADER_BYTES: usize = 8;
+
+impl Wrapping {
+    pub(crate) fn new(
+        envelope: &Envelope,
+        carrier: Carrier,
+        interface: Option<String>,
+    ) -> Wrapping {
+        Wrapping { envelope: envelope.clone(), carrier, interface, datagram: Vec::new() }
+    }
+
+    /// Puts the IP header before a transport message. The error is the system's number for what is
+    /// wrong.
+    fn write_header(&mut self, transmit: &Transmit, message: &mut Vec<u8>) -> Result<(), i32> {
+        let Transmit { to, zone, header: own, .. } = *transmit;
+        let envelope = &self.envelope;
+        let given = own.source.or(envelope.source).filter(|s| Family::of(*s) == Family::of(to));
+        let source = match given {
+            Some(source) => source,
+            None => self.source_towards(to, zone)?,
+        };
+        if self.carrier == Carrier::Icmp && message.get(2..4) == Some(&[0, 0]) {
+            icmp::fill_checksum(source, to, message);
+        }
+        let mut header = Header::new(source, to, self.carrier.protocol(Family::of(to)));
+        header.hop_limit = own.hop_limit.or(envelope.hop_limit).unwrap_or(HOP_LIMIT);
+        header.traffic_class = envelope.traffic_class;
+        header.flow_label = own.flow_label.or(envelope.flow_label).unwrap_or(0);
+        // The kernel replaces 0.
+        header.identification = own.identification.unwrap_or(0);
+        header.dont_fragment =
+            matches!(envelope.fragmentation, Fragmentation::Forbidden | Fragmentation::Probe);
+        header.options.clone_from(&envelope.options);
+        self.datagram.clear();
+        header.emit(message, &mut self.datagram).map_err(|_| libc::EMSGSIZE)?;
+        std::mem::swap(&mut self.datagram, message);
+        Ok(())
+    }
+
+    fn source_towards(&self, to: IpAddr, zone: u32) -> Result<IpAddr, i32> {
+        let found = routes::source_towards(to, zone, None, self.interface.as_deref(), None);
+        found.map_err(|fault| fault.error.raw_os_error().unwrap_or(libc::ENETUNREACH))
+    }
+}
+
+impl Network {
+    /// Makes the datagram that the engine has just written ready for the socket that it goes by,
+    /// behind what is queued. `None` if it cannot be sent, which the engine then knows.
+    pub(crate) fn wrap<E: Engine>(
+        &mut self,
+        engine: &mut E,
+        index: usize,
+        transmit: &Transmit,
+    ) -> Result<Option<Address>, Fault> {
+        let wants_header = self.channels[index].is_raw
+            && (self.wrapping.carrier != Carrier::Icmp || transmit.header != Own::default());
+        let wants_label = transmit.header.flow_label.is_some();
+        if wants_header != self.channels[index].has_header
+            || wants_label && !self.channels[index].has_label
+        {
+            self.flush_others(engine)?;
+            self.prepare(index, wants_header, wants_label)?;
+        }
+        let at = self.queue.len();
+        let message = self.outbox.buffer(at);
+        let mut to_port = 0;
+        let wrapped = if wants_header {
+            self.wrapping.write_header(transmit, message)
+        } else if self.channels[index].port.is_some() {
+            let stripped = strip(message).map(|port| to_port = port);
+            let most = &mut self.channels[index].payload_max_bytes;
+            *most = message.len().max(*most);
+            stripped
+        } else {
+            Ok(())
+        };
+        if let Err(os_error) = wrapped {
+            self.refuse(engine, transmit, os_error);
+            return Ok(None);
+        }
+        if let (false, Some(hop_limit)) = (wants_header, transmit.header.hop_limit) {
+            self.outbox.hop_limit(at, Family::of(transmit.to), hop_limit);
+        }
+        let label = transmit.header.flow_label.unwrap_or(self.flow_label) & 0x000f_ffff;
+        Ok(Some(Address::new(transmit.to, to_port, transmit.zone, label)))
+    }
+
+    /// Sends what is queued before the datagram that was written last.
+    fn flush_others<E: Engine>(&mut self, engine: &mut E) -> Result<(), Fault> {
+        let at = self.queue.len();
+        if at > 0 {
+            let message = std::mem::take(self.outbox.buffer(at));
+            self.flush(engine)?;
+            *self.outbox.buffer(0) = message;
+        }
+        Ok(())
+    }
+
+    /// Tells a socket what its next datagrams bring.
+    fn prepare(&mut self, index: usize, header: bool, label: bool) -> Result<(), Fault> {
+        let channel = &mut self.channels[index];
+        if header != channel.has_header {
+            switch_header(&channel.socket, header, &self.wrapping.envelope.options)
+                .map_err(|error| rights::host("write IP headers", error))?;
+            channel.has_header = header;
+        }
+        if label && !channel.has_label {
+            let done = channel.socket.send_flow_label();
+            done.map_err(|error| rights::host("set flow labels", error))?;
+            channel.has_label = true;
+        }
+        Ok(())
+    }
+}
+
+/// Linux refuses options of the socket's beside a header of ours.
+fn switch_header(socket: &Socket, on: bool, options: &[u8]) -> std::io::Result<()> {
+    if !options.is_empty() {
+        socket.set_ip_options(if on { &[] } else { options })?;
+    }
+    socket.include_header(on)
+}
+
+/// Takes the UDP header off, which the kernel writes; says which port it goes to.
+fn strip(message: &mut Vec<u8>) -> Result<u16, i32> {
+    let port = message.get(2..4).ok_or(libc::EINVAL)?;
+    let port = u16::from_be_bytes(port.try_into().expect("two bytes"));
+    if message.len() < UDP_HEADER_BYTES {
+        return Err(libc::EINVAL);
+    }
+    message.drain(..UDP_HEADER_BYTES);
+    Ok(port)
+}
