@@ -73,7 +73,8 @@ impl Noise {
         // A run that names its probes by ports alone, and had no room for a token, knows them by
         // nothing else.
         let has_token = model.carrier != Carrier::Udp || message.len() >= TOKEN_LEAST_BYTES;
-        match if has_token { self.near.below(4) } else { 0 } {
+        let what = if has_token { self.near.below(4) } else { 0 };
+        match what {
             0 => {
                 let port = self.foreign_near_port();
                 message[port_at..port_at + 2].copy_from_slice(&port.to_be_bytes());
