@@ -6,7 +6,7 @@ use lab::{NodeId, World};
 use net::{Network, Signals, WallClock, Want};
 use probe::targets::Target;
 use probe::token::Key;
-use probe::{Engine, Envelope, Observer, Time};
+use probe::{Carrier, Engine, Envelope, Observer, Time};
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
@@ -15,6 +15,9 @@ use wire::Family;
 
 /// The first identifier in a lab: any will do, as long as it is always the same.
 const LAB_IDENTIFIER: u16 = 0x4157;
+
+/// The first source port in a lab: likewise, among those that systems choose from.
+const LAB_PORT: u16 = 41_570;
 
 /// A lab chosen on the command line: `--lab FILE --from NODE --seed N`.
 #[derive(Clone, Debug)]
@@ -39,6 +42,7 @@ pub enum Road {
 pub struct Walk {
     world: World,
     at: NodeId,
+    carrier: Carrier,
     envelope: Envelope,
     identifiers: Vec<u16>,
 }
@@ -131,7 +135,27 @@ impl Road {
                 want.mark,
             )
             .ok(),
-            Road::Lab(walk) => walk.world.source_towards(walk.at, to.address),
+            Road::Lab(walk) => {
+                let fits = |it: &IpAddr| Family::of(*it) == Family::of(to.address);
+                let source = walk.envelope.source.filter(fits);
+                source.or_else(|| walk.world.source_towards(walk.at, to.address))
+            }
+        }
+    }
+
+    /// Whether errors show the IP header of a probe as it arrived at the hop.
+    pub fn sees_quoted_headers(&self, family: Family) -> bool {
+        match self {
+            Road::Network(network, _) => network.is_raw(family),
+            Road::Lab(walk) => walk.world.sees_quoted_headers(),
+        }
+    }
+
+    /// Whether all probes of a lane can belong to one flow.
+    pub fn holds_flows(&self, family: Family) -> bool {
+        match self {
+            Road::Network(network, want) => want.carrier != Carrier::Tcp || network.is_raw(family),
+            Road::Lab(_) => true,
         }
     }
 
@@ -187,13 +211,13 @@ impl Road {
         match self {
             Road::Network(network, _) => network.drive(engine, observer)?,
             Road::Lab(walk) => {
-                let Walk { world, at, envelope, .. } = &mut **walk;
+                let Walk { world, at, carrier, envelope, .. } = &mut **walk;
                 let signals = Signals::install().map_err(|error| Failure {
                     message: format!("cannot listen for signals: {error}"),
                     hint: None,
                     exit: Exit::Failed,
                 })?;
-                world.drive(*at, envelope, engine, observer, &mut || signals.take());
+                world.drive(*at, *carrier, envelope, engine, observer, &mut || signals.take());
             }
         }
         Ok(())
@@ -217,10 +241,12 @@ impl Walk {
                 exit: Exit::Usage,
             })?,
         };
-        let first = want.identifier.unwrap_or(LAB_IDENTIFIER);
+        let usual = if want.carrier == Carrier::Icmp { LAB_IDENTIFIER } else { LAB_PORT };
+        let first = want.identifier.unwrap_or(usual);
         Ok(Walk {
             world,
             at,
+            carrier: want.carrier,
             envelope: want.envelope.clone(),
             identifiers: (0..want.lanes.max(1)).map(|lane| first.wrapping_add(lane)).collect(),
         })

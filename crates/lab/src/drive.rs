@@ -2,11 +2,11 @@
 
 use crate::noise::Model;
 use crate::rules;
-use crate::world::{Event, World};
+use crate::world::{Event, Watch, World};
 use crate::{NodeId, packet};
 use probe::{
-    Arrival, Engine, Envelope, Observer, Output, SendFault, SendFaultReason, Signal, Stamp,
-    StampedBy, Time, Transmit,
+    Arrival, Carrier, Engine, Envelope, Observer, Output, Own, SendFault, SendFaultReason, Signal,
+    Stamp, StampedBy, Time, Transmit,
 };
 use std::net::{IpAddr, Ipv4Addr};
 use wire::Family;
@@ -17,25 +17,38 @@ use wire::ip::{Datagram, Header};
 /// After so many events the user is asked for signals, however little the engine hears of them.
 const EVENTS_BETWEEN_SIGNALS: u32 = 4_096;
 
+/// Where a run sends from, and how.
+#[derive(Clone, Copy)]
+struct Seat<'a> {
+    at: NodeId,
+    carrier: Carrier,
+    envelope: &'a Envelope,
+}
+
 impl World {
     /// Runs an engine at a node to its end, in virtual time. An endless run is interrupted after
     /// the scenario's `duration` (10 s unless it says otherwise). `signals` is asked now and then
     /// whether the user has signalled.
+    ///
+    /// The engine hears what raw sockets would: every ICMP message to the node, and whatever
+    /// `carrier` carries there.
     pub fn drive<E: Engine, O: Observer<E>>(
         &mut self,
         at: NodeId,
+        carrier: Carrier,
         envelope: &Envelope,
         engine: &mut E,
         observer: &mut O,
         signals: &mut dyn FnMut() -> Option<Signal>,
     ) {
-        self.watched = Some(at);
+        let seat = Seat { at, carrier, envelope };
+        self.watched = Some(Watch { node: at, carrier });
         self.inbox.clear();
         let mut interrupt_at =
             if engine.is_endless() { self.now + self.duration } else { Time::NEVER };
         let mut is_interrupted = false;
         let mut message = Vec::new();
-        while let Some(until) = self.drain(at, envelope, engine, observer, &mut message) {
+        while let Some(until) = self.drain(seat, engine, observer, &mut message) {
             observer.idle(engine, self.now);
             if let Some(signal) = signals() {
                 observer.signal(engine, self.now, signal);
@@ -57,7 +70,7 @@ impl World {
             }
             while let Some(bytes) = self.inbox.pop_front() {
                 self.deliver(engine, &bytes);
-                if self.drain(at, envelope, engine, observer, &mut message).is_none() {
+                if self.drain(seat, engine, observer, &mut message).is_none() {
                     return self.watched = None;
                 }
             }
@@ -68,8 +81,7 @@ impl World {
     /// Polls until the engine waits, and says until when; `None` once it is done.
     fn drain<E: Engine, O: Observer<E>>(
         &mut self,
-        at: NodeId,
-        envelope: &Envelope,
+        seat: Seat<'_>,
         engine: &mut E,
         observer: &mut O,
         message: &mut Vec<u8>,
@@ -77,7 +89,7 @@ impl World {
         loop {
             match engine.poll(self.now, message) {
                 Output::Report(report) => observer.report(engine, report),
-                Output::Send(transmit) => match self.send(at, envelope, transmit, message) {
+                Output::Send(transmit) => match self.send(seat, transmit, message) {
                     Ok(()) => {
                         let stamp = Stamp { at: self.now, by: StampedBy::Kernel };
                         engine.sent(transmit.ticket, stamp);
@@ -122,28 +134,32 @@ impl World {
     /// Wraps an engine's message and sends it from a node.
     fn send(
         &mut self,
-        at: NodeId,
-        envelope: &Envelope,
+        seat: Seat<'_>,
         transmit: Transmit,
         message: &mut [u8],
     ) -> Result<(), SendFault> {
-        let (to, family) = (transmit.to, Family::of(transmit.to));
-        let chosen = envelope.source.filter(|source| Family::of(*source) == family);
+        let Seat { at, carrier, envelope } = seat;
+        let (to, family, own) = (transmit.to, Family::of(transmit.to), transmit.header);
+        let chosen = own.source.or(envelope.source).filter(|source| Family::of(*source) == family);
         let (first_stop, options) = origin_options(&envelope.options, to);
         let source = chosen.or_else(|| self.map.source_towards(at, first_stop));
         let no_route = SendFault { reason: SendFaultReason::NoRoute, os_error: 0 };
         let source = source.ok_or(no_route)?;
-        icmp::fill_checksum(source, to, message);
-        let mut header = Header::new(source, first_stop, rules::of(family).icmp);
+        if carrier == Carrier::Icmp && rules::of(family).icmp_sums_addresses {
+            sum_if_unsummed(source, to, message);
+        }
+        let mut header = Header::new(source, first_stop, carrier.protocol(family));
         // Multicast stays on the link unless told otherwise (RFC 1112 §6.1, RFC 3493 §5.2).
         let usual = if to.is_multicast() { 1 } else { self.nodes[at.0 as usize].plan.hop_limit };
-        header.hop_limit = envelope.hop_limit.unwrap_or(usual);
+        header.hop_limit = own.hop_limit.or(envelope.hop_limit).unwrap_or(usual);
         header.traffic_class = envelope.traffic_class;
-        header.flow_label = envelope.flow_label.unwrap_or(0);
+        header.flow_label = own.flow_label.or(envelope.flow_label).unwrap_or(0);
+        header.identification = own.identification.unwrap_or(0);
         header.options = options;
         self.turn(at, |node, turn| node.originate(turn, header, message, envelope.fragmentation))?;
-        let model = Model { source, destination: to, message };
-        if let Some((when, bytes)) = self.noise.provoke(self.now, &self.map, model) {
+        let is_named = carrier != Carrier::Icmp || own != Own::default();
+        let model = Model { source, destination: to, carrier, is_named, message };
+        for (when, bytes) in self.noise.provoke(self.now, &self.map, model) {
             self.schedule(when, Event::Noise(bytes));
         }
         Ok(())
@@ -164,6 +180,14 @@ impl World {
             payload: datagram.payload,
         };
         engine.receive(self.now, &arrival);
+    }
+}
+
+/// Fills in the checksum of an ICMP message whose sender left it to the kernel: it is 0, and not
+/// because that is the sum.
+fn sum_if_unsummed(source: IpAddr, to: IpAddr, message: &mut [u8]) {
+    if message.get(2..4) == Some(&[0, 0]) && !icmp::verify(source, to, message) {
+        icmp::fill_checksum(source, to, message);
     }
 }
 

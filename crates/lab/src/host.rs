@@ -3,9 +3,11 @@
 
 use crate::address;
 use crate::assembly::Progress;
+use crate::complaint::Subject;
 use crate::node::{Action, Frame, Later, Node, Turn, midnight_ms};
 use crate::rules;
-use crate::scenario::Lies;
+use crate::scenario::{Lies, Role};
+use crate::transport::Kept;
 use probe::Fragmentation;
 use std::net::{IpAddr, Ipv4Addr};
 use wire::Family;
@@ -32,10 +34,23 @@ impl Node {
         if datagram.protocol == rules::of(datagram.family()).icmp {
             return self.keep_icmp(turn, &frame, &datagram);
         }
-        let meaning = match (datagram.protocol, self.plan.prohibits) {
-            (_, true) => Meaning::CommunicationProhibited,
-            (protocol::UDP, _) => Meaning::PortUnreachable,
-            // TCP is forwarded, but no host speaks it.
+        let is_heard = turn
+            .watched
+            .is_some_and(|carrier| carrier.protocol(datagram.family()) == datagram.protocol);
+        if is_heard {
+            turn.actions.push(Action::Show(frame.bytes.clone()));
+        }
+        if self.plan.role == Role::Host && self.refuses(turn, frame.subject(), &datagram) {
+            return;
+        }
+        let meaning = match datagram.protocol {
+            protocol::TCP => return self.keep_tcp(turn, &datagram),
+            protocol::UDP => match self.keep_udp(turn, &datagram) {
+                // The instrument's sockets hold the ports that it sends from.
+                Kept::Refused if !is_heard => Meaning::PortUnreachable,
+                _ => return,
+            },
+            _ if is_heard => return,
             _ => Meaning::ProtocolUnreachable,
         };
         let (meaning, word) = match meaning.numbers(datagram.family()) {
@@ -44,13 +59,35 @@ impl Node {
             // sixth byte, or the first of the last extension header.
             None => (Meaning::NextHeaderUnknown, next_header_offset(&datagram)),
         };
-        self.complain(turn, &frame.bytes, frame.is_broadcast, meaning, word);
+        self.complain(turn, frame.subject(), meaning, word);
+    }
+
+    /// Whether the node's filter refuses a datagram; says so then, if it is to.
+    pub(crate) fn refuses(
+        &mut self,
+        turn: &mut Turn<'_>,
+        about: Subject<'_>,
+        datagram: &Datagram<'_>,
+    ) -> bool {
+        let family = datagram.family();
+        let refusal = self.plan.refusal.as_ref();
+        let Some(refusal) = refusal.filter(|r| r.concerns(datagram.protocol, family)) else {
+            return false;
+        };
+        if let Some((kind, code)) = refusal.says.map(|says| says.of(family)) {
+            let word = match Meaning::of(family, kind, code) {
+                Meaning::NextHeaderUnknown => next_header_offset(datagram),
+                _ => 0,
+            };
+            self.complain_by(turn, about, (kind, code), word);
+        }
+        true
     }
 
     fn keep_icmp(&mut self, turn: &mut Turn<'_>, frame: &Frame, datagram: &Datagram<'_>) {
         let family = datagram.family();
         let verifies = icmp::verify(datagram.source, datagram.destination, datagram.payload);
-        if turn.is_watched && (verifies || rules::of(family).shows_bad_checksums) {
+        if turn.watched.is_some() && (verifies || rules::of(family).shows_bad_checksums) {
             turn.actions.push(Action::Show(frame.bytes.clone()));
         }
         if !verifies {
@@ -58,9 +95,9 @@ impl Node {
         }
         let Ok(message) = Message::parse(family, datagram.payload) else { return };
         let is_question = matches!(message, Message::EchoRequest(_) | Message::TimestampRequest(_));
-        if is_question && self.plan.prohibits {
-            let meaning = Meaning::CommunicationProhibited;
-            return self.complain(turn, &frame.bytes, frame.is_broadcast, meaning, 0);
+        let is_filtered = is_question && self.plan.role == Role::Host;
+        if is_filtered && self.refuses(turn, frame.subject(), datagram) {
+            return;
         }
         match message {
             Message::EchoRequest(echo) => self.answer_echo(turn, datagram, echo),

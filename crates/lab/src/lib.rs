@@ -7,12 +7,15 @@ use std::fmt;
 
 mod address;
 mod assembly;
+mod balance;
 mod complaint;
 mod drive;
 mod host;
 mod limit;
 mod link;
+mod mangle;
 mod map;
+mod nat;
 mod node;
 mod noise;
 mod packet;
@@ -20,6 +23,7 @@ mod random;
 mod router;
 mod rules;
 mod scenario;
+mod transport;
 mod world;
 
 pub use link::LinkCounts;

@@ -15,7 +15,8 @@ impl Random {
         Random::seeded(seed ^ fnv1a(name.as_bytes()))
     }
 
-    fn seeded(mut seed: u64) -> Random {
+    /// The stream of a number.
+    pub(crate) fn seeded(mut seed: u64) -> Random {
         Random { state: std::array::from_fn(|_| splitmix64(&mut seed)) }
     }
 
@@ -48,7 +49,7 @@ fn splitmix64(state: &mut u64) -> u64 {
 }
 
 /// FNV-1a, 64 bits: turns a link's name into a number that no library changes.
-fn fnv1a(bytes: &[u8]) -> u64 {
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
     })

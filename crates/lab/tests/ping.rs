@@ -5,7 +5,7 @@ use probe::kind::{Detail, Kind, by_name};
 use probe::ping::{Goal, Linger, Outcome, Pace, Pattern, Ping, Plan, Report};
 use probe::targets::{Target, Targets};
 use probe::token::Key;
-use probe::{Envelope, Fragmentation, Observer, SendFaultReason};
+use probe::{Carrier, Envelope, Fragmentation, Observer, SendFaultReason};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use wire::Family;
@@ -80,7 +80,7 @@ fn ping(mut world: World, address: IpAddr, plan: Plan, envelope: &Envelope) -> R
     let mut engine = Ping::new(plan, targets, world.now());
     let mut log = Log::default();
     let at = world.default_node();
-    world.drive(at, envelope, &mut engine, &mut log, &mut || None);
+    world.drive(at, Carrier::Icmp, envelope, &mut engine, &mut log, &mut || None);
     Run { reports: log.0, foreign: engine.foreign() }
 }
 

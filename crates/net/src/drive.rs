@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::control::{Control, ExtendedError};
 use crate::quote::{self, Quoter, Transport};
 use crate::rights::{Channel, host};
-use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch};
+use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch, Wrapper};
 use crate::{Batch, Fault, Network, Stamps};
 use probe::{
     Arrival, Engine, Observer, Output, Own, SendFault, SendFaultReason, Stamp, StampedBy, Time,
@@ -206,6 +206,11 @@ impl Network {
             to
         };
         self.outbox.address(self.queue.len(), to);
+        if let Some(wrapper) = &self.channels[channel].wrapper
+            && !self.channels[channel].has_header
+        {
+            wrapper.wrap(self.outbox.buffer(self.queue.len()), transmit.to);
+        }
         let begun = (is_exact && self.outbox.capacity() == 1).then_some(now);
         self.queue.push(Queued { transmit, channel, begun });
         Ok(())
@@ -328,6 +333,18 @@ impl Network {
         if error.raw_os_error() == Some(libc::EINVAL) && label != 0 && tries == 0 {
             // Where somebody holds a label for himself alone, the kernel wants all of them leased.
             return Ok(self.channels[index].socket.lease_flow_label(to, label).is_ok());
+        }
+        if error.raw_os_error() == Some(libc::EMSGSIZE)
+            && !self.channels[index].has_header
+            && let Some(wrapper) = self.channels[index].wrapper.take()
+        {
+            // The kernel fragments only what it has written the header of.
+            for (at, queued) in self.queue.iter().enumerate().skip(queued) {
+                if queued.channel == index {
+                    Wrapper::unwrap(self.outbox.buffer(at));
+                }
+            }
+            return Ok(wrapper.retire(&self.channels[index].socket).is_ok());
         }
         if self.channels[index].is_raw {
             return Ok(false);
@@ -474,6 +491,7 @@ impl Network {
         channel.unread = 0;
         let many = channel.is_bursty || self.batch == Batch::Many;
         let limit = if many { self.inbox.capacity() } else { 1 };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut total = 0;
         for _ in 0..ROUNDS {
             let count = match self.inbox.fill(&channel.socket, limit, false) {
@@ -526,6 +544,7 @@ impl Network {
         let due = std::mem::take(&mut channel.stamps_due);
         // Where errors come by this queue, too, more may be there.
         let limit = if due == 1 && channel.is_raw { 1 } else { self.inbox.capacity() };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut found = Found::default();
         // A receive buffer's worth of entries at most; then others get their turn.
         for _ in 0..SENDS_UNREAD_MAX {

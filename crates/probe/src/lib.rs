@@ -110,7 +110,7 @@ pub struct Arrival<'a> {
     pub payload: &'a [u8],
 }
 
-/// Names one datagram that an engine sent, until the run ends. Counts up from 0.
+/// Names one datagram that an engine sent, until the run ends.
 pub type Ticket = u64;
 
 /// Where and how one datagram goes; its bytes stand in the buffer that was given to

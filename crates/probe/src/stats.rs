@@ -1,6 +1,6 @@
 //! Statistics of round trips and losses, in constant or bounded memory.
 
-use crate::Time;
+use crate::{RttSource, Stamp, StampedBy, Time};
 use hdrhistogram::Histogram;
 use std::time::Duration;
 
@@ -62,6 +62,19 @@ impl Summary {
 pub fn loss_ratio(received: u64, lost: u64) -> Option<f64> {
     let decided = received + lost;
     (decided > 0).then(|| lost as f64 / decided as f64)
+}
+
+/// Round-trip time and how it was measured. Kernel stamps are taken only if their order is
+/// possible; a lone kernel send stamp is not mixed with this program's receive time, but `sent_at`,
+/// when this program sent, is.
+pub(crate) fn round_trip(sent: Stamp, sent_at: Time, received: Stamp) -> (Duration, RttSource) {
+    match (sent.by, received.by) {
+        (StampedBy::Kernel, StampedBy::Kernel) if received.at >= sent.at => {
+            (received.at.since(sent.at), RttSource::Kernel)
+        }
+        (_, StampedBy::Kernel) => (received.at.since(sent_at), RttSource::KernelReceive),
+        (_, StampedBy::Program) => (received.at.since(sent_at), RttSource::User),
+    }
 }
 
 /// Round-trip times, nanoseconds.

@@ -2,6 +2,7 @@
 //! when.
 
 mod hostile;
+mod trace;
 
 use probe::ping::{Goal, Linger, Outcome, Pace, Ping, Plan, Report, Until};
 use probe::stats::Summary;

@@ -1,14 +1,14 @@
 //! What arrives: which probe it belongs to, whether it proves so, and what it says.
 
 use super::Ping;
-use crate::flight::{Flight, Slot, State};
+use crate::flight::{Slot, State};
 use crate::kind::Answer;
 use crate::ping::account::Mark;
 use crate::ping::proof::Proof;
 use crate::ping::{IcmpError, Outcome, QUOTED_MAX_BYTES, Reply};
-use crate::{Arrival, RttSource, Stamp, StampedBy, Ticket, Time};
+use crate::stats::round_trip;
+use crate::{Arrival, Ticket, Time};
 use std::net::IpAddr;
-use std::time::Duration;
 use wire::checksum;
 use wire::icmp::Error;
 use wire::ip::options::Ipv4Option;
@@ -38,7 +38,7 @@ impl Ping {
             // Without a token, only the address says that it is ours.
             return None;
         }
-        let (rtt, rtt_source) = round_trip(&flight, arrival.received);
+        let (rtt, rtt_source) = round_trip(flight.stamp(), flight.sent_at(), arrival.received);
         let mut reply = Reply {
             from: arrival.source,
             to: arrival.destination,
@@ -107,7 +107,7 @@ impl Ping {
         if !is_ours {
             return None;
         }
-        let (rtt, rtt_source) = round_trip(&flight, arrival.received);
+        let (rtt, rtt_source) = round_trip(flight.stamp(), flight.sent_at(), arrival.received);
         let report = IcmpError {
             from: arrival.source,
             meaning: error.meaning,
@@ -166,17 +166,4 @@ fn stands_for_many(address: IpAddr) -> bool {
     address.is_multicast()
         || address.is_unspecified()
         || matches!(address, IpAddr::V4(address) if address.is_broadcast())
-}
-
-/// Round-trip time and how it was measured. Kernel stamps are taken only if their order is
-/// possible; a lone kernel send stamp is not mixed with this program's receive time.
-fn round_trip(flight: &Flight, received: Stamp) -> (Duration, RttSource) {
-    let sent = flight.stamp();
-    match (sent.by, received.by) {
-        (StampedBy::Kernel, StampedBy::Kernel) if received.at >= sent.at => {
-            (received.at.since(sent.at), RttSource::Kernel)
-        }
-        (_, StampedBy::Kernel) => (received.at.since(flight.sent_at()), RttSource::KernelReceive),
-        (_, StampedBy::Program) => (received.at.since(flight.sent_at()), RttSource::User),
-    }
 }
