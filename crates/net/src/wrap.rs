@@ -197,7 +197,8 @@ impl Network {
     fn prepare(&mut self, index: usize, header: bool, label: bool) -> Result<(), Fault> {
         let channel = &mut self.channels[index];
         if header != channel.has_header {
-            let done = channel.socket.include_header(header);
+            // In floods all have one, of a wrapper's if not of their own.
+            let done = channel.socket.include_header(header || channel.wrapper.is_some());
             done.map_err(|error| rights::host("write IP headers", error))?;
             channel.has_header = header;
         }
