@@ -60,7 +60,7 @@ fn is_unreachable(meaning: Meaning) -> bool {
 pub fn queries(plan: &Plan) -> u8 {
     match plan.course {
         Course::Once { queries } => queries,
-        Course::Rounds { .. } => 1,
+        Course::Rounds { .. } | Course::Paths { .. } => 1,
     }
 }
 
@@ -278,6 +278,14 @@ impl Words {
             true => format!("按 TTL，应答回来约经 {hops} 跳"),
             false if hops == 1 => "by its TTL the answer came back over 1 hop".to_owned(),
             false => format!("by its TTL the answer came back over {hops} hops"),
+        }
+    }
+
+    /// An answer that came after its probe was called silent.
+    pub fn late(self, hop: u8, from: &str, rtt: &str) -> String {
+        match self.is_chinese() {
+            true => format!("第 {hop} 跳迟到的应答：{from}  {rtt} 毫秒"),
+            false => format!("late answer to hop {hop}: {from}  {rtt} ms"),
         }
     }
 
