@@ -1,4 +1,4 @@
-//! The options of `askway trace`: long ones by meaning, short ones as users of traceroute know them.
+//! The options of `askway trace`: long ones by meaning, short ones as traceroute's users know them.
 
 use crate::args::{BadValue, Common, Format, duration, number, size};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
