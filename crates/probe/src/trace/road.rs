@@ -442,7 +442,8 @@ impl Road {
             return true;
         }
         let is_passed = self.heard > hop || self.ending.is_some();
-        if self.flights.at_hop(hop).count() < queries as usize {
+        let is_wanted = self.wanted.iter().any(|(wanted, _)| *wanted == hop);
+        if is_wanted || self.flights.at_hop(hop).count() < queries as usize {
             return false;
         }
         self.flights.at_hop(hop).all(|flight| match flight.state {
