@@ -81,6 +81,9 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = roads, default_value = "64",
         help_heading = "When")]
     pub roads: u32,
+    /// Do not ask the hops again that several roads have in common
+    #[arg(long, help_heading = "When")]
+    pub share_hops: bool,
 
     /// Send through this interface or VRF; an address is a source, as --source
     #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]

@@ -138,6 +138,7 @@ impl Options {
     /// The engine's plan.
     pub fn plan(&self, road: &Road, targets: usize, families: &[Family]) -> Plan {
         let key = road.key();
+        let secret = key.token(u64::MAX, IpAddr::from([0; 16]));
         let sees_quoted_headers = families.iter().all(|it| road.sees_quoted_headers(*it));
         let several = if targets > 1 { GAP } else { Duration::ZERO };
         let usual = Plan::new(self.kind, road.identifiers(), key);
@@ -154,9 +155,10 @@ impl Options {
             payload_bytes: self.payload_bytes(),
             traffic_class: self.traffic_class(),
             // 20 bits of the run's secret, never 0, which would say that there is none.
-            flow_label: sees_quoted_headers.then_some((key.0[0] as u32 & 0xf_ffff).max(1)),
+            flow_label: sees_quoted_headers.then_some((secret as u32 & 0xf_ffff).max(1)),
             sees_quoted_headers,
             roads_max: self.roads,
+            shares_hops: self.share_hops,
             ..usual
         }
     }

@@ -214,6 +214,7 @@ impl Item {
             Item::Verdict(_) => &[],
         };
         let end = match self {
+            Item::Hop(hop) => hop.shared.and_then(|shared| shared.from),
             Item::Verdict(Verdict { end: End::Reached { from, .. }, .. })
             | Item::Verdict(Verdict { end: End::Refused { from, .. }, .. }) => Some(*from),
             _ => None,
@@ -249,7 +250,12 @@ impl Observer<Trace> for Watch<'_> {
                     self.names.want(from, report.at);
                 }
             }
-            Event::Hop(hop) => sheet.queue.push_back(Item::Hop(hop)),
+            Event::Hop(hop) => {
+                if let Some(from) = hop.shared.and_then(|shared| shared.from) {
+                    self.names.want(from, report.at);
+                }
+                sheet.queue.push_back(Item::Hop(hop));
+            }
             Event::Verdict(verdict) => {
                 self.totals.sent += verdict.sent;
                 self.totals.answered += verdict.answered;

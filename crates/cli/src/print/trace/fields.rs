@@ -212,13 +212,15 @@ pub fn hop(road: &Road<'_>, hop: &Hop, facts: &Facts, sink: Sink<'_>) {
     fields::whom(road.whom, sink);
     sink("hop", hop.hop.into());
     sink("is_end", hop.is_end.into());
-    sink("is_shared", hop.shared_with.is_some().into());
+    sink("is_shared", hop.shared.is_some().into());
     let count = |is: fn(&Try) -> bool| facts.tries.iter().filter(|fate| is(fate)).count() as u64;
     sink("sent", count(|fate| !matches!(fate, Try::NotSent)).into());
     sink("answered", count(|fate| matches!(fate, Try::Answer(..))).into());
     let responders = facts.responders.iter().enumerate();
     let responders = responders.map(|(index, it)| Value::Object(responder(road, it, index, facts)));
-    sink("responders", Value::Values(responders.collect()));
+    let shared = hop.shared.and_then(|shared| shared.from);
+    let shared = shared.map(|from| Value::Object(stand_in(road, from)));
+    sink("responders", Value::Values(responders.chain(shared).collect()));
     sink("quoted_hop_limit", facts.quoted_hop_limit.into());
     sink("back_hops", facts.back_hops.into());
     let changes = facts.changes.iter().map(|located| {
@@ -235,22 +237,43 @@ fn responder(
     index: usize,
     facts: &Facts,
 ) -> Vec<(&'static str, Value)> {
-    let mut fields =
-        vec![("from", responder.from.to_string().into()), ("name", name(road, responder.from))];
     let trips = facts.tries.iter().filter_map(|fate| match fate {
         Try::Answer(of, rtt) if *of == index => Some(Value::from(*rtt)),
         _ => None,
     });
-    fields.push(("rtt_ns", Value::Values(trips.collect())));
+    let mut fields = somebody(road, responder.from, Some(responder.says), trips.collect());
     fields.push(("certain", responder.is_certain.into()));
-    says(Some(responder.says), None, &mut |name, value| {
+    fields.push(("mark", words::mark(responder.says).into()));
+    fields.push(("extensions", extensions(&responder.extensions)));
+    fields
+}
+
+/// Whoever answered on another road in this hop's stead.
+fn stand_in(road: &Road<'_>, from: IpAddr) -> Vec<(&'static str, Value)> {
+    let mut fields = somebody(road, from, None, Vec::new());
+    fields.push(("certain", true.into()));
+    fields.push(("mark", Value::Null));
+    fields.push(("extensions", extensions(&[])));
+    fields
+}
+
+fn somebody(
+    road: &Road<'_>,
+    from: IpAddr,
+    said: Option<Says>,
+    trips: Vec<Value>,
+) -> Vec<(&'static str, Value)> {
+    let mut fields = vec![
+        ("from", from.to_string().into()),
+        ("name", name(road, from)),
+        ("rtt_ns", Value::Values(trips)),
+    ];
+    says(said, None, &mut |name, value| {
         // Who answers did not fail to be asked.
         if !matches!(name, "reason" | "os_error") {
             fields.push((name, value));
         }
     });
-    fields.push(("mark", words::mark(responder.says).into()));
-    fields.push(("extensions", extensions(&responder.extensions)));
     fields
 }
 
