@@ -10,6 +10,7 @@ use crate::resolve;
 use crate::wall;
 use probe::SendFault;
 use probe::method::Greeting;
+use probe::trace::limit::ReplyLimit;
 use probe::trace::{Answer, Change, End, Extension, Hop, Outcome, Probe, Says, Verdict};
 use std::net::IpAddr;
 use wire::ext::Role;
@@ -53,6 +54,7 @@ pub const COLUMNS: &[&str] = &[
     "end",
     "name",
     "loop_length",
+    "limits",
     "sent",
     "answered",
     "duration_ns",
@@ -282,7 +284,7 @@ fn name(road: &Road<'_>, address: IpAddr) -> Value {
 }
 
 /// How a road ends, and how it was asked.
-pub fn verdict(road: &Road<'_>, verdict: &Verdict, sink: Sink<'_>) {
+pub fn verdict(road: &Road<'_>, verdict: &Verdict, limits: &[(u8, ReplyLimit)], sink: Sink<'_>) {
     let plan = road.plan;
     sink("type", Value::Word("verdict"));
     fields::whom(road.whom, sink);
@@ -312,6 +314,14 @@ pub fn verdict(road: &Road<'_>, verdict: &Verdict, sink: Sink<'_>) {
     };
     says(said, fault, sink);
     sink("loop_length", loop_length.into());
+    let limits = limits.iter().map(|(hop, limit)| {
+        Value::Object(vec![
+            ("hop", (*hop).into()),
+            ("interval_ns", limit.interval.into()),
+            ("burst", limit.burst.into()),
+        ])
+    });
+    sink("limits", Value::Values(limits.collect()));
     sink("sent", verdict.sent.into());
     sink("answered", verdict.answered.into());
     sink("duration_ns", verdict.took.into());

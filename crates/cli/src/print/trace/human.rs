@@ -188,6 +188,10 @@ impl Printer for Human {
                 last => writeln!(page.text, "{lead}-{last}  *"),
             };
         }
+        for (hop, limit) in page.limits.iter().filter(|_| !self.is_quiet) {
+            let line = self.words.limit(*hop, *limit);
+            let _ = writeln!(page.text, "{}", self.paint(Colour::Yellow, &line));
+        }
         let sentence = self.words.verdict(road, verdict, page.last, &|address| who(road, address));
         let colour = match verdict.end {
             End::Reached { .. } => Colour::Bold,

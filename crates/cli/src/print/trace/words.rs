@@ -5,6 +5,7 @@ use crate::lang::Language;
 use crate::meaning;
 use crate::print::human::send_fault;
 use probe::method::Greeting;
+use probe::trace::limit::ReplyLimit;
 use probe::trace::{Change, Course, End, Extension, Naming, Plan, Says, Verdict};
 use probe::{SendFault, SendFaultReason};
 use std::fmt::Write as _;
@@ -288,6 +289,19 @@ impl Words {
         match self.is_chinese() {
             true => format!("第 {hop} 跳迟到的应答：{from}  {rtt} 毫秒"),
             false => format!("late answer to hop {hop}: {from}  {rtt} ms"),
+        }
+    }
+
+    /// A router that limits its replies: its silence is no loss.
+    pub fn limit(self, hop: u8, limit: ReplyLimit) -> String {
+        let (seconds, burst) = (limit.interval.as_secs_f64(), limit.burst);
+        match self.is_chinese() {
+            true => format!(
+                "第 {hop} 跳限制应答：约每 {seconds:.1} 秒一个，最多连续 {burst} 个；不是丢失"
+            ),
+            false => format!(
+                "hop {hop} limits its replies: about one in {seconds:.1} s, {burst} at once; not lost"
+            ),
         }
     }
 
