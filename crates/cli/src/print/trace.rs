@@ -10,10 +10,13 @@ pub mod json;
 pub mod text;
 mod words;
 
+pub use words::queries;
+
 use super::fields::Value;
 use super::{Unresolved, Whom};
 use facts::Facts;
 use probe::Time;
+use probe::trace::limit::ReplyLimit;
 use probe::trace::{Hop, Plan, Probe, Verdict};
 use std::net::IpAddr;
 
@@ -60,6 +63,8 @@ pub struct Page {
     pub hops: u8,
     /// Hops that are written once the road is known.
     pub hops_held: Vec<Value>,
+    /// Hops that limit their replies, and how; known when the road ends.
+    pub limits: Vec<(u8, ReplyLimit)>,
     /// When the first probe went.
     pub began_at: Option<Time>,
 }

@@ -1,6 +1,7 @@
 //! From options to what the network and the engine need, and what no packet carries.
 
 use super::options::Options;
+use crate::args::When;
 use crate::failure::{Exit, Failure};
 use crate::road::Road;
 use net::{Batch, Stamps, Want};
@@ -13,7 +14,7 @@ use wire::Family;
 /// The pause between probes to several targets, unless another is given.
 const GAP: Duration = Duration::from_millis(1);
 
-/// From so many targets on, what is known of routers is shared.
+/// From so many targets on, hops that roads have in common are asked once.
 const SHARING_MIN: usize = 16;
 
 /// Payload of a probe unless another is given: with IPv4 and UDP headers 60 bytes, as traceroute's.
@@ -141,6 +142,7 @@ impl Options {
     /// The engine's plan.
     pub fn plan(&self, road: &Road, targets: usize, families: &[Family]) -> Plan {
         let key = road.key();
+        let secret = key.token(u64::MAX, IpAddr::from([0; 16]));
         let sees_quoted_headers = families.iter().all(|it| road.sees_quoted_headers(*it));
         let several = if targets > 1 { GAP } else { Duration::ZERO };
         let usual = Plan::new(self.kind, road.identifiers(), key);
@@ -157,10 +159,14 @@ impl Options {
             payload_bytes: self.payload_bytes(),
             traffic_class: self.traffic_class(),
             // 20 bits of the run's secret, never 0, which would say that there is none.
-            flow_label: sees_quoted_headers.then_some((key.0[0] as u32 & 0xf_ffff).max(1)),
+            flow_label: sees_quoted_headers.then_some((secret as u32 & 0xf_ffff).max(1)),
             sees_quoted_headers,
             roads_max: self.roads,
-            shares_hops: targets >= SHARING_MIN,
+            shares_hops: match self.share_hops {
+                When::Auto => targets >= SHARING_MIN,
+                When::Always => true,
+                When::Never => false,
+            },
             ..usual
         }
     }

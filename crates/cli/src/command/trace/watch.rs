@@ -6,15 +6,19 @@ use super::route::Routes;
 use crate::command::asked::Row;
 use crate::failure::Exit;
 use crate::print::trace::facts::Track;
-use crate::print::trace::{Book, Page, Printer, Totals};
+use crate::print::trace::{Book, Page, Printer, Totals, queries};
 use crate::print::{Closed, Out, Unresolved};
 use crate::road::Epoch;
+use probe::trace::ledger::Ledger;
 use probe::trace::{End, Event, Hop, Outcome, Plan, Report, Trace, Verdict};
 use probe::{Observer, Signal, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::process;
+
+/// Fewer probes to a hop show no reply limit.
+const TELLING_QUERIES: u8 = 8;
 
 /// The observer of a trace.
 pub struct Watch<'a> {
@@ -39,6 +43,8 @@ pub struct Watch<'a> {
 struct Sheet {
     page: Page,
     track: Track,
+    /// What its probes say together, where they are enough to say something.
+    ledger: Option<Ledger>,
     /// What waits for names.
     queue: VecDeque<Item>,
     is_begun: bool,
@@ -150,6 +156,9 @@ impl<'a> Watch<'a> {
                     self.printer.hop(&about, &hop, &facts, &mut sheet.page);
                 }
                 Some(Item::Verdict(verdict)) => {
+                    let hops = sheet.ledger.take().map(|ledger| ledger.hops()).unwrap_or_default();
+                    let limits = hops.iter().filter_map(|hop| Some((hop.hop, hop.limit?)));
+                    sheet.page.limits = limits.collect();
                     self.printer.verdict(&about, &verdict, &mut sheet.page);
                     sheet.is_closed = true;
                 }
@@ -214,6 +223,7 @@ impl Item {
             Item::Verdict(_) => &[],
         };
         let end = match self {
+            Item::Hop(hop) => hop.shared.and_then(|shared| shared.from),
             Item::Verdict(Verdict { end: End::Reached { from, .. }, .. })
             | Item::Verdict(Verdict { end: End::Refused { from, .. }, .. }) => Some(*from),
             _ => None,
@@ -241,6 +251,10 @@ impl Observer<Trace> for Watch<'_> {
         let sheet = self.sheets.entry(road).or_default();
         if !std::mem::replace(&mut sheet.is_begun, true) {
             self.printer.begin(&about, &mut sheet.page);
+            sheet.ledger = (queries(&self.plan) >= TELLING_QUERIES).then(Ledger::default);
+        }
+        if let Some(ledger) = &mut sheet.ledger {
+            ledger.take(&report);
         }
         match report.event {
             Event::Probe(probe) => {
@@ -249,7 +263,12 @@ impl Observer<Trace> for Watch<'_> {
                     self.names.want(from, report.at);
                 }
             }
-            Event::Hop(hop) => sheet.queue.push_back(Item::Hop(hop)),
+            Event::Hop(hop) => {
+                if let Some(from) = hop.shared.and_then(|shared| shared.from) {
+                    self.names.want(from, report.at);
+                }
+                sheet.queue.push_back(Item::Hop(hop));
+            }
             Event::Verdict(verdict) => {
                 self.totals.sent += verdict.sent;
                 self.totals.answered += verdict.answered;

@@ -31,7 +31,8 @@ impl Printer for Json {
     }
 
     fn verdict(&mut self, road: &Road<'_>, verdict: &Verdict, page: &mut Page) {
-        object(&mut page.text, |sink| fields::verdict(road, verdict, sink));
+        let Page { text, limits, .. } = page;
+        object(text, |sink| fields::verdict(road, verdict, limits, sink));
     }
 
     fn unresolved(&mut self, unresolved: &Unresolved<'_>, out: &mut Vec<u8>) {
