@@ -13,7 +13,7 @@ use wire::icmp::Meaning;
 mod ends;
 mod engine;
 mod flights;
-mod identity;
+pub(crate) mod identity;
 pub mod ledger;
 pub mod limit;
 mod quote;
