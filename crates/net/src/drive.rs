@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::control::{Control, ExtendedError};
 use crate::quote::{self, Quoter, Transport};
 use crate::rights::{Channel, host};
-use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch};
+use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch, Wrapper};
 use crate::{Batch, Fault, Network, Stamps};
 use probe::{
     Arrival, Engine, Observer, Output, Own, SendFault, SendFaultReason, Stamp, StampedBy, Time,
@@ -60,6 +60,12 @@ impl Habits {
             reading: None,
         }
     }
+
+    /// Notes sends whose answers have not been looked for.
+    pub(crate) fn note_sent(&mut self, count: usize) {
+        self.sent += count;
+        self.unread += count;
+    }
 }
 
 /// What a look at the error queue found.
@@ -97,6 +103,7 @@ impl Network {
         self.watches = self.channels.iter().map(|c| Watch::readable(c.socket.fd())).collect();
         self.watches.push(Watch::readable(Signals::bell_fd()));
         self.watches.push(Watch::readable(self.waker.fd()));
+        self.watches.extend(self.dials.as_ref().map(|dials| Watch::readable(dials.fd())));
         while let Some(until) = self.poll(engine, observer, &signals)? {
             if self.habits.sent > 0 && self.habits.is_eager {
                 self.habits.is_eager = self.read_all(engine)? > 0;
@@ -111,8 +118,12 @@ impl Network {
             }
             observer.idle(engine, now);
             self.habits.idle_at = now;
-            self.sleep(engine, until)?;
+            self.sleep(engine, until.min(self.hang_up_at()))?;
+            if self.dials.is_some() {
+                self.hang_up(engine, self.clock.now())?;
+            }
         }
+        self.hang_up_all();
         for index in 0..self.channels.len() {
             self.ask_dropped(engine, index);
         }
@@ -180,6 +191,9 @@ impl Network {
         transmit: Transmit,
     ) -> Result<(), Fault> {
         let Some(channel) = self.channel_of(Family::of(transmit.to), transmit.lane) else {
+            if self.dials.is_some() {
+                return self.dial(engine, is_exact.then_some(now), &transmit);
+            }
             let reason = SendFaultReason::NoRoute;
             let fault = SendFault { reason, os_error: libc::EAFNOSUPPORT };
             engine.send_failed(now, transmit.ticket, fault);
@@ -192,6 +206,11 @@ impl Network {
             to
         };
         self.outbox.address(self.queue.len(), to);
+        if let Some(wrapper) = &self.channels[channel].wrapper
+            && !self.channels[channel].has_header
+        {
+            wrapper.wrap(self.outbox.buffer(self.queue.len()), transmit.to);
+        }
         let begun = (is_exact && self.outbox.capacity() == 1).then_some(now);
         self.queue.push(Queued { transmit, channel, begun });
         Ok(())
@@ -277,18 +296,19 @@ impl Network {
             }
         }
         self.habits.reading = Some((begun, false));
-        channel.unread += sent;
-        if channel.hears_elsewhere() {
-            self.note_unread(index, sent);
-        }
-        self.habits.sent += sent;
-        self.habits.unread += sent;
+        self.note_sent(index, sent);
         Ok(Ok(sent))
     }
 
-    /// Notes a send where its answers will be: on the family's other sockets.
-    fn note_unread(&mut self, index: usize, sent: usize) {
-        let family = self.channels[index].family;
+    /// Notes sends where their answers will be.
+    pub(crate) fn note_sent(&mut self, index: usize, sent: usize) {
+        self.habits.note_sent(sent);
+        let channel = &mut self.channels[index];
+        if !channel.hears_elsewhere() {
+            channel.unread += sent;
+            return;
+        }
+        let family = channel.family;
         for channel in self.channels.iter_mut().filter(|c| c.family == family && c.is_plain()) {
             channel.unread += sent;
         }
@@ -313,6 +333,18 @@ impl Network {
         if error.raw_os_error() == Some(libc::EINVAL) && label != 0 && tries == 0 {
             // Where somebody holds a label for himself alone, the kernel wants all of them leased.
             return Ok(self.channels[index].socket.lease_flow_label(to, label).is_ok());
+        }
+        if error.raw_os_error() == Some(libc::EMSGSIZE)
+            && !self.channels[index].has_header
+            && let Some(wrapper) = self.channels[index].wrapper.take()
+        {
+            // The kernel fragments only what it has written the header of.
+            for (at, queued) in self.queue.iter().enumerate().skip(queued) {
+                if queued.channel == index {
+                    Wrapper::unwrap(self.outbox.buffer(at));
+                }
+            }
+            return Ok(wrapper.retire(&self.channels[index].socket).is_ok());
         }
         if self.channels[index].is_raw {
             return Ok(false);
@@ -397,7 +429,7 @@ impl Network {
         self.read_stamps(engine)?;
         self.habits.unread = 0;
         self.habits.has_looked = true;
-        let mut count = 0;
+        let mut count = self.read_dials(engine)?;
         for index in 0..self.channels.len() {
             let unread = std::mem::take(&mut self.channels[index].unread);
             self.channels[index].is_bursty |= unread > 1;
@@ -437,6 +469,9 @@ impl Network {
         if self.watches[bells + 1].is_readable() {
             self.waker.hush();
         }
+        if self.watches.get(bells + 2).is_some_and(Watch::is_readable) {
+            self.read_dials(engine)?;
+        }
         for index in 0..bells {
             if self.watches[index].has_error() && self.read_errors(engine, index)?.entries == 0 {
                 // An error without an entry would wake every sleep at once.
@@ -456,6 +491,7 @@ impl Network {
         channel.unread = 0;
         let many = channel.is_bursty || self.batch == Batch::Many;
         let limit = if many { self.inbox.capacity() } else { 1 };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut total = 0;
         for _ in 0..ROUNDS {
             let count = match self.inbox.fill(&channel.socket, limit, false) {
@@ -508,6 +544,7 @@ impl Network {
         let due = std::mem::take(&mut channel.stamps_due);
         // Where errors come by this queue, too, more may be there.
         let limit = if due == 1 && channel.is_raw { 1 } else { self.inbox.capacity() };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut found = Found::default();
         // A receive buffer's worth of entries at most; then others get their turn.
         for _ in 0..SENDS_UNREAD_MAX {
@@ -553,7 +590,11 @@ fn is_fatal(error: &io::Error) -> bool {
     )
 }
 
-fn arrival_stamp(clock: &Clock<SystemClocks>, control: &Control<'_>, now: Time) -> Stamp {
+pub(crate) fn arrival_stamp(
+    clock: &Clock<SystemClocks>,
+    control: &Control<'_>,
+    now: Time,
+) -> Stamp {
     match control.stamp_ns.and_then(|stamp_ns| clock.kernel(stamp_ns, now)) {
         Some(at) => Stamp { at, by: StampedBy::Kernel },
         None => Stamp { at: now, by: StampedBy::Program },
@@ -631,7 +672,7 @@ fn deliver_error<E: Engine>(
     }
 }
 
-fn receive<E: Engine>(
+pub(crate) fn receive<E: Engine>(
     engine: &mut E,
     now: Time,
     received: Stamp,

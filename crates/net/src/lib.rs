@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod control;
+mod dial;
 mod drive;
 mod filter;
 pub mod local_time;
@@ -26,6 +27,7 @@ pub use sys::Signals;
 
 use clock::Clock;
 use control::ExtendedError;
+use dial::Dials;
 use drive::{Habits, Queued};
 use probe::{Carrier, Engine, Envelope, Observer, Time};
 use quote::Quoter;
@@ -46,9 +48,9 @@ pub struct Want {
     pub families: Vec<Family>,
     /// What carries the datagrams.
     pub carrier: Carrier,
-    /// Raw or datagram sockets.
+    /// Raw sockets, or such as need no right.
     pub access: Access,
-    /// Whether a datagram ICMP socket can carry the probe type.
+    /// Whether sockets that need no right can carry the probe type.
     pub datagram_will_do: bool,
     /// What every datagram is wrapped in.
     pub envelope: Envelope,
@@ -82,15 +84,15 @@ pub struct Want {
     pub batch: Batch,
 }
 
-/// Raw or datagram ICMP sockets.
+/// Raw sockets, or such as need no right: datagram sockets for ICMP and UDP, connections for TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Raw where allowed, datagram where not.
+    /// Raw where allowed, the others where not.
     #[default]
     Auto,
     /// Raw or nothing.
     Raw,
-    /// Datagram or nothing.
+    /// The others or nothing.
     Datagram,
 }
 
@@ -159,6 +161,7 @@ pub struct Network {
     flow_label: u32,
     interface: Option<String>,
     wrapping: Wrapping,
+    dials: Option<Dials>,
     /// Keep ports from others.
     _held: Vec<Socket>,
     inbox: Inbox,
@@ -193,6 +196,8 @@ impl Network {
         let clock = Clock::start(SystemClocks);
         let bell = Bell::new().map_err(|error| rights::host("make a waker", error))?;
         let (opened, identifiers) = rights::open(want)?;
+        let dials = opened.connects.then(|| Dials::new(want)).transpose();
+        let dials = dials.map_err(|error| rights::host("watch connections", error))?;
         let each_bytes = want.message_max_bytes.max(ERROR_MAX_BYTES) + HEADER_MAX_BYTES;
         let inbox = (INBOX_MAX_BYTES / each_bytes).clamp(2, BATCH_MAX);
         let outbox = if want.batch == Batch::Many { BATCH_MAX } else { 1 };
@@ -206,6 +211,7 @@ impl Network {
             flow_label: want.envelope.flow_label.unwrap_or(0) & 0x000f_ffff,
             interface: want.interface.clone(),
             wrapping: Wrapping::new(&want.envelope, want.carrier, want.interface.clone()),
+            dials,
             _held: opened.held,
             inbox: Inbox::new(inbox, each_bytes),
             outbox: Outbox::new(outbox),
@@ -229,9 +235,10 @@ impl Network {
 
     /// Whether ICMP errors show the IP header of the probe as it was where the error arose, and all
     /// that came back of it. Otherwise addresses, ports and what follows the transport header are
-    /// told, and hop limit, identification, traffic class, flow label and checksum are 0.
+    /// told, and hop limit, identification, traffic class, flow label and checksum are 0. False as
+    /// well for raw ICMP sockets with IP options, where the kernel chooses the identification.
     pub fn sees_quoted_headers(&self, family: Family) -> bool {
-        self.is_raw(family)
+        self.is_raw(family) && self.wrapping.writes_headers()
     }
 
     /// Whether all probes of a lane leave from its port, so that they may take one way. False for

@@ -1,13 +1,13 @@
 //! Datagrams with a header of their own: written here where the socket is raw, told to the kernel
 //! as far as it takes it where it is not.
 
-use crate::sys::{Address, Socket};
+use crate::sys::Address;
 use crate::{Fault, Network, rights, routes};
-use probe::{Carrier, Engine, Envelope, Fragmentation, Own, Transmit};
+use probe::{Carrier, Engine, Envelope, Fragmentation, Own, Stamp, StampedBy, Transmit};
 use std::net::IpAddr;
 use wire::Family;
 use wire::icmp;
-use wire::ip::Header;
+use wire::ip::{self, Datagram, Fragment, Header};
 
 /// What every datagram of a run is wrapped in, and room for one.
 pub(crate) struct Wrapping {
@@ -20,6 +20,9 @@ pub(crate) struct Wrapping {
 /// The kernel's default, of both families.
 const HOP_LIMIT: u8 = 64;
 
+/// Every link takes so much (RFC 8200 §5; IPv4's guarantee is less, its links are the same).
+const EVERY_LINK_BYTES: usize = 1_280;
+
 /// Of UDP, which the kernel writes where the socket is not raw.
 const UDP_HEADER_BYTES: usize = 8;
 
@@ -30,6 +33,12 @@ impl Wrapping {
         interface: Option<String>,
     ) -> Wrapping {
         Wrapping { envelope: envelope.clone(), carrier, interface, datagram: Vec::new() }
+    }
+
+    /// Whether raw sockets send headers of ours where a datagram asks for one. Linux refuses them
+    /// beside options of the socket's, and a socket that had options never gets rid of them.
+    pub(crate) fn writes_headers(&self) -> bool {
+        self.carrier != Carrier::Icmp || self.envelope.options.is_empty()
     }
 
     /// Puts the IP header before a transport message. The error is the system's number for what is
@@ -60,6 +69,17 @@ impl Wrapping {
         Ok(())
     }
 
+    /// The MTU towards a destination, if a datagram with our header exceeds it and may be cut.
+    fn cuts_at(&self, transmit: &Transmit, datagram: &[u8]) -> Option<usize> {
+        let is_whole =
+            matches!(self.envelope.fragmentation, Fragmentation::Forbidden | Fragmentation::Probe);
+        if is_whole || datagram.len() <= EVERY_LINK_BYTES {
+            return None;
+        }
+        let mtu = routes::path_mtu(transmit.to, transmit.zone, self.interface.as_deref())?;
+        usize::try_from(mtu).ok().filter(|mtu| *mtu < datagram.len())
+    }
+
     fn source_towards(&self, to: IpAddr, zone: u32) -> Result<IpAddr, i32> {
         let found = routes::source_towards(to, zone, None, self.interface.as_deref(), None);
         found.map_err(|fault| fault.error.raw_os_error().unwrap_or(libc::ENETUNREACH))
@@ -76,7 +96,8 @@ impl Network {
         transmit: &Transmit,
     ) -> Result<Option<Address>, Fault> {
         let wants_header = self.channels[index].is_raw
-            && (self.wrapping.carrier != Carrier::Icmp || transmit.header != Own::default());
+            && (self.wrapping.carrier != Carrier::Icmp
+                || transmit.header != Own::default() && self.wrapping.writes_headers());
         let wants_label = transmit.header.flow_label.is_some();
         if wants_header != self.channels[index].has_header
             || wants_label && !self.channels[index].has_label
@@ -105,7 +126,60 @@ impl Network {
             self.outbox.hop_limit(at, Family::of(transmit.to), hop_limit);
         }
         let label = transmit.header.flow_label.unwrap_or(self.flow_label) & 0x000f_ffff;
-        Ok(Some(Address::new(transmit.to, to_port, transmit.zone, label)))
+        let to = Address::new(transmit.to, to_port, transmit.zone, label);
+        if wants_header {
+            let message = self.outbox.buffer(at);
+            if let Some(mtu_bytes) = self.wrapping.cuts_at(transmit, message) {
+                self.flush_others(engine)?;
+                self.send_pieces(engine, index, transmit, to, mtu_bytes);
+                return Ok(None);
+            }
+        }
+        Ok(Some(to))
+    }
+
+    /// Sends the only datagram in the outbox in fragments: the kernel cuts none whose header it did
+    /// not write.
+    fn send_pieces<E: Engine>(
+        &mut self,
+        engine: &mut E,
+        index: usize,
+        transmit: &Transmit,
+        to: Address,
+        mtu_bytes: usize,
+    ) {
+        let whole = std::mem::take(self.outbox.buffer(0));
+        let datagram = Datagram::parse(&whole).expect("it was just written");
+        let mut header = datagram.header();
+        let identification = match datagram.identification {
+            0 => (transmit.ticket as u16).max(1).into(),
+            chosen => chosen,
+        };
+        header.fragment = Some(Fragment { identification, offset_bytes: 0, more: true });
+        let begun = self.clock.now();
+        let mut failed = None;
+        let bytes = datagram.payload.len();
+        for (range, more) in ip::pieces(bytes, header.bytes(), mtu_bytes) {
+            let offset_bytes = range.start as u16;
+            header.fragment = Some(Fragment { identification, offset_bytes, more });
+            let piece = self.outbox.buffer(0);
+            piece.clear();
+            header
+                .emit(&datagram.payload[range], piece)
+                .expect("a piece is shorter than the whole");
+            self.outbox.address(0, to);
+            if let Err(error) = self.outbox.send(&self.channels[index].socket, 0, 1) {
+                failed = Some(error.raw_os_error().unwrap_or(0));
+                break;
+            }
+        }
+        // The kernel stamps each piece, and counts them.
+        self.channels[index].keys.mark_stale();
+        self.note_sent(index, 1);
+        match failed {
+            Some(os_error) => self.refuse(engine, transmit, os_error),
+            None => engine.sent(transmit.ticket, Stamp { at: begun, by: StampedBy::Program }),
+        }
     }
 
     /// Sends what is queued before the datagram that was written last.
@@ -123,8 +197,9 @@ impl Network {
     fn prepare(&mut self, index: usize, header: bool, label: bool) -> Result<(), Fault> {
         let channel = &mut self.channels[index];
         if header != channel.has_header {
-            switch_header(&channel.socket, header, &self.wrapping.envelope.options)
-                .map_err(|error| rights::host("write IP headers", error))?;
+            // In floods all have one, of a wrapper's if not of their own.
+            let done = channel.socket.include_header(header || channel.wrapper.is_some());
+            done.map_err(|error| rights::host("write IP headers", error))?;
             channel.has_header = header;
         }
         if label && !channel.has_label {
@@ -134,14 +209,6 @@ impl Network {
         }
         Ok(())
     }
-}
-
-/// Linux refuses options of the socket's beside a header of ours.
-fn switch_header(socket: &Socket, on: bool, options: &[u8]) -> std::io::Result<()> {
-    if !options.is_empty() {
-        socket.set_ip_options(if on { &[] } else { options })?;
-    }
-    socket.include_header(on)
 }
 
 /// Takes the UDP header off, which the kernel writes; says which port it goes to.

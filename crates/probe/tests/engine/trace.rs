@@ -1,5 +1,8 @@
 //! The trace engine against a road that is a function: which hop a probe reaches, and what it says.
 
+mod paths;
+mod share;
+
 use probe::method::{self, Greeting, Method};
 use probe::targets::Target;
 use probe::token::Key;
@@ -40,6 +43,7 @@ struct Road<'a> {
     family: Family,
     protocol: u8,
     respond: Box<Respond<'a>>,
+    targets: Vec<IpAddr>,
     sent: Vec<Seen>,
     stop_at: Option<Time>,
 }
@@ -51,16 +55,24 @@ impl<'a> Road<'a> {
         respond: impl FnMut(&Seen) -> Vec<Back> + 'a,
     ) -> Road<'a> {
         let protocol = method.carrier().protocol(family);
-        Road { family, protocol, respond: Box::new(respond), sent: Vec::new(), stop_at: None }
+        Road {
+            family,
+            protocol,
+            respond: Box::new(respond),
+            targets: vec![target(family)],
+            sent: Vec::new(),
+            stop_at: None,
+        }
     }
 
     /// Runs a trace to its end; the reports, and when it was over.
     fn run(&mut self, plan: Plan) -> (Vec<Report>, Time) {
-        let destination = Destination {
-            target: Target { address: target(self.family), zone: 0 },
+        let destination = |address: &IpAddr| Destination {
+            target: Target { address: *address, zone: 0 },
             source: here(self.family),
         };
-        let mut engine = Trace::new(plan, vec![destination], Time::ZERO);
+        let destinations = self.targets.iter().map(destination).collect();
+        let mut engine = Trace::new(plan, destinations, Time::ZERO);
         let (mut now, mut reports) = (Time::ZERO, Vec::new());
         let mut pending: BTreeMap<(Time, u64), Back> = BTreeMap::new();
         let (mut message, mut order) = (Vec::new(), 0);
@@ -447,6 +459,31 @@ fn a_quote_without_any_name_is_asked_for_one_by_one() {
         for hop in hops(&reports) {
             assert_eq!(answers(hop).len(), 3);
             assert!(answers(hop).iter().all(|a| a.rtt == MS * u32::from(hop.hop)), "{hop:?}");
+        }
+    }
+}
+
+#[test]
+fn the_token_names_what_the_error_queue_does_not() {
+    for family in Family::ALL {
+        let respond = move |seen: &Seen| {
+            let hop = hop_of(seen);
+            let (from, meaning) = match hop < 9 {
+                true => (router(family, hop), Meaning::HopLimitExceeded),
+                false => (target(family), Meaning::PortUnreachable),
+            };
+            let mut nameless = seen.clone();
+            nameless.transmit.header.identification = None;
+            nameless.message[6..8].fill(0);
+            vec![with_delay(hop.min(9), error(&nameless, from, meaning, 500))]
+        };
+        let plan = Plan { sees_quoted_headers: false, ..plan(&method::UDP) };
+        let (reports, end) = Road::new(family, &method::UDP, respond).run(plan);
+        assert!(matches!(verdict(&reports).end, End::Reached { hop: 9, .. }));
+        assert!(end <= Time::ZERO + 27 * MS, "{end}");
+        for hop in hops(&reports) {
+            let is_exact = |a: &&Answer| a.rtt == MS * u32::from(hop.hop) && a.is_certain;
+            assert_eq!(answers(hop).into_iter().filter(is_exact).count(), 3, "{hop:?}");
         }
     }
 }
