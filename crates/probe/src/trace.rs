@@ -294,7 +294,9 @@ impl Says {
         match self {
             Says::Greeting(_) => true,
             Says::Error { meaning, .. } => {
-                matches!(meaning, Meaning::PortUnreachable | Meaning::ProtocolUnreachable)
+                use Meaning::{NextHeaderUnknown, PortUnreachable, ProtocolUnreachable};
+                // The last is how IPv6 calls the second (RFC 8200 §4).
+                matches!(meaning, PortUnreachable | ProtocolUnreachable | NextHeaderUnknown)
             }
         }
     }
