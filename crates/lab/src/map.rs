@@ -70,12 +70,14 @@ impl Interface {
 /// A link as the graph sees it: nodes and the index of their interface, in the order of its ends.
 #[derive(Debug)]
 struct Segment {
+    /// Whether no way leads over it.
+    is_down: bool,
     networks: Both<Prefix>,
     ends: Vec<(NodeId, usize)>,
 }
 
-#[derive(Debug)]
-struct Route {
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
     to: Prefix,
     /// One way or more.
     by: Result<Vec<Way>, Reject>,
@@ -179,7 +181,7 @@ impl Map {
         for network in networks.all() {
             self.by_network.insert(network.first(), (network, link));
         }
-        self.links.push(Segment { networks, ends });
+        self.links.push(Segment { is_down: false, networks, ends });
         self.ways.push(OnceCell::new());
         Ok(())
     }
@@ -221,7 +223,8 @@ impl Map {
         Ok(addresses)
     }
 
-    fn static_routes(
+    /// The routes that a scenario states, as a node goes by them.
+    pub(crate) fn static_routes(
         &self,
         index: usize,
         stated: &[StaticRoute],
@@ -257,6 +260,21 @@ impl Map {
         // The most specific first; of two alike, the one that the scenario names first.
         routes.sort_by_key(|route| std::cmp::Reverse(route.to.length()));
         Ok(routes)
+    }
+
+    /// Gives a node other stated routes.
+    pub(crate) fn set_routes(&mut self, node: NodeId, routes: Vec<Route>) {
+        self.places[node.0 as usize].routes = routes;
+    }
+
+    /// Makes a link go up or down, and carry other sizes there and back. All ways are found anew.
+    pub(crate) fn set_link(&mut self, link: usize, is_down: bool, mtus_bytes: [u32; 2]) {
+        self.links[link].is_down = is_down;
+        for (end, (node, interface)) in self.links[link].ends.iter().enumerate() {
+            let interface = &mut self.places[node.0 as usize].interfaces[*interface];
+            interface.mtu_bytes = mtus_bytes[end.min(1)];
+        }
+        self.ways.iter_mut().for_each(|ways| *ways = OnceCell::new());
     }
 
     /// The interface of a node that leads straight to a neighbour.
@@ -377,10 +395,10 @@ impl Map {
         }
         let network = self.network_of(destination);
         let least = network.map_or(0, |(network, _)| network.length());
-        let stated = place.routes.iter().find(|route| route.to.contains(destination));
+        let stated = self.stated_route(place, destination);
         if let Some(route) = stated.filter(|route| network.is_none() || route.to.length() >= least)
         {
-            return self.follow(route, pick);
+            return self.follow(place, route, pick);
         }
         match network {
             Some((_, link)) => self.route_to_link(node, link, destination, pick),
@@ -388,11 +406,28 @@ impl Map {
         }
     }
 
-    fn follow(&self, route: &Route, pick: &mut dyn FnMut(usize) -> usize) -> Next {
-        match &route.by {
-            Ok(ways) => self.step(ways[if ways.len() > 1 { pick(ways.len()) } else { 0 }]),
-            Err(reject) => Next::Reject(*reject),
-        }
+    /// The most specific of a node's stated routes that can be gone.
+    fn stated_route<'a>(&'a self, place: &'a Place, destination: IpAddr) -> Option<&'a Route> {
+        let can_be_gone = |route: &Route| match &route.by {
+            Ok(ways) => ways.iter().any(|way| self.is_up(place, way)),
+            Err(_) => true,
+        };
+        let leads = |route: &&Route| route.to.contains(destination) && can_be_gone(route);
+        place.routes.iter().find(leads)
+    }
+
+    fn is_up(&self, place: &Place, way: &Way) -> bool {
+        !self.links[place.interfaces[way.interface].link].is_down
+    }
+
+    fn follow(&self, place: &Place, route: &Route, pick: &mut dyn FnMut(usize) -> usize) -> Next {
+        let ways = match &route.by {
+            Ok(ways) => ways.iter().filter(|way| self.is_up(place, way)),
+            Err(reject) => return Next::Reject(*reject),
+        };
+        let count = ways.clone().count();
+        let index = if count > 1 { pick(count) } else { 0 };
+        ways.copied().nth(index).map_or(Next::NoRoute, |way| self.step(way))
     }
 
     fn route_to_link(
@@ -406,13 +441,14 @@ impl Map {
         let own = place.interfaces.iter().position(|interface| interface.link == link);
         if let Some(interface) = own {
             return match self.holder(destination) {
+                _ if self.links[link].is_down => Next::NoRoute,
                 Some(neighbour) => self.step(Way { interface, neighbour }),
                 None => Next::Out { interface, to: Recipient::Nobody },
             };
         }
         if !place.computes_routes {
-            return match place.routes.iter().find(|route| route.to.contains(destination)) {
-                Some(route) => self.follow(route, pick),
+            return match self.stated_route(place, destination) {
+                Some(route) => self.follow(place, route, pick),
                 None => Next::NoRoute,
             };
         }
@@ -435,12 +471,27 @@ impl Map {
         Next::Out { interface, to }
     }
 
-    /// Shortest ways to a link from every node that is not on it, breadth first from the link, in
-    /// the order of the scenario.
+    /// Shortest ways to a link from every node that is not on it. Hosts take no part in routing:
+    /// where a link that is down leaves them no way, they send to the router that they knew.
     fn ways_to(&self, link: usize) -> Ways {
+        let is_down = |link: usize| self.links[link].is_down;
+        let mut ways = self.ways_over(link, &|link| !is_down(link));
+        if (0..self.links.len()).any(is_down) {
+            let known = self.ways_over(link, &|_| true);
+            let places = self.places.iter().zip(known.first).zip(&mut ways.first);
+            for ((place, known), way) in places.filter(|((place, _), _)| !place.forwards) {
+                *way = way.or(known.filter(|way| self.is_up(place, way)));
+            }
+        }
+        ways
+    }
+
+    /// Shortest ways over links that can be gone, breadth first, in the order of the scenario.
+    fn ways_over(&self, link: usize, can_be_gone: &dyn Fn(usize) -> bool) -> Ways {
         let mut ways = Ways { first: vec![None; self.places.len()], others: BTreeMap::new() };
         let mut distances: Vec<Option<u32>> = vec![None; self.places.len()];
-        let mut queue: VecDeque<NodeId> = self.links[link].ends.iter().map(|(n, _)| *n).collect();
+        let ends = self.links[link].ends.iter().filter(|_| can_be_gone(link));
+        let mut queue: VecDeque<NodeId> = ends.map(|(node, _)| *node).collect();
         for node in &queue {
             distances[node.0 as usize] = Some(0);
         }
@@ -450,7 +501,7 @@ impl Map {
                 continue;
             }
             let farther = distances[node.0 as usize].map(|distance| distance + 1);
-            for interface in &place.interfaces {
+            for interface in place.interfaces.iter().filter(|i| can_be_gone(i.link)) {
                 for (other, back) in &self.links[interface.link].ends {
                     let way = Way { interface: *back, neighbour: node };
                     let known = &mut distances[other.0 as usize];

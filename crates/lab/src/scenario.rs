@@ -1,6 +1,7 @@
 //! A scenario as read: nodes, links, what they do to packets, and the output expected. The text is
 //! TOML; `docs/lab.md` describes it.
 
+pub(crate) mod changes;
 pub(crate) mod errors;
 pub(crate) mod forwarding;
 mod links;
@@ -10,6 +11,7 @@ pub(crate) mod text;
 use crate::address::Prefix;
 use crate::rules;
 use crate::{NodeId, ScenarioFault};
+use changes::ChangePlan;
 use errors::ErrorPlan;
 use forwarding::{ForwardPlan, Refusal};
 use std::collections::BTreeMap;
@@ -28,6 +30,8 @@ pub(crate) struct Scenario {
     pub(crate) from: NodeId,
     pub(crate) nodes: Vec<NodePlan>,
     pub(crate) links: Vec<LinkPlan>,
+    /// In the order in which they come.
+    pub(crate) changes: Vec<ChangePlan>,
     pub(crate) expectations: Vec<Expectation>,
 }
 
@@ -269,6 +273,7 @@ impl Scenario {
         let duration = root.take("duration").map(|v| v.duration()).transpose()?;
         let (nodes, names) = nodes::read(&mut root)?;
         let links = links::read(&mut root, &names, &nodes)?;
+        let changes = changes::read(&mut root, &names, &nodes, &links)?;
         let from = match root.take("from") {
             Some(value) => node_named(&value, &names)?,
             None => first_host(&root, &nodes)?,
@@ -276,7 +281,7 @@ impl Scenario {
         let expectations = expectations(source, &mut root)?;
         root.finish()?;
         let duration = duration.unwrap_or(Duration::from_secs(10));
-        Ok(Scenario { seed, duration, from, nodes, links, expectations })
+        Ok(Scenario { seed, duration, from, nodes, links, changes, expectations })
     }
 }
 

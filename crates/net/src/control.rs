@@ -48,10 +48,14 @@ impl ExtendedError {
     /// they are well formed it says, too, but that is left to whoever reads them.
     pub fn extension_at(&self) -> Option<usize> {
         // struct sock_ee_data_rfc4884: a length of 16 bits, flags, padding.
-        let is_icmp = matches!(self.origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6);
         let [low, high, _, _] = self.data.to_ne_bytes();
         let at = usize::from(u16::from_ne_bytes([low, high]));
-        (is_icmp && at != 0).then_some(at)
+        (self.is_icmp() && at != 0).then_some(at)
+    }
+
+    /// Whether it is an ICMP error.
+    pub fn is_icmp(&self) -> bool {
+        matches!(self.origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6)
     }
 }
 

@@ -60,6 +60,12 @@ impl Habits {
             reading: None,
         }
     }
+
+    /// Notes sends whose answers have not been looked for.
+    pub(crate) fn note_sent(&mut self, count: usize) {
+        self.sent += count;
+        self.unread += count;
+    }
 }
 
 /// What a look at the error queue found.
@@ -97,6 +103,7 @@ impl Network {
         self.watches = self.channels.iter().map(|c| Watch::readable(c.socket.fd())).collect();
         self.watches.push(Watch::readable(Signals::bell_fd()));
         self.watches.push(Watch::readable(self.waker.fd()));
+        self.watches.extend(self.dials.as_ref().map(|dials| Watch::readable(dials.fd())));
         while let Some(until) = self.poll(engine, observer, &signals)? {
             if self.habits.sent > 0 && self.habits.is_eager {
                 self.habits.is_eager = self.read_all(engine)? > 0;
@@ -111,8 +118,12 @@ impl Network {
             }
             observer.idle(engine, now);
             self.habits.idle_at = now;
-            self.sleep(engine, until)?;
+            self.sleep(engine, until.min(self.hang_up_at()))?;
+            if self.dials.is_some() {
+                self.hang_up(engine, self.clock.now())?;
+            }
         }
+        self.hang_up_all();
         for index in 0..self.channels.len() {
             self.ask_dropped(engine, index);
         }
@@ -180,6 +191,9 @@ impl Network {
         transmit: Transmit,
     ) -> Result<(), Fault> {
         let Some(channel) = self.channel_of(Family::of(transmit.to), transmit.lane) else {
+            if self.dials.is_some() {
+                return self.dial(engine, is_exact.then_some(now), &transmit);
+            }
             let reason = SendFaultReason::NoRoute;
             let fault = SendFault { reason, os_error: libc::EAFNOSUPPORT };
             engine.send_failed(now, transmit.ticket, fault);
@@ -281,8 +295,7 @@ impl Network {
         if channel.hears_elsewhere() {
             self.note_unread(index, sent);
         }
-        self.habits.sent += sent;
-        self.habits.unread += sent;
+        self.habits.note_sent(sent);
         Ok(Ok(sent))
     }
 
@@ -397,7 +410,7 @@ impl Network {
         self.read_stamps(engine)?;
         self.habits.unread = 0;
         self.habits.has_looked = true;
-        let mut count = 0;
+        let mut count = self.read_dials(engine)?;
         for index in 0..self.channels.len() {
             let unread = std::mem::take(&mut self.channels[index].unread);
             self.channels[index].is_bursty |= unread > 1;
@@ -436,6 +449,9 @@ impl Network {
         }
         if self.watches[bells + 1].is_readable() {
             self.waker.hush();
+        }
+        if self.watches.get(bells + 2).is_some_and(Watch::is_readable) {
+            self.read_dials(engine)?;
         }
         for index in 0..bells {
             if self.watches[index].has_error() && self.read_errors(engine, index)?.entries == 0 {
@@ -553,7 +569,11 @@ fn is_fatal(error: &io::Error) -> bool {
     )
 }
 
-fn arrival_stamp(clock: &Clock<SystemClocks>, control: &Control<'_>, now: Time) -> Stamp {
+pub(crate) fn arrival_stamp(
+    clock: &Clock<SystemClocks>,
+    control: &Control<'_>,
+    now: Time,
+) -> Stamp {
     match control.stamp_ns.and_then(|stamp_ns| clock.kernel(stamp_ns, now)) {
         Some(at) => Stamp { at, by: StampedBy::Kernel },
         None => Stamp { at: now, by: StampedBy::Program },
@@ -631,7 +651,7 @@ fn deliver_error<E: Engine>(
     }
 }
 
-fn receive<E: Engine>(
+pub(crate) fn receive<E: Engine>(
     engine: &mut E,
     now: Time,
     received: Stamp,

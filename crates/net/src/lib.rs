@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod control;
+mod dial;
 mod drive;
 mod filter;
 pub mod local_time;
@@ -26,6 +27,7 @@ pub use sys::Signals;
 
 use clock::Clock;
 use control::ExtendedError;
+use dial::Dials;
 use drive::{Habits, Queued};
 use probe::{Carrier, Engine, Envelope, Observer, Time};
 use quote::Quoter;
@@ -159,6 +161,7 @@ pub struct Network {
     flow_label: u32,
     interface: Option<String>,
     wrapping: Wrapping,
+    dials: Option<Dials>,
     /// Keep ports from others.
     _held: Vec<Socket>,
     inbox: Inbox,
@@ -193,6 +196,8 @@ impl Network {
         let clock = Clock::start(SystemClocks);
         let bell = Bell::new().map_err(|error| rights::host("make a waker", error))?;
         let (opened, identifiers) = rights::open(want)?;
+        let dials = opened.connects.then(|| Dials::new(want)).transpose();
+        let dials = dials.map_err(|error| rights::host("watch connections", error))?;
         let each_bytes = want.message_max_bytes.max(ERROR_MAX_BYTES) + HEADER_MAX_BYTES;
         let inbox = (INBOX_MAX_BYTES / each_bytes).clamp(2, BATCH_MAX);
         let outbox = if want.batch == Batch::Many { BATCH_MAX } else { 1 };
@@ -206,6 +211,7 @@ impl Network {
             flow_label: want.envelope.flow_label.unwrap_or(0) & 0x000f_ffff,
             interface: want.interface.clone(),
             wrapping: Wrapping::new(&want.envelope, want.carrier, want.interface.clone()),
+            dials,
             _held: opened.held,
             inbox: Inbox::new(inbox, each_bytes),
             outbox: Outbox::new(outbox),

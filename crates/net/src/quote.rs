@@ -70,11 +70,13 @@ impl Quoter {
             Some(at) => returned.split_at_checked(at)?,
             None => (returned, &[][..]),
         };
-        let protocol = self.write_transport(family, &probe.transport, quoted)?;
+        let (protocol, behind) = self.write_transport(family, &probe.transport, quoted)?;
         let mut header = Header::new(source, probe.to, protocol);
         header.hop_limit = 0;
         self.datagram.clear();
         header.emit(&self.transport, &mut self.datagram).ok()?;
+        // Routers older than the length attribute have their extensions somewhere in there.
+        self.datagram.extend_from_slice(behind);
         let mut word = sys::error_word(family, error);
         if !extension.is_empty() {
             word |= sys::extend(family, EXTENDED_MIN_BYTES, &mut self.datagram)?;
@@ -91,21 +93,22 @@ impl Quoter {
         Some(&self.message)
     }
 
-    /// Puts together what came back of the transport message; which protocol that is.
-    fn write_transport(
+    /// Puts together what came back of the transport message; which protocol that is, and what
+    /// stands behind the message's end.
+    fn write_transport<'a>(
         &mut self,
         family: Family,
         transport: &Transport<'_>,
-        quoted: &[u8],
-    ) -> Option<u8> {
+        quoted: &'a [u8],
+    ) -> Option<(u8, &'a [u8])> {
         self.transport.clear();
         match *transport {
             Transport::Icmp => {
                 self.transport.extend_from_slice(quoted);
-                Some(icmp::protocol(family))
+                Some((icmp::protocol(family), &[]))
             }
             Transport::Udp { port, to_port, payload_max_bytes } => {
-                let payload = &quoted[..quoted.len().min(payload_max_bytes)];
+                let (payload, behind) = quoted.split_at(quoted.len().min(payload_max_bytes));
                 let none = sys::unspecified(family);
                 let message = udp::Message {
                     source_port: port,
@@ -114,12 +117,12 @@ impl Quoter {
                     payload,
                 };
                 message.emit(none, none, &mut self.transport).ok()?;
-                Some(protocol::UDP)
+                Some((protocol::UDP, behind))
             }
             Transport::Tcp(segment) => {
                 let bytes = quoted.len().max(QUOTED_MIN_BYTES).min(segment.len());
                 self.transport.extend_from_slice(&segment[..bytes]);
-                Some(protocol::TCP)
+                Some((protocol::TCP, quoted.get(bytes..).unwrap_or_default()))
             }
         }
     }
@@ -181,6 +184,12 @@ mod tests {
         ExtendedError { errno: 113, origin: 2, kind, code, info, data: 0, offender }
     }
 
+    /// How the kernel says where extensions begin.
+    fn extension_at(at: u16) -> u32 {
+        let [low, high] = at.to_ne_bytes();
+        u32::from_ne_bytes([low, high, 0, 0])
+    }
+
     fn address(text: &str) -> IpAddr {
         text.parse().expect("an address")
     }
@@ -204,6 +213,116 @@ mod tests {
             assert_eq!(quoted.destination, address(to));
             assert_eq!(quoted.source, ours);
             assert_eq!(quoted.payload, PROBE);
+        }
+    }
+
+    /// What parses out of a rebuilt error about a UDP probe.
+    fn udp(to: &str, data: u32, returned: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {
+        let transport = Transport::Udp { port: 50_000, to_port: 33_434, payload_max_bytes: 12 };
+        let probe = Probe { to: address(to), ours: None, transport };
+        let family = Family::of(probe.to);
+        let (kind, code) = Meaning::HopLimitExceeded.numbers(family).expect("exists");
+        let error = ExtendedError { data, ..error(kind, code, 0, to) };
+        let mut quoter = Quoter::default();
+        let message = quoter.rebuild(&error, &probe, returned).expect("a message");
+        let Ok(Message::Error(parsed)) = Message::parse(family, message) else {
+            panic!("{message:02x?}")
+        };
+        let quoted = parsed.parse_quoted().expect("a quote");
+        assert_eq!((quoted.datagram.hop_limit, quoted.datagram.identification), (0, 0));
+        assert_eq!(quoted.datagram.protocol, protocol::UDP);
+        (quoted.datagram.payload.to_vec(), quoted.extension.map(<[u8]>::to_vec))
+    }
+
+    #[test]
+    fn a_udp_header_is_rebuilt_as_far_as_it_is_known() {
+        let ports = [0xc3, 0x50, 0x82, 0x9a];
+        for to in ["192.0.2.1", "2001:db8::1"] {
+            // Routers that quote eight bytes show nothing that the kernel hands on.
+            assert_eq!(udp(to, 0, &[]), ([&ports[..], &[0, 8, 0, 0]].concat(), None));
+            let some = [&ports[..], &[0, 11, 0, 0, 1, 2, 3]].concat();
+            assert_eq!(udp(to, 0, &[1, 2, 3]), (some, None));
+            // What is longer than anything that was sent is padding.
+            let whole = [&ports[..], &[0, 20, 0, 0], &[7; 12]].concat();
+            assert_eq!(udp(to, 0, &[7; 100]), (whole, None));
+        }
+    }
+
+    #[test]
+    fn extensions_stand_where_their_length_says() {
+        let extension = [0x20, 0, 0, 0, 0, 8, 1, 1, 0, 4, 0xd1, 1];
+        for to in ["192.0.2.1", "2001:db8::1"] {
+            let returned = [&[7; 100][..], &extension].concat();
+            let data = extension_at(100);
+            let (payload, found) = udp(to, data, &returned);
+            assert_eq!((payload.len(), found.as_deref()), (20, Some(&extension[..])), "{to}");
+            let beyond = extension_at(200);
+            let transport = Transport::Icmp;
+            let probe = Probe { to: address(to), ours: None, transport };
+            let error = ExtendedError { data: beyond, ..error(11, 0, 0, to) };
+            assert_eq!(Quoter::default().rebuild(&error, &probe, &returned), None);
+        }
+    }
+
+    #[test]
+    fn extensions_without_a_length_keep_their_place() {
+        let mut extension = Vec::new();
+        let bytes = &[0, 8, 1, 1, 0, 4, 0xd1, 1];
+        wire::ext::Structure { has_checksum: true, bytes }.emit(&mut extension);
+        let returned = [&[0; 100][..], &extension].concat();
+        assert_eq!(udp("192.0.2.1", 0, &returned).1, Some(extension));
+    }
+
+    #[test]
+    fn a_segment_is_quoted_as_it_was_meant() {
+        let segment: Vec<u8> = (0..28).collect();
+        for (returned, quoted) in [(0, 8), (8, 8), (20, 20), (40, 28)] {
+            let (to, transport) = (address("192.0.2.1"), Transport::Tcp(&segment));
+            let probe = Probe { to, ours: None, transport };
+            let mut quoter = Quoter::default();
+            let error = error(11, 0, 0, "192.0.2.9");
+            let message = quoter.rebuild(&error, &probe, &vec![9; returned]).expect("a message");
+            let datagram = Datagram::parse_quoted(&message[8..]).expect("a quote");
+            assert_eq!(datagram.payload, &segment[..quoted]);
+        }
+    }
+
+    #[test]
+    fn answers_are_rebuilt_with_their_headers() {
+        for (target, ours) in [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")] {
+            let (target, ours) = (address(target), address(ours));
+            let mut quoter = Quoter::default();
+            let answer = quoter.rebuild_udp((target, 7), (Some(ours), 50_000), b"hello");
+            let answer = answer.expect("it fits");
+            assert!(udp::verify(target, ours, answer) && answer[6..8] != [0, 0]);
+            let parsed = udp::Message::parse(answer).expect("parses");
+            assert_eq!((parsed.source_port, parsed.destination_port), (7, 50_000));
+            assert_eq!(parsed.payload, b"hello");
+            let blind = quoter.rebuild_udp((target, 7), (None, 50_000), b"").expect("it fits");
+            assert_eq!(blind, [0, 7, 0xc3, 0x50, 0, 8, 0, 0]);
+
+            let probe = Segment {
+                source_port: 50_000,
+                destination_port: 80,
+                sequence: u32::MAX,
+                acknowledgment: 0,
+                flags: flag::SYN,
+                window: 1,
+                urgent: 0,
+                options: &[],
+                payload: &[],
+            };
+            let mut segment = Vec::new();
+            probe.emit(ours, target, &mut segment).expect("it fits");
+            for (is_listening, flags) in [(true, flag::SYN), (false, flag::RST)] {
+                let answer = quoter.rebuild_tcp(target, ours, &segment, is_listening);
+                let answer = answer.expect("a segment");
+                assert!(wire::tcp::verify(target, ours, answer));
+                let parsed = Segment::parse(answer).expect("parses");
+                assert_eq!((parsed.source_port, parsed.destination_port), (80, 50_000));
+                assert_eq!((parsed.acknowledgment, parsed.flags), (0, flags | flag::ACK));
+            }
+            assert_eq!(quoter.rebuild_tcp(target, ours, &segment[..19], true), None);
         }
     }
 

@@ -248,7 +248,7 @@ fn raw_icmp(
 /// Binds a raw socket to the address that the user chose.
 fn bind_source(socket: &Socket, family: Family, want: &Want, lanes: Lanes) -> Result<(), Fault> {
     match source(want, family) {
-        Some(source) => bind(socket, source, 0, lanes.device),
+        Some(source) => bind(socket, source, 0, want, lanes.device),
         None => Ok(()),
     }
 }
@@ -301,10 +301,10 @@ fn bind_lane(
     lanes: Lanes,
 ) -> Result<(), Fault> {
     match source(want, family) {
-        Some(source) => bind(socket, source, identifier, lanes.device),
+        Some(source) => bind(socket, source, identifier, want, lanes.device),
         None => socket
             .bind(&Address::any(family, identifier))
-            .map_err(|error| identifier_fault(identifier, error)),
+            .map_err(|error| identifier_fault(want, identifier, error)),
     }
 }
 
@@ -330,7 +330,7 @@ fn channel(socket: Socket, family: Family, is_raw: bool, want: &Want) -> Channel
     }
 }
 
-fn bind(socket: &Socket, source: IpAddr, port: u16, device: u32) -> Result<(), Fault> {
+fn bind(socket: &Socket, source: IpAddr, port: u16, want: &Want, device: u32) -> Result<(), Fault> {
     let zone = if is_link_local(source) { device } else { 0 };
     socket.bind(&Address::new(source, port, zone, 0)).map_err(|error| {
         let doing = format!("send from {source}");
@@ -347,14 +347,15 @@ fn bind(socket: &Socket, source: IpAddr, port: u16, device: u32) -> Result<(), F
                 blame: Blame::Usage,
                 hint: Some("a link-local address needs its interface named, too".into()),
             },
-            Some(libc::EADDRINUSE | libc::EACCES) => identifier_fault(port, error),
+            Some(libc::EADDRINUSE | libc::EACCES) => identifier_fault(want, port, error),
             _ => Fault { doing, error, blame: Blame::Host, hint: None },
         }
     })
 }
 
-fn identifier_fault(identifier: u16, error: io::Error) -> Fault {
-    let doing = format!("use the identifier {identifier}");
+fn identifier_fault(want: &Want, identifier: u16, error: io::Error) -> Fault {
+    let what = if want.carrier == Carrier::Icmp { "identifier" } else { "source port" };
+    let doing = format!("use the {what} {identifier}");
     let (blame, hint) = match error.raw_os_error() {
         Some(libc::EADDRINUSE) => {
             (Blame::Usage, Some("another program has it: choose another, or none".into()))

@@ -19,6 +19,7 @@ pub mod limit;
 mod quote;
 mod receive;
 mod road;
+mod web;
 
 pub use engine::Trace;
 
@@ -89,7 +90,7 @@ pub enum Naming {
 }
 
 /// Once, or round after round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Course {
     /// Each hop is asked by so many probes, at least 1; then comes the verdict.
     Once {
@@ -102,6 +103,11 @@ pub enum Course {
         interval: Duration,
         /// How many; `None` for ever.
         count: Option<u64>,
+    },
+    /// Flow after flow until every load-balanced path is found; then comes the verdict.
+    Paths {
+        /// The chance with which a branch may be missed at a router: 0.05 or 0.01.
+        risk: f64,
     },
 }
 
@@ -138,6 +144,20 @@ impl Plan {
         self.naming == Naming::Steady
     }
 
+    /// Flows that can be told apart.
+    fn flows_max(&self) -> u16 {
+        match self.method.usual_port() {
+            Some(_) => self.identifiers.len() as u16,
+            // Their flow is the checksum, which takes any value.
+            None => 1_024,
+        }
+    }
+
+    /// The identifier or port that a flow's probes bear.
+    fn lane_of(&self, flow: u16) -> u16 {
+        if self.method.usual_port().is_some() { flow } else { 0 }
+    }
+
     /// The IPv6 flow label of a flow, if it is ours to choose.
     fn flow_label_of(&self, flow: u16) -> Option<u32> {
         self.flow_label.map(|label| label.wrapping_add(flow.into()) & 0x000f_ffff)
@@ -171,6 +191,8 @@ pub enum Event {
         /// How the road ends.
         end: End,
     },
+    /// All ways to the target. Only with [`Course::Paths`].
+    Graph(Graph),
     /// How the road ends. The last report of it, except for late answers.
     Verdict(Verdict),
 }
@@ -184,7 +206,7 @@ pub struct Probe {
     pub number: u64,
     /// Which probe of its hop this is, 1-based.
     pub query: u32,
-    /// Which flow it belongs to: an index into [`Plan::identifiers`].
+    /// Which flow it belongs to, 0-based: to methods with ports an index into [`Plan::identifiers`].
     pub flow: u16,
     /// The target's port that it went to; without meaning to methods without ports.
     pub port: u16,
@@ -387,6 +409,66 @@ pub struct Hop {
     /// Set if it was not asked, because another road of the run came by the same routers: the index
     /// of that target.
     pub shared_with: Option<u32>,
+}
+
+/// All ways to a target that were found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    /// The chance with which a branch was missed at a router.
+    pub risk: f64,
+    /// The hops, in order.
+    pub layers: Vec<Layer>,
+    /// Distinct ways through them, the one with the most flows first.
+    pub paths: Vec<Path>,
+}
+
+/// A hop, with everybody who answered there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Its number, 1-based.
+    pub hop: u8,
+    /// Who answered, by address; none if the hop is silent.
+    pub vertices: Vec<Vertex>,
+    /// Flows that it was asked with.
+    pub flows: usize,
+    /// Probes that it was asked with.
+    pub sent: u64,
+    /// Whether one flow met several routers here: packets are balanced, not flows.
+    pub is_per_packet: bool,
+}
+
+/// Somebody who answered at a hop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vertex {
+    /// Who.
+    pub from: IpAddr,
+    /// Whether the road ends there.
+    pub is_end: bool,
+    /// Answers.
+    pub answered: u64,
+    /// Flows that came by.
+    pub flows: Vec<u16>,
+    /// The round trips.
+    pub rtt: crate::stats::RttSummary,
+    /// Where flows went from here: indexes into the next layer's vertices.
+    pub next: Vec<usize>,
+}
+
+/// One way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// By layer the index of the vertex; `None` where nobody answered.
+    pub vertices: Vec<Option<usize>>,
+    /// Flows that went this way.
+    pub flows: Vec<u16>,
+    /// Decided probes of these flows.
+    pub sent: u64,
+    /// Those that were answered.
+    pub answered: u64,
+    /// The median round trip to the farthest vertex that these flows were answered by.
+    pub rtt: Option<Duration>,
+    /// The hop of that vertex; 0 without any.
+    pub rtt_hop: u8,
 }
 
 /// How a road ends.

@@ -115,7 +115,7 @@ fn read_node(
         answers_broadcast,
         limit,
         computes_routes: routing.unwrap_or(true),
-        routes: routes(table, names)?,
+        routes: routes(table, names)?.unwrap_or_default(),
         balance,
         addresses,
         lies: table.take("lies").map(|v| read_lies(&v, names)).transpose()?,
@@ -179,9 +179,13 @@ fn read_rate(table: &mut Table<'_>) -> Result<Rate, ScenarioFault> {
     Ok(Rate { interval, burst: u32::try_from(burst).expect("number checked the bounds") })
 }
 
-fn routes(table: &mut Table<'_>, names: &Names) -> Result<Vec<StaticRoute>, ScenarioFault> {
-    let Some(list) = table.take("routes") else { return Ok(Vec::new()) };
-    list.list()?.iter().map(|value| route(value, names)).collect()
+/// The routes that a table states, if it does.
+pub(super) fn routes(
+    table: &mut Table<'_>,
+    names: &Names,
+) -> Result<Option<Vec<StaticRoute>>, ScenarioFault> {
+    let Some(list) = table.take("routes") else { return Ok(None) };
+    list.list()?.iter().map(|value| route(value, names)).collect::<Result<_, _>>().map(Some)
 }
 
 fn route(value: &Value<'_>, names: &Names) -> Result<StaticRoute, ScenarioFault> {

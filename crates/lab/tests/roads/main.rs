@@ -16,6 +16,7 @@ use wire::icmp::{Error, Meaning, Message, Quoted};
 mod balance;
 mod errors;
 mod hosts;
+mod ways;
 
 /// A probe that is to be sent.
 #[derive(Clone, Copy, Debug)]

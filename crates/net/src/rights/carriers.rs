@@ -6,6 +6,7 @@ use super::{
     Channel, Lanes, Opened, bind_lane, bind_source, capability_remedy, channel, configure, host,
     icmp_socket, is_left_out, raw_icmp, usage, want_errors, wrap,
 };
+use crate::dial;
 use crate::filter;
 use crate::sys::Socket;
 use crate::{Blame, Fault, Want};
@@ -32,7 +33,7 @@ pub(super) fn raw(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
             Err(fault) if is_left_out(want, &fault) => continue,
             opened => opened?,
         };
-        hold(family, want, lanes, &mut opened.held)?;
+        hold(family, want, lanes, false, &mut opened.held)?;
         let protocol = want.carrier.protocol(family);
         let sender = Socket::raw_sender(family).map_err(|e| host("open a raw socket", e))?;
         configure(&sender, true, want.stamps, want)?;
@@ -65,9 +66,15 @@ fn answers(family: Family, protocol: u8, want: &Want, lanes: Lanes) -> Result<So
 }
 
 /// Keeps the lanes' ports from other programs, and this host's own answers off the wire: where a
-/// UDP socket is bound, no error says that the port is unreachable. Other protocols are not the
-/// kernel's.
-fn hold(family: Family, want: &Want, lanes: Lanes, held: &mut Vec<Socket>) -> Result<(), Fault> {
+/// UDP socket is bound, no error says that the port is unreachable. Connections share them. Other
+/// protocols are not the kernel's.
+fn hold(
+    family: Family,
+    want: &Want,
+    lanes: Lanes,
+    is_shared: bool,
+    held: &mut Vec<Socket>,
+) -> Result<(), Fault> {
     let open = match want.carrier {
         Carrier::Udp => Socket::udp,
         Carrier::Tcp => Socket::tcp,
@@ -80,7 +87,17 @@ fn hold(family: Family, want: &Want, lanes: Lanes, held: &mut Vec<Socket>) -> Re
         if let Some(name) = &want.interface {
             socket.bind_to_device(name).map_err(|e| host("keep a port", e))?;
         }
-        socket.attach_filter(&filter::NOTHING).map_err(|e| host("attach a socket filter", e))?;
+        if want.carrier == Carrier::Udp {
+            socket
+                .attach_filter(&filter::NOTHING)
+                .map_err(|e| host("attach a socket filter", e))?;
+        }
+        if is_shared {
+            // The kernel stamps for as long as anybody wants it to.
+            let stamps = dial::stamps(want);
+            socket.want_stamps(stamps).map_err(|e| host("ask for kernel stamps", e))?;
+            socket.share_port().map_err(|e| host("keep a port", e))?;
+        }
         bind_lane(&socket, family, port, want, lanes)?;
         held.push(socket);
     }
@@ -97,12 +114,11 @@ fn refuse_port_0(lanes: Lanes) -> Result<(), Fault> {
 /// One UDP socket a family and lane.
 pub(super) fn datagram(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
     refuse_port_0(lanes)?;
-    let mut opened = Opened { connects: want.carrier == Carrier::Tcp, ..Opened::default() };
+    if want.carrier == Carrier::Tcp {
+        return connections(want, lanes);
+    }
+    let mut opened = Opened::default();
     for &family in &want.families {
-        if opened.connects {
-            hold(family, want, lanes, &mut opened.held)?;
-            continue;
-        }
         for port in lanes.first..=lanes.last() {
             let socket = match Socket::udp(family).map_err(|e| host("open a UDP socket", e)) {
                 Err(fault) if is_left_out(want, &fault) => break,
@@ -117,6 +133,29 @@ pub(super) fn datagram(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
             let channel = channel(socket, family, false, want);
             opened.channels.push(Channel { protocol, port: Some(port), ..channel });
         }
+    }
+    Ok(opened)
+}
+
+/// Nothing but what keeps the ports, and a look whether connections can be had as they are wanted.
+fn connections(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
+    if want.mark.is_some() || want.debug {
+        // Their sockets are opened one by one, when no right is left.
+        return Err(Fault {
+            doing: "mark or debug TCP connections".into(),
+            error: io::Error::from_raw_os_error(libc::EPERM),
+            blame: Blame::Rights,
+            hint: Some(format!("with raw sockets it can be done: {}", capability_remedy())),
+        });
+    }
+    let mut opened = Opened { connects: true, ..Opened::default() };
+    for &family in &want.families {
+        let trial = match Socket::tcp(family).map_err(|e| host("open a TCP socket", e)) {
+            Err(fault) if is_left_out(want, &fault) => continue,
+            opened => opened?,
+        };
+        dial::dress(&trial, None, want).map_err(|e| host("prepare a TCP connection", e))?;
+        hold(family, want, lanes, true, &mut opened.held)?;
     }
     Ok(opened)
 }

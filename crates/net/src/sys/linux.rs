@@ -1,10 +1,12 @@
 //! Linux: sockets and their options (raw(7), icmp(7), udp(7), ip(7), ipv6(7), socket(7)).
 
+mod crowd;
 mod host;
 mod messages;
 mod process;
 mod signals;
 
+pub(crate) use crowd::*;
 pub(crate) use host::*;
 pub(crate) use messages::*;
 pub(crate) use process::*;
@@ -298,8 +300,14 @@ impl Socket {
     /// TTL or hop limit, to one and to many.
     pub(crate) fn set_hop_limit(&self, hop_limit: u8) -> io::Result<()> {
         let n = numbers(self.family);
-        self.set(n.level, n.hop_limit, hop_limit.into())?;
+        self.set_unicast_hop_limit(hop_limit)?;
         self.set(n.level, n.multicast_hop_limit, hop_limit.into())
+    }
+
+    /// TTL or hop limit, to one.
+    pub(crate) fn set_unicast_hop_limit(&self, hop_limit: u8) -> io::Result<()> {
+        let n = numbers(self.family);
+        self.set(n.level, n.hop_limit, hop_limit.into())
     }
 
     /// TOS or traffic class.
@@ -486,7 +494,28 @@ impl Socket {
         self.set(libc::SOL_SOCKET, libc::SO_DEBUG, 1)
     }
 
-    /// Lets a socket of the other family have the same identifier.
+    /// Makes a connection end at once and without ceremony when it is closed.
+    pub(crate) fn forget_on_close(&self) -> io::Result<()> {
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        let value = std::ptr::from_ref(&linger).cast();
+        self.set_raw(libc::SOL_SOCKET, libc::SO_LINGER, value, size_of_val(&linger))
+    }
+
+    /// Makes a connection give up as soon as the kernel lets it.
+    pub(crate) fn try_once(&self) -> io::Result<()> {
+        self.set(libc::SOL_TCP, libc::TCP_SYNCNT, 1)
+    }
+
+    /// Whether a connection had to send something twice.
+    pub(crate) fn has_sent_again(&self) -> bool {
+        // struct tcp_info of linux/tcp.h: eight bytes, then words; this is the 24th.
+        const TOTAL_RETRANS: usize = 2 + 23;
+        let words = self.read::<{ TOTAL_RETRANS + 1 }>(libc::SOL_TCP, libc::TCP_INFO);
+        words.is_ok_and(|words| words[TOTAL_RETRANS] > 0)
+    }
+
+    /// Lets a socket of the other family have the same identifier, and a connection the port that a
+    /// socket without one holds.
     pub(crate) fn share_port(&self) -> io::Result<()> {
         self.set(libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)
     }

@@ -106,6 +106,7 @@ impl Orders {
             queries: self.value("queries").unwrap_or(1),
             payload_bytes: self.number("size", 32) as usize,
             label: self.value("own_label"),
+            source: self.value("assumed"),
             patience: Duration::from_millis(self.number("timeout_ms", 600)),
             gap: Duration::from_millis(self.number("gap_ms", 0)),
         })
@@ -155,6 +156,9 @@ pub fn run(orders: &Orders) {
     println!("rights raw={}", net::may_raw());
     for target in orders.targets() {
         println!("open raw={}", network.is_raw(Family::of(target.address)));
+    }
+    if let Some(port) = orders.value("forge") {
+        return tracer::forge(port, orders.targets()[0].address, network);
     }
     match orders.trace() {
         Some(trace) => tracer::run(trace, &orders.want(), &mut network),

@@ -9,8 +9,10 @@ use std::collections::VecDeque;
 use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, TcpListener, UdpSocket};
 use std::time::Duration;
-use wire::Family;
-use wire::icmp::{self, Message};
+use wire::ext::{self, Label, Object, Structure};
+use wire::icmp::{self, Meaning, Message};
+use wire::ip::{Header, protocol};
+use wire::{Family, udp};
 
 /// What is sent.
 pub struct Trace {
@@ -22,6 +24,8 @@ pub struct Trace {
     pub queries: u8,
     pub payload_bytes: usize,
     pub label: Option<u32>,
+    /// Our address, where the system is not to be asked.
+    pub source: Option<IpAddr>,
     /// How long answers are waited for.
     pub patience: Duration,
     /// From one probe to the next.
@@ -33,14 +37,15 @@ pub fn run(trace: Trace, want: &Want, network: &mut Network) {
     let Target { address, zone } = trace.target;
     let family = Family::of(address);
     let interface = want.interface.as_deref();
-    let source = net::source_towards(address, zone, want.envelope.source, interface, None);
+    let found = || net::source_towards(address, zone, want.envelope.source, interface, None);
+    let source = trace.source.unwrap_or_else(|| found().expect("there is a route"));
     println!(
         "sees headers={} flows={}",
         network.sees_quoted_headers(family),
         network.holds_flows(family)
     );
     let mut engine = Tracer {
-        source: source.expect("there is a route"),
+        source,
         ports: network.identifiers().to_vec(),
         sent: Vec::new(),
         next_at: network.now(),
@@ -56,8 +61,8 @@ pub fn run(trace: Trace, want: &Want, network: &mut Network) {
 
 struct Printer;
 
-impl Observer<Tracer> for Printer {
-    fn report(&mut self, _tracer: &Tracer, line: String) {
+impl<E: Engine<Report = String>> Observer<E> for Printer {
+    fn report(&mut self, _engine: &E, line: String) {
         println!("{line}");
     }
 }
@@ -243,4 +248,64 @@ pub fn serve(port: u16) {
     while let Ok((length, from)) = udp.recv_from(&mut buffer) {
         udp.send_to(&buffer[..length], from).expect("there is a way back");
     }
+}
+
+/// Answers a UDP datagram as a router would that knows its labels: time exceeded, with an extension
+/// behind a padded quote.
+pub fn forge(port: u16, ours: IpAddr, mut network: Network) {
+    let udp = UdpSocket::bind((ours, port)).expect("the port is free");
+    println!("forging");
+    std::io::stdout().flush().expect("stdout is open");
+    let mut buffer = [0; 2_048];
+    let (length, from) = udp.recv_from(&mut buffer).expect("something comes");
+    let probe = udp::Message {
+        source_port: from.port(),
+        destination_port: port,
+        has_checksum: true,
+        payload: &buffer[..length],
+    };
+    let [mut message, mut quote] = [Vec::new(), Vec::new()];
+    probe.emit(from.ip(), ours, &mut message).expect("it fits");
+    let header = Header::new(from.ip(), ours, protocol::UDP);
+    header.emit(&message, &mut quote).expect("it fits");
+    let label = Label { label: 77, traffic_class: 0, is_bottom: true, hop_limit: 1 };
+    let mut objects = Vec::new();
+    let stack = Object { class: 1, kind: 1, body: &label.bytes() };
+    stack.emit(&mut objects).expect("it is short");
+    let structure = Structure { has_checksum: true, bytes: &objects };
+    let family = Family::of(ours);
+    let (unit_bytes, shift) = if ours.is_ipv4() { (4, 16) } else { (8, 24) };
+    let (units, body) = ext::extend(&quote, &structure, unit_bytes).expect("it fits");
+    let meaning = Meaning::HopLimitExceeded;
+    let (kind, code) = meaning.numbers(family).expect("both families have it");
+    let word = u32::from(units) << shift;
+    let error = icmp::Error { meaning, kind, code, word, body: &body };
+    let mut bytes = Vec::new();
+    Message::Error(error).emit(family, &mut bytes);
+    network.drive(&mut Once(Some((from.ip(), bytes))), &mut Printer).expect("it leaves");
+}
+
+/// Sends one message.
+struct Once(Option<(IpAddr, Vec<u8>)>);
+
+impl Engine for Once {
+    type Report = String;
+
+    fn poll(&mut self, _now: Time, datagram: &mut Vec<u8>) -> Output<String> {
+        let Some((to, bytes)) = self.0.take() else { return Output::Done };
+        *datagram = bytes;
+        Output::Send(Transmit { to, zone: 0, lane: 0, ticket: 0, header: Own::default() })
+    }
+
+    fn receive(&mut self, _now: Time, _arrival: &Arrival<'_>) {}
+
+    fn sent(&mut self, _ticket: u64, _stamp: Stamp) {}
+
+    fn send_failed(&mut self, _now: Time, _ticket: u64, fault: SendFault) {
+        println!("send error {:?}", fault.reason);
+    }
+
+    fn receive_dropped(&mut self, _count: u32) {}
+
+    fn stop(&mut self, _now: Time) {}
 }

@@ -155,7 +155,7 @@ impl Trace {
     /// The road whose turn it is to send.
     fn next_sender(&mut self, now: Time) -> Option<u32> {
         while let Some(&index) = self.ready.front() {
-            if self.roads[index as usize].next_wanted(&self.plan, now).is_some() {
+            if self.roads[index as usize].wants(&self.plan, now) {
                 return Some(index);
             }
             self.ready.pop_front();
@@ -167,13 +167,13 @@ impl Trace {
     fn launch(&mut self, index: u32, now: Time, datagram: &mut Vec<u8>) -> Option<Transmit> {
         let road = &mut self.roads[index as usize];
         let Destination { target, source } = road.destination;
-        let flow = 0;
-        let number = road.launch(&self.plan, flow, now)?;
+        let number = road.launch(&self.plan, now)?;
         let flight = *road.flights.find(number)?;
+        let (flow, lane) = (flight.flow, self.plan.lane_of(flight.flow));
         let question = Question {
             source,
             to: target.address,
-            port: self.plan.identifiers[usize::from(flow)],
+            port: self.plan.identifiers[usize::from(lane)],
             to_port: flight.port,
             flow: self.identity.flow(flow),
             mark: self.identity.mark(number),
@@ -193,7 +193,7 @@ impl Trace {
         Some(Transmit {
             to: target.address,
             zone: target.zone,
-            lane: flow,
+            lane,
             ticket: u64::from(index) << NUMBER_BITS | number,
             header: Own {
                 source: Some(source),

@@ -197,7 +197,7 @@ impl Ledger {
                 self.end = Some(end.clone());
             }
             Event::Verdict(verdict) => self.end = Some(verdict.end.clone()),
-            Event::Hop(_) => {}
+            Event::Hop(_) | Event::Graph(_) => {}
         }
     }
 

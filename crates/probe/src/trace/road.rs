@@ -1,6 +1,7 @@
 //! One road: what was sent along it, what was heard, and what is to be asked next.
 
 use super::flights::{Flight, Flights, State};
+use super::web::Web;
 use super::{Answer, Course, Destination, End, Event, Hop, Outcome, Plan, Probe, Report, Says};
 use super::{Verdict, ends};
 use crate::{SendFault, Time};
@@ -11,6 +12,9 @@ use std::time::Duration;
 /// Hops that are asked at once beyond the farthest that was heard, before any was; then the window
 /// grows by a hop for each that is heard.
 const WINDOW: u8 = 6;
+
+/// Likewise when paths are looked for, where probes are counted.
+const PATHS_WINDOW: u8 = 4;
 
 /// No probe is overdue sooner, however near its neighbours are.
 const OVERDUE_MIN: Duration = Duration::from_millis(100);
@@ -29,8 +33,8 @@ const SILENT_TAIL: u8 = 5;
 pub(super) struct Road {
     pub destination: Destination,
     pub flights: Flights,
-    /// Hops to ask, in this order, as soon as the pace allows.
-    wanted: VecDeque<u8>,
+    /// Hops to ask, and by which flow, in this order, as soon as the pace allows.
+    wanted: VecDeque<(u8, u16)>,
     hops: Vec<HopState>,
     first_hop: u8,
     /// The farthest hop that was asked.
@@ -57,6 +61,8 @@ pub(super) struct Road {
     /// When it is to be looked at again.
     pub due: Time,
     rounds: Rounds,
+    /// What is known of load-balanced paths, where they are looked for.
+    web: Option<Box<Web>>,
 }
 
 /// Where rounds stand.
@@ -133,6 +139,13 @@ impl Road {
             answered: 0,
             due: now,
             rounds: Rounds { round: 0, began: now, next_hop: 0, last_hop: 0 },
+            web: match plan.course {
+                Course::Paths { risk } => {
+                    let web = Web::new(plan.first_hop, plan.hops_max, risk, plan.flows_max());
+                    Some(Box::new(web))
+                }
+                _ => None,
+            },
         }
     }
 
@@ -145,18 +158,19 @@ impl Road {
         &mut self.hops[usize::from(hop - self.first_hop)]
     }
 
-    fn want(&mut self, hop: u8) {
+    fn want(&mut self, hop: u8, flow: u16) {
         self.hop(hop).asked += 1;
-        self.wanted.push_back(hop);
+        self.wanted.push_back((hop, flow));
     }
 
-    /// The next hop to ask, if any is to be asked now.
-    pub fn next_wanted(&mut self, plan: &Plan, now: Time) -> Option<u8> {
-        let is_beyond = |ending: Ending, hop: u8| hop > ending.hop;
-        while let (Some(hop), Some(ending)) = (self.wanted.front(), self.ending)
-            && is_beyond(ending, *hop)
+    /// Whether a probe is to be sent now.
+    pub fn wants(&mut self, plan: &Plan, now: Time) -> bool {
+        // Other flows may have a longer way to go.
+        let goes_beyond = self.web.as_ref().is_some_and(|web| web.has_begun());
+        while let (Some((hop, _)), Some(ending)) = (self.wanted.front().copied(), self.ending)
+            && hop > ending.hop
+            && !goes_beyond
         {
-            let hop = *hop;
             self.hop(hop).asked -= 1;
             self.wanted.pop_front();
         }
@@ -164,13 +178,15 @@ impl Road {
             Some(from) => (1, from),
             None => (plan.in_flight_max, now),
         };
-        let has_room = from <= now && self.flights.in_flight() < in_flight_max;
-        self.wanted.front().copied().filter(|_| has_room)
+        !self.wanted.is_empty() && from <= now && self.flights.in_flight() < in_flight_max
     }
 
-    /// Takes note of a probe of the wanted hop that goes now; its number.
-    pub fn launch(&mut self, plan: &Plan, flow: u16, now: Time) -> Option<u64> {
-        let hop = self.wanted.pop_front()?;
+    /// Takes note of the wanted probe, which goes now; its number.
+    pub fn launch(&mut self, plan: &Plan, now: Time) -> Option<u64> {
+        let (hop, flow) = self.wanted.pop_front()?;
+        if let Some(web) = &mut self.web {
+            web.ask(hop, flow, now);
+        }
         let state = self.hop(hop);
         state.sent += 1;
         let query = state.sent;
@@ -209,6 +225,7 @@ impl Road {
         match turn.plan.course {
             Course::Once { queries } => self.advance_once(turn, queries.into()),
             Course::Rounds { interval, count } => self.advance_rounds(turn, interval, count),
+            Course::Paths { .. } => self.advance_paths(turn),
         }
         if !self.is_done {
             self.due = self.due.min(self.flights.next_overdue(overdue_after));
@@ -232,7 +249,7 @@ impl Road {
         };
         while self.frontier < limit {
             self.frontier += 1;
-            self.want(self.frontier);
+            self.want(self.frontier, 0);
         }
     }
 }
@@ -267,14 +284,14 @@ impl Road {
         let (asked, decided) = match is_end {
             true => {
                 let sent = self.flights.since_hop(hop);
-                let waiting = self.wanted.iter().filter(|wanted| **wanted == hop).count();
+                let waiting = self.wanted.iter().filter(|(wanted, _)| *wanted == hop).count();
                 (sent.count() + waiting, 1)
             }
             false => (self.hop(hop).asked as usize, self.flights.decided_at(hop)),
         };
         let desired = if decided > 0 { queries as usize } else { 1 };
         for _ in asked..desired {
-            self.want(hop);
+            self.want(hop, 0);
         }
     }
 
@@ -306,7 +323,7 @@ impl Road {
                 return true;
             }
             let in_flight = self.flights.since_hop(hop).any(|f| f.state == State::InFlight);
-            return !in_flight && !self.wanted.contains(&hop);
+            return !in_flight && !self.wanted.iter().any(|(wanted, _)| *wanted == hop);
         }
         if is_hopeless {
             return true;
@@ -341,11 +358,16 @@ impl Road {
         turn.report(Event::Hop(Hop { hop, probes, is_end, shared_with: None }));
     }
 
-    /// Writes off unanswered probes.
-    fn settle(&mut self, turn: &mut Turn<'_>, which: impl Fn(&Flight) -> bool) {
-        let open: Vec<u64> =
-            self.flights.open().filter(|(_, f)| which(f)).map(|(number, _)| number).collect();
-        for number in open {
+    /// Writes off unanswered probes; their hops and flows.
+    fn settle(&mut self, turn: &mut Turn<'_>, which: impl Fn(&Flight) -> bool) -> Vec<(u8, u16)> {
+        let open: Vec<(u64, (u8, u16))> = self
+            .flights
+            .open()
+            .filter(|(_, flight)| which(flight))
+            .map(|(number, flight)| (number, (flight.hop, flight.flow)))
+            .collect();
+        for (number, _) in &open {
+            let number = *number;
             let is_moot = |flight: &Flight| self.ending.is_some_and(|end| flight.hop > end.hop);
             let outcome = match self.flights.find(number) {
                 Some(flight) if is_moot(flight) => Outcome::Moot,
@@ -357,6 +379,7 @@ impl Road {
             };
             self.end_probe(turn, number, State::Settled, outcome);
         }
+        open.into_iter().map(|(_, place)| place).collect()
     }
 }
 
@@ -423,10 +446,65 @@ impl Road {
                 self.due = self.due.min(at);
                 break;
             }
-            self.want(next_hop);
+            self.want(next_hop, 0);
             next_hop += 1;
         }
         self.rounds.next_hop = next_hop;
+    }
+}
+
+/// Path after path.
+impl Road {
+    fn advance_paths(&mut self, turn: &mut Turn<'_>) {
+        self.due = Time::NEVER;
+        let Some(mut web) = self.web.take() else { return };
+        for (hop, flow) in self.settle(turn, |flight| flight.state == State::Overdue) {
+            web.silent(hop, flow);
+        }
+        if !web.has_begun() {
+            self.widen_slowly(turn.plan);
+            let is_over = match self.ending {
+                Some(_) => self.wanted.is_empty() && self.flights.in_flight() == 0,
+                None => self.is_hopeless(turn),
+            };
+            if is_over {
+                let last = self.ending.map_or(self.heard, |ending| ending.hop);
+                web.begin(last.max(self.first_hop));
+            }
+        }
+        if web.has_begun() && self.wanted.is_empty() {
+            let (wants, due) = web.wants(turn.now);
+            for (hop, flow) in &wants {
+                self.want(*hop, *flow);
+            }
+            self.due = self.due.min(due);
+            if wants.is_empty() && due == Time::NEVER && self.flights.in_flight() == 0 {
+                turn.report(Event::Graph(web.graph()));
+                let end = self.end(turn.plan);
+                self.finish(turn, end);
+            }
+        }
+        self.web = Some(web);
+    }
+
+    /// Widens the window when all of it is decided, twice as far each time: what outruns the end
+    /// tells nothing about paths.
+    fn widen_slowly(&mut self, plan: &Plan) {
+        let is_decided = self.wanted.is_empty() && self.flights.in_flight() == 0;
+        if self.ending.is_some() || !is_decided {
+            return;
+        }
+        let asked = self.frontier - (self.first_hop - 1);
+        let limit = match self.heard < self.frontier && asked > 0 {
+            // Silence: as far as it goes.
+            true => plan.hops_max,
+            false => self.frontier.saturating_add(asked.max(PATHS_WINDOW)).min(plan.hops_max),
+        };
+        self.is_desperate |= limit == plan.hops_max;
+        while self.frontier < limit {
+            self.frontier += 1;
+            self.want(self.frontier, 0);
+        }
     }
 }
 
@@ -446,6 +524,9 @@ impl Road {
         self.answered += 1;
         self.news_at = turn.now;
         self.rtt_max = self.rtt_max.max(Some(rtt));
+        if let Some(web) = &mut self.web {
+            web.answer(hop, flight.flow, from, !says.is_expired(), rtt);
+        }
         if says.is_expired() {
             self.heard = self.heard.max(hop);
             if self.ending.is_some_and(|ending| ending.hop <= hop) && self.reported < hop {
@@ -467,7 +548,7 @@ impl Road {
             return;
         }
         self.end_probe(turn, number, State::Settled, Outcome::SendError(fault));
-        if self.answered == 0 && matches!(turn.plan.course, Course::Once { .. }) {
+        if self.answered == 0 && !matches!(turn.plan.course, Course::Rounds { .. }) {
             self.settle(turn, |_| true);
             self.finish(turn, End::Unsendable(fault));
         }
@@ -507,6 +588,12 @@ impl Road {
                 if ending.is_some() { self.end(turn.plan) } else { End::Unknown }
             }
             (Course::Rounds { .. }, _) => self.end(turn.plan),
+            (Course::Paths { .. }, ending) => {
+                if let Some(web) = &self.web {
+                    turn.report(Event::Graph(web.graph()));
+                }
+                if ending.is_some() { self.end(turn.plan) } else { End::Unknown }
+            }
         };
         self.finish(turn, end);
     }

@@ -1,5 +1,7 @@
 //! The trace engine against a road that is a function: which hop a probe reaches, and what it says.
 
+mod paths;
+
 use probe::method::{self, Greeting, Method};
 use probe::targets::Target;
 use probe::token::Key;
