@@ -4,7 +4,9 @@ use crate::args::Common;
 use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
+pub mod asked;
 pub mod ping;
+pub mod trace;
 pub mod up;
 
 /// A command of askway's own.
@@ -20,7 +22,7 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] = &[ping::COMMAND, up::COMMAND];
+pub const ALL: &[Command] = &[ping::COMMAND, up::COMMAND, trace::COMMAND];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

@@ -1,0 +1,127 @@
+//! `askway trace TARGET...`: by which road?
+
+mod names;
+mod options;
+mod plan;
+mod route;
+mod watch;
+
+use super::Command;
+use super::asked::Asked;
+use crate::args::Common;
+use crate::failure::{Exit, Failure};
+use crate::print::Closed;
+use crate::print::trace::Printer;
+use crate::print::trace::human::Human;
+use crate::resolve::{self, Resolved};
+use crate::road::{Epoch, Road};
+use crate::spec::{List, Rules};
+use clap::{ArgMatches, Args, FromArgMatches};
+use names::Names;
+use options::Options;
+use probe::Time;
+use probe::token::Key;
+use probe::trace::Trace;
+use route::Routes;
+use watch::Watch;
+use wire::Family;
+
+/// The command.
+pub const COMMAND: Command = Command {
+    name: "trace",
+    summary: ("show the road to a host, hop by hop", "逐跳显示到主机的路"),
+    define: Options::augment_args,
+    run,
+};
+
+fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
+    let options = Options::from_arg_matches(matches).expect("the parser was made from them");
+    options.check()?;
+    let family = options.family()?;
+    let list = targets(&options, family)?;
+    match common.lab_choice() {
+        Some(lab) => {
+            let wanted = |it: &Family| family.is_none_or(|only| only == *it);
+            let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
+            let road = Road::open(&options.want(families.clone()), Some(&lab))?;
+            let found = list.names().map(|name| road.resolve(name, family)).collect();
+            let asked = asked(list, found, &options)?;
+            go(road, asked, &families, &options, common)
+        }
+        None => {
+            let names: Vec<String> = list.names().map(str::to_owned).collect();
+            let asked = asked(list, resolve::resolve_all(&names, family), &options)?;
+            let occurs = |it: &Family| {
+                asked.targets().runs().any(|(first, _)| Family::of(first.address) == *it)
+            };
+            let families: Vec<Family> = Family::ALL.into_iter().filter(occurs).collect();
+            if families.is_empty() {
+                return nobody(asked, &options, common);
+            }
+            let road = Road::open(&options.want(families.clone()), None)?;
+            go(road, asked, &families, &options, common)
+        }
+    }
+}
+
+/// What the user named, on the command line and in files.
+fn targets(options: &Options, family: Option<Family>) -> Result<List, Failure> {
+    let mut list = List::new(Rules { family, ..Rules::default() });
+    options.targets.iter().try_for_each(|target| list.argument(target))?;
+    options.file.iter().try_for_each(|file| list.file(file))?;
+    if list.is_empty() {
+        return Err(usage("no targets", "name at least one host"));
+    }
+    Ok(list)
+}
+
+fn usage(message: &str, hint: &str) -> Failure {
+    Failure { message: message.to_owned(), hint: Some(hint.to_owned()), exit: Exit::Usage }
+}
+
+fn asked(list: List, found: Vec<Resolved>, options: &Options) -> Result<Asked, Failure> {
+    Asked::new(list, found, options.all_addresses)
+        .map_err(|_| usage("these are more targets than can be counted", "ask in parts"))
+}
+
+fn printer(options: &Options, common: &Common) -> Box<dyn Printer> {
+    let _ = options;
+    Box::new(Human::new(common.language(), common.is_coloured()))
+}
+
+/// No name has an address: there is nothing to send.
+fn nobody(asked: Asked, options: &Options, common: &Common) -> Result<Exit, Failure> {
+    let routes = Routes::new(asked, 0, |_| None, true);
+    let plan = probe::trace::Plan::new(options.kind, vec![0], Key([0, 0]));
+    let printer = printer(options, common);
+    let mut watch = Watch::new(&routes, plan, printer, Names::none(), Epoch::Fixed(0), false);
+    finish(&mut watch, || Time::ZERO)
+}
+
+fn go(
+    mut road: Road,
+    asked: Asked,
+    families: &[Family],
+    options: &Options,
+    common: &Common,
+) -> Result<Exit, Failure> {
+    let holds_flows = families.iter().all(|family| road.holds_flows(*family));
+    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let routes = Routes::new(asked, zone, |target| road.source_towards(target), holds_flows);
+    let plan = options.plan(&road, routes.destinations().len(), families);
+    let names = if options.numeric { Names::none() } else { Names::start(&road) };
+    let is_live = common.lab.is_none();
+    let printer = printer(options, common);
+    let mut watch = Watch::new(&routes, plan.clone(), printer, names, road.epoch(), is_live);
+    let mut engine = Trace::new(plan, routes.destinations().to_vec(), road.now());
+    road.drive(&mut engine, &mut watch)?;
+    finish(&mut watch, || road.now())
+}
+
+/// Sums up; the exit code stands even if nobody reads that.
+fn finish(watch: &mut Watch<'_>, now: impl Fn() -> Time) -> Result<Exit, Failure> {
+    match watch.finish(now).err().and_then(Closed::failure) {
+        Some(failure) => Err(failure),
+        None => Ok(watch.exit()),
+    }
+}
