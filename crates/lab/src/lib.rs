@@ -15,6 +15,7 @@ mod limit;
 mod link;
 mod mangle;
 mod map;
+mod nat;
 mod node;
 mod noise;
 mod packet;

@@ -7,6 +7,7 @@ use crate::balance::{Balancer, Flow};
 use crate::complaint::Subject;
 use crate::limit::Limiter;
 use crate::map::{Interface, Map, Next, Recipient};
+use crate::nat::{Dnat, Nat, Verdict};
 use crate::packet;
 use crate::random::Random;
 use crate::rules;
@@ -48,6 +49,8 @@ pub(crate) struct Node {
     identification: u32,
     /// Echo requests answered so far.
     pub(crate) answers: u64,
+    pub(crate) nat: Option<Nat>,
+    pub(crate) dnat: Option<Dnat>,
     /// Errors malformed so far.
     pub(crate) mangled: usize,
     /// Where new identifications of what it passes on come from.
@@ -111,13 +114,15 @@ impl Node {
             id,
             limiter: Limiter::new(plan.limit),
             balancer: Balancer::new(plan.balance, seed, &plan.name),
-            plan,
             assembly: Assembly::default(),
             path_mtus: BTreeMap::new(),
             identification: 0,
             answers: 0,
+            nat: plan.nat.clone().map(Nat::new),
+            dnat: plan.dnat.clone().map(Dnat::new),
             mangled: 0,
             random,
+            plan,
         }
     }
 
@@ -132,12 +137,27 @@ impl Node {
         let is_mine = turn.map.is_for(self.id, datagram.destination);
         let has_options = !datagram.options.is_empty();
         frame.bytes.truncate(whole);
+        if let Some(original) = self.translate(turn, &mut frame) {
+            return self.forward_as(turn, frame, original);
+        }
         match (is_mine, self.plan.role) {
             (true, _) if has_options => self.receive_options(turn, frame),
             (true, _) => self.keep(turn, frame),
             (false, Role::Router) => self.forward(turn, frame),
             (false, Role::Host) => {}
         }
+    }
+
+    /// Translates addresses of what comes in; how it came, if it is to be passed on translated.
+    fn translate(&mut self, turn: &Turn<'_>, frame: &mut Frame) -> Option<Vec<u8>> {
+        if self.nat.is_none() && self.dnat.is_none() {
+            return None;
+        }
+        let original = frame.bytes.clone();
+        let nat = self.nat.as_mut().map(|nat| nat.enter(frame.came_by, &mut frame.bytes));
+        let dnat = self.dnat.as_mut().map(|dnat| dnat.enter(turn.map, &mut frame.bytes));
+        let is_translated = [nat, dnat].contains(&Some(Verdict::Translated));
+        is_translated.then_some(original)
     }
 
     /// A datagram with options that is addressed to this node, at the end of its way or at a stop

@@ -3,6 +3,7 @@
 use crate::balance::Flow;
 use crate::complaint::Subject;
 use crate::map::{Next, Recipient};
+use crate::nat::Verdict;
 use crate::node::{Frame, Node, Turn, pointer_word};
 use crate::scenario::Reject;
 use crate::{address, packet, rules};
@@ -74,6 +75,12 @@ impl Node {
             packet::refresh_checksum(&mut frame.bytes);
         }
         self.alter(&mut frame.bytes);
+        let own = turn.map.interface(self.id, interface).address(family);
+        if let Some(nat) = &mut self.nat
+            && nat.leave(interface, frame.came_by, own, &mut frame.bytes) == Verdict::Dropped
+        {
+            return;
+        }
         if !is_too_big {
             return self.put(turn, interface, to, frame.bytes);
         }

@@ -13,15 +13,18 @@ pub(crate) struct Rules {
     pub(crate) has_broadcast: bool,
     /// The protocol number of ICMP.
     pub(crate) icmp: u8,
-    /// Whether senders leave the checksum of ICMP to the kernel, which knows the source address that
-    /// it covers (RFC 3542 §3.1).
-    pub(crate) kernel_sums_icmp: bool,
+    /// Whether the checksum of ICMP covers the addresses (RFC 4443 §2.3), for which senders leave
+    /// it to the kernel (RFC 3542 §3.1).
+    pub(crate) icmp_sums_addresses: bool,
     /// Whether UDP without a checksum is thrown away (RFC 8200 §8.1).
     pub(crate) udp_must_be_summed: bool,
     /// An error, IP header included, is cut to this (RFC 1812 §4.3.2.3, RFC 4443 §2.4 (c)).
     pub(crate) error_max_bytes: usize,
     /// Bytes of an IP header without options.
     pub(crate) header_bytes: usize,
+    /// Where the addresses stand, and the header's checksum.
+    pub(crate) addresses_at: usize,
+    pub(crate) header_sum_at: Option<usize>,
     /// Where the header says how long the datagram is.
     pub(crate) length_at: usize,
     /// Types of errors that may carry extensions (RFC 4884 §4).
@@ -49,10 +52,12 @@ const V4: Rules = Rules {
     address_bits: 32,
     has_broadcast: true,
     icmp: protocol::ICMP,
-    kernel_sums_icmp: false,
+    icmp_sums_addresses: false,
     udp_must_be_summed: false,
     error_max_bytes: 576,
     header_bytes: 20,
+    addresses_at: 12,
+    header_sum_at: Some(10),
     length_at: 2,
     extends: &[3, 11, 12],
     length_attribute_at: 5,
@@ -70,10 +75,12 @@ const V6: Rules = Rules {
     address_bits: 128,
     has_broadcast: false,
     icmp: protocol::ICMPV6,
-    kernel_sums_icmp: true,
+    icmp_sums_addresses: true,
     udp_must_be_summed: true,
     error_max_bytes: 1_280,
     header_bytes: 40,
+    addresses_at: 8,
+    header_sum_at: None,
     length_at: 4,
     extends: &[1, 3],
     length_attribute_at: 4,

@@ -5,6 +5,7 @@ pub(crate) mod changes;
 pub(crate) mod errors;
 pub(crate) mod forwarding;
 mod links;
+pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
 
@@ -14,6 +15,7 @@ use crate::{NodeId, ScenarioFault};
 use changes::ChangePlan;
 use errors::ErrorPlan;
 use forwarding::{ForwardPlan, Refusal};
+use nat::{DnatPlan, NatPlan};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -70,6 +72,8 @@ pub(crate) struct NodePlan {
     pub(crate) lies: Option<Lies>,
     pub(crate) errors: ErrorPlan,
     pub(crate) forwarding: ForwardPlan,
+    pub(crate) nat: Option<NatPlan>,
+    pub(crate) dnat: Option<DnatPlan>,
     /// TCP ports on which somebody listens.
     pub(crate) tcp: Vec<u16>,
     /// UDP ports whose datagrams are sent back.
@@ -271,8 +275,9 @@ impl Scenario {
         let mut root = Table::new(source, document.get_ref(), 0);
         let seed = root.take("seed").map(|v| v.number(0, u64::MAX)).transpose()?.unwrap_or(1);
         let duration = root.take("duration").map(|v| v.duration()).transpose()?;
-        let (nodes, names) = nodes::read(&mut root)?;
+        let (mut nodes, names) = nodes::read(&mut root)?;
         let links = links::read(&mut root, &names, &nodes)?;
+        nat::find_interfaces(&mut nodes, &links, source)?;
         let changes = changes::read(&mut root, &names, &nodes, &links)?;
         let from = match root.take("from") {
             Some(value) => node_named(&value, &names)?,

@@ -61,6 +61,7 @@ impl ExtendedError {
 
 impl<'a> Control<'a> {
     /// Reads the control messages of one datagram; what is cut or unknown is left out.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Control<'a> {
         let mut control = Control::default();
         for (level, kind, body) in (Messages { rest: bytes }) {

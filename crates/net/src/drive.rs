@@ -5,7 +5,7 @@ use crate::clock::Clock;
 use crate::control::{Control, ExtendedError};
 use crate::quote::{self, Quoter, Transport};
 use crate::rights::{Channel, host};
-use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch};
+use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch, Wrapper};
 use crate::{Batch, Fault, Network, Stamps};
 use probe::{
     Arrival, Engine, Observer, Output, Own, SendFault, SendFaultReason, Stamp, StampedBy, Time,
@@ -206,6 +206,11 @@ impl Network {
             to
         };
         self.outbox.address(self.queue.len(), to);
+        if let Some(wrapper) = &self.channels[channel].wrapper
+            && !self.channels[channel].has_header
+        {
+            wrapper.wrap(self.outbox.buffer(self.queue.len()), transmit.to);
+        }
         let begun = (is_exact && self.outbox.capacity() == 1).then_some(now);
         self.queue.push(Queued { transmit, channel, begun });
         Ok(())
@@ -291,17 +296,19 @@ impl Network {
             }
         }
         self.habits.reading = Some((begun, false));
-        channel.unread += sent;
-        if channel.hears_elsewhere() {
-            self.note_unread(index, sent);
-        }
-        self.habits.note_sent(sent);
+        self.note_sent(index, sent);
         Ok(Ok(sent))
     }
 
-    /// Notes a send where its answers will be: on the family's other sockets.
-    fn note_unread(&mut self, index: usize, sent: usize) {
-        let family = self.channels[index].family;
+    /// Notes sends where their answers will be.
+    pub(crate) fn note_sent(&mut self, index: usize, sent: usize) {
+        self.habits.note_sent(sent);
+        let channel = &mut self.channels[index];
+        if !channel.hears_elsewhere() {
+            channel.unread += sent;
+            return;
+        }
+        let family = channel.family;
         for channel in self.channels.iter_mut().filter(|c| c.family == family && c.is_plain()) {
             channel.unread += sent;
         }
@@ -326,6 +333,18 @@ impl Network {
         if error.raw_os_error() == Some(libc::EINVAL) && label != 0 && tries == 0 {
             // Where somebody holds a label for himself alone, the kernel wants all of them leased.
             return Ok(self.channels[index].socket.lease_flow_label(to, label).is_ok());
+        }
+        if error.raw_os_error() == Some(libc::EMSGSIZE)
+            && !self.channels[index].has_header
+            && let Some(wrapper) = self.channels[index].wrapper.take()
+        {
+            // The kernel fragments only what it has written the header of.
+            for (at, queued) in self.queue.iter().enumerate().skip(queued) {
+                if queued.channel == index {
+                    Wrapper::unwrap(self.outbox.buffer(at));
+                }
+            }
+            return Ok(wrapper.retire(&self.channels[index].socket).is_ok());
         }
         if self.channels[index].is_raw {
             return Ok(false);
@@ -472,6 +491,7 @@ impl Network {
         channel.unread = 0;
         let many = channel.is_bursty || self.batch == Batch::Many;
         let limit = if many { self.inbox.capacity() } else { 1 };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut total = 0;
         for _ in 0..ROUNDS {
             let count = match self.inbox.fill(&channel.socket, limit, false) {
@@ -524,6 +544,7 @@ impl Network {
         let due = std::mem::take(&mut channel.stamps_due);
         // Where errors come by this queue, too, more may be there.
         let limit = if due == 1 && channel.is_raw { 1 } else { self.inbox.capacity() };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut found = Found::default();
         // A receive buffer's worth of entries at most; then others get their turn.
         for _ in 0..SENDS_UNREAD_MAX {

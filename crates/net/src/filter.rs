@@ -107,6 +107,7 @@ struct Probes {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
     Next,
+    Any,
     Answer,
     Nonce,
     Error,
@@ -152,8 +153,8 @@ fn go_to(label: Label) -> Step {
 
 /// Both header lengths are read from the packet: the outer one's, then the quoted one's.
 fn v4(probes: &Probes, answers: &[u32]) -> Vec<Step> {
-    let mut steps =
-        vec![Do { code: LOAD_X_HEADER_LENGTH, k: 0 }, Do { code: LOAD_BYTE_INDEXED, k: 0 }];
+    let mut steps = if answers.is_empty() { Vec::new() } else { plain_replies() };
+    steps.extend([Do { code: LOAD_X_HEADER_LENGTH, k: 0 }, Do { code: LOAD_BYTE_INDEXED, k: 0 }]);
     steps.extend(answers.iter().map(|kind| is(*kind, Label::Answer)));
     steps.extend([
         is(3, Label::Error),
@@ -179,6 +180,20 @@ fn v4(probes: &Probes, answers: &[u32]) -> Vec<Step> {
     ]);
     steps.extend(check(probes.block));
     steps
+}
+
+/// Echo replies without options, of which a flood consists, are read at fixed offsets: the kernel
+/// compiles those loads, and calls a function for the others.
+fn plain_replies() -> Vec<Step> {
+    vec![
+        Do { code: LOAD_BYTE, k: 0 },
+        Test { code: JUMP_EQUAL, k: 0x45, then: Label::Next, otherwise: Label::Any },
+        Do { code: LOAD_BYTE, k: 20 },
+        Test { code: JUMP_EQUAL, k: 0, then: Label::Next, otherwise: Label::Any },
+        Do { code: LOAD_HALF, k: 20 + 4 },
+        go_to(Label::Check),
+        Mark(Label::Any),
+    ]
 }
 
 /// The quoted header has a fixed length, but extension headers may follow it: those are left to the

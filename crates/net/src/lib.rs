@@ -48,9 +48,9 @@ pub struct Want {
     pub families: Vec<Family>,
     /// What carries the datagrams.
     pub carrier: Carrier,
-    /// Raw or datagram sockets.
+    /// Raw sockets, or such as need no right.
     pub access: Access,
-    /// Whether a datagram ICMP socket can carry the probe type.
+    /// Whether sockets that need no right can carry the probe type.
     pub datagram_will_do: bool,
     /// What every datagram is wrapped in.
     pub envelope: Envelope,
@@ -84,15 +84,15 @@ pub struct Want {
     pub batch: Batch,
 }
 
-/// Raw or datagram ICMP sockets.
+/// Raw sockets, or such as need no right: datagram sockets for ICMP and UDP, connections for TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Raw where allowed, datagram where not.
+    /// Raw where allowed, the others where not.
     #[default]
     Auto,
     /// Raw or nothing.
     Raw,
-    /// Datagram or nothing.
+    /// The others or nothing.
     Datagram,
 }
 

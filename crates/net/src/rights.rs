@@ -5,7 +5,7 @@ mod carriers;
 
 use crate::filter::{self, Block, Instruction};
 use crate::stamps::SendKeys;
-use crate::sys::{self, Address, Socket};
+use crate::sys::{self, Address, Socket, Wrapper};
 use crate::{Access, Blame, Fault, Stamps, Want};
 use probe::Carrier;
 use std::io;
@@ -28,6 +28,8 @@ pub(crate) struct Channel {
     pub(crate) has_header: bool,
     /// Whether addresses may carry a flow label.
     pub(crate) has_label: bool,
+    /// Writes the headers of what is sent, where the kernel does not.
+    pub(crate) wrapper: Option<Wrapper>,
     /// Which sends wait for their stamp.
     pub(crate) keys: SendKeys,
     /// Sends since it was last read.
@@ -225,7 +227,8 @@ fn raw(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
         let program = filter::program(family, lanes.block());
         let socket = raw_icmp(socket, family, &program, want, lanes)?;
         wrap(&socket, want)?;
-        channels.push(channel(socket, family, true, want));
+        let wrapper = wrapper(&socket, want)?;
+        channels.push(Channel { wrapper, ..channel(socket, family, true, want) });
     }
     Ok(Opened { channels, ..Opened::default() })
 }
@@ -256,6 +259,16 @@ fn bind_source(socket: &Socket, family: Family, want: &Want, lanes: Lanes) -> Re
 /// The address of a family that the user chose.
 fn source(want: &Want, family: Family) -> Option<IpAddr> {
     want.envelope.source.filter(|source| Family::of(*source) == family)
+}
+
+/// Writes a raw socket's headers in floods and sweeps, where the time that it saves counts. Sends
+/// that are stamped leave it to the kernel: not every one numbers the stamps of those that bring
+/// their header.
+fn wrapper(socket: &Socket, want: &Want) -> Result<Option<Wrapper>, Fault> {
+    if want.stamps != Stamps::Receive || !want.envelope.options.is_empty() {
+        return Ok(None);
+    }
+    Wrapper::of(socket, want.message_max_bytes).map_err(|e| host("write its own IP headers", e))
 }
 
 /// One socket a family and lane, whose port is the lane's identifier.
@@ -320,6 +333,7 @@ fn channel(socket: Socket, family: Family, is_raw: bool, want: &Want) -> Channel
         payload_max_bytes: 0,
         has_header: false,
         has_label: want.envelope.flow_label.is_some(),
+        wrapper: None,
         unread: 0,
         keys: SendKeys::new(),
         stamps_due: 0,

@@ -3,11 +3,11 @@
 
 use crate::sys::{Address, Socket};
 use crate::{Fault, Network, rights, routes};
-use probe::{Carrier, Engine, Envelope, Fragmentation, Own, Transmit};
+use probe::{Carrier, Engine, Envelope, Fragmentation, Own, Stamp, StampedBy, Transmit};
 use std::net::IpAddr;
 use wire::Family;
 use wire::icmp;
-use wire::ip::Header;
+use wire::ip::{self, Datagram, Fragment, Header};
 
 /// What every datagram of a run is wrapped in, and room for one.
 pub(crate) struct Wrapping {
@@ -19,6 +19,9 @@ pub(crate) struct Wrapping {
 
 /// The kernel's default, of both families.
 const HOP_LIMIT: u8 = 64;
+
+/// Every link takes so much (RFC 8200 §5; IPv4's guarantee is less, its links are the same).
+const EVERY_LINK_BYTES: usize = 1_280;
 
 /// Of UDP, which the kernel writes where the socket is not raw.
 const UDP_HEADER_BYTES: usize = 8;
@@ -58,6 +61,17 @@ impl Wrapping {
         header.emit(message, &mut self.datagram).map_err(|_| libc::EMSGSIZE)?;
         std::mem::swap(&mut self.datagram, message);
         Ok(())
+    }
+
+    /// The MTU towards a destination, if a datagram with our header exceeds it and may be cut.
+    fn cuts_at(&self, transmit: &Transmit, datagram: &[u8]) -> Option<usize> {
+        let is_whole =
+            matches!(self.envelope.fragmentation, Fragmentation::Forbidden | Fragmentation::Probe);
+        if is_whole || datagram.len() <= EVERY_LINK_BYTES {
+            return None;
+        }
+        let mtu = routes::path_mtu(transmit.to, transmit.zone, self.interface.as_deref())?;
+        usize::try_from(mtu).ok().filter(|mtu| *mtu < datagram.len())
     }
 
     fn source_towards(&self, to: IpAddr, zone: u32) -> Result<IpAddr, i32> {
@@ -105,7 +119,60 @@ impl Network {
             self.outbox.hop_limit(at, Family::of(transmit.to), hop_limit);
         }
         let label = transmit.header.flow_label.unwrap_or(self.flow_label) & 0x000f_ffff;
-        Ok(Some(Address::new(transmit.to, to_port, transmit.zone, label)))
+        let to = Address::new(transmit.to, to_port, transmit.zone, label);
+        if wants_header {
+            let message = self.outbox.buffer(at);
+            if let Some(mtu_bytes) = self.wrapping.cuts_at(transmit, message) {
+                self.flush_others(engine)?;
+                self.send_pieces(engine, index, transmit, to, mtu_bytes);
+                return Ok(None);
+            }
+        }
+        Ok(Some(to))
+    }
+
+    /// Sends the only datagram in the outbox in fragments: the kernel cuts none whose header it did
+    /// not write.
+    fn send_pieces<E: Engine>(
+        &mut self,
+        engine: &mut E,
+        index: usize,
+        transmit: &Transmit,
+        to: Address,
+        mtu_bytes: usize,
+    ) {
+        let whole = std::mem::take(self.outbox.buffer(0));
+        let datagram = Datagram::parse(&whole).expect("it was just written");
+        let mut header = datagram.header();
+        let identification = match datagram.identification {
+            0 => (transmit.ticket as u16).max(1).into(),
+            chosen => chosen,
+        };
+        header.fragment = Some(Fragment { identification, offset_bytes: 0, more: true });
+        let begun = self.clock.now();
+        let mut failed = None;
+        let bytes = datagram.payload.len();
+        for (range, more) in ip::pieces(bytes, header.bytes(), mtu_bytes) {
+            let offset_bytes = range.start as u16;
+            header.fragment = Some(Fragment { identification, offset_bytes, more });
+            let piece = self.outbox.buffer(0);
+            piece.clear();
+            header
+                .emit(&datagram.payload[range], piece)
+                .expect("a piece is shorter than the whole");
+            self.outbox.address(0, to);
+            if let Err(error) = self.outbox.send(&self.channels[index].socket, 0, 1) {
+                failed = Some(error.raw_os_error().unwrap_or(0));
+                break;
+            }
+        }
+        // The kernel stamps each piece, and counts them.
+        self.channels[index].keys.mark_stale();
+        self.note_sent(index, 1);
+        match failed {
+            Some(os_error) => self.refuse(engine, transmit, os_error),
+            None => engine.sent(transmit.ticket, Stamp { at: begun, by: StampedBy::Program }),
+        }
     }
 
     /// Sends what is queued before the datagram that was written last.

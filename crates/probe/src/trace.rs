@@ -19,6 +19,7 @@ pub mod limit;
 mod quote;
 mod receive;
 mod road;
+mod share;
 mod web;
 
 pub use engine::Trace;
@@ -206,7 +207,8 @@ pub struct Probe {
     pub number: u64,
     /// Which probe of its hop this is, 1-based.
     pub query: u32,
-    /// Which flow it belongs to, 0-based: to methods with ports an index into [`Plan::identifiers`].
+    /// Which flow it belongs to, 0-based; to methods with ports an index into
+    /// [`Plan::identifiers`].
     pub flow: u16,
     /// The target's port that it went to; without meaning to methods without ports.
     pub port: u16,
@@ -406,9 +408,17 @@ pub struct Hop {
     pub probes: Vec<Probe>,
     /// Whether the road ends here.
     pub is_end: bool,
-    /// Set if it was not asked, because another road of the run came by the same routers: the index
-    /// of that target.
-    pub shared_with: Option<u32>,
+    /// Set if it was not asked, because another road of the run came by the same routers.
+    pub shared: Option<Shared>,
+}
+
+/// A hop that another road of the run stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The index of that road's target.
+    pub target: u32,
+    /// Who answered there.
+    pub from: Option<IpAddr>,
 }
 
 /// All ways to a target that were found.

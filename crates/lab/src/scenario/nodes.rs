@@ -3,7 +3,7 @@
 use super::text::{Table, Value};
 use super::{
     Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
-    errors, forwarding, node_id, node_named,
+    errors, forwarding, nat, node_id, node_named,
 };
 use crate::address::Prefix;
 use crate::{NodeId, ScenarioFault};
@@ -121,6 +121,8 @@ fn read_node(
         lies: table.take("lies").map(|v| read_lies(&v, names)).transpose()?,
         errors: errors::read(table, names)?,
         forwarding: forwarding::read(table)?,
+        nat: nat::read_nat(table)?,
+        dnat: nat::read_dnat(table, names)?,
         tcp,
         udp,
         at: value.at(),

@@ -16,6 +16,9 @@ use wire::icmp::{Error, Meaning, Message, Quoted};
 mod balance;
 mod errors;
 mod hosts;
+mod nat;
+mod noise;
+mod shown;
 mod ways;
 
 /// A probe that is to be sent.
@@ -73,7 +76,8 @@ struct Prober {
     sent: Vec<Ask>,
     faults: Vec<(usize, SendFault)>,
     heard: Vec<Heard>,
-    foreign: u64,
+    /// What was not recognised: source and transport message.
+    strange: Vec<(IpAddr, Vec<u8>)>,
     end: Time,
     is_stopped: bool,
 }
@@ -160,7 +164,7 @@ impl Engine for Prober {
 
     fn receive(&mut self, now: Time, arrival: &Arrival<'_>) {
         let Some((probe, greeting)) = self.recognise(arrival) else {
-            self.foreign += 1;
+            self.strange.push((arrival.source, arrival.payload.to_vec()));
             return;
         };
         self.heard.push(Heard {
@@ -225,13 +229,8 @@ impl Trip {
         self
     }
 
-    fn over(&self, text: &str) -> Ride {
-        let mut world = World::load(text, "test", None).expect("a scenario");
-        let at = world.default_node();
-        let node = world.node(self.to).expect("a node");
-        let to = world.addresses(node, self.family)[0];
-        let source = world.source_towards(at, to).expect("a way");
-        let mut prober = Prober {
+    fn prober(&self, source: IpAddr, to: IpAddr) -> Prober {
+        Prober {
             method: self.method,
             source,
             to,
@@ -239,10 +238,19 @@ impl Trip {
             sent: Vec::new(),
             faults: Vec::new(),
             heard: Vec::new(),
-            foreign: 0,
+            strange: Vec::new(),
             end: Time::ZERO,
             is_stopped: false,
-        };
+        }
+    }
+
+    fn over(&self, text: &str) -> Ride {
+        let mut world = World::load(text, "test", None).expect("a scenario");
+        let at = world.default_node();
+        let node = world.node(self.to).expect("a node");
+        let to = world.addresses(node, self.family)[0];
+        let source = world.source_towards(at, to).expect("a way");
+        let mut prober = self.prober(source, to);
         let carrier = self.method.carrier();
         world.drive(at, carrier, &self.envelope, &mut prober, &mut Deaf, &mut || None);
         Ride { world, prober }

@@ -1,12 +1,14 @@
 //! Linux: sockets and their options (raw(7), icmp(7), udp(7), ip(7), ipv6(7), socket(7)).
 
 mod crowd;
+mod headers;
 mod host;
 mod messages;
 mod process;
 mod signals;
 
 pub(crate) use crowd::*;
+pub(crate) use headers::Wrapper;
 pub(crate) use host::*;
 pub(crate) use messages::*;
 pub(crate) use process::*;

@@ -1,6 +1,7 @@
 //! Probes of every carrier over chains of real routers, with and without rights.
 
-use crate::{ask, order, reports};
+use crate::child::VARIABLE;
+use crate::{ask, lines, order, reports};
 use testbed::{Bed, Chain};
 
 const METHODS: [&str; 3] = ["udp", "icmp", "tcp"];
@@ -39,6 +40,11 @@ fn check_road(told: &[String], family: usize, chain: &Chain, end: &str) {
         assert!(line.contains(&format!(" from={from} ")), "{from}: {told:?}");
         assert!(line.contains(" rtt=sane ") && !line.contains("sum=false"), "{told:?}");
     }
+}
+
+/// Nothing but answers was let in.
+#[track_caller]
+fn check_quiet(told: &[String]) {
     assert!(told.contains(&"end sent=3 strangers=0".into()), "{told:?}");
 }
 
@@ -51,6 +57,7 @@ fn raw_sockets_hear_every_hop_and_the_end() {
             let orders = format!("trace={method} to={to} hops=3 gap_ms=10 own_label=74565 lanes=3");
             let told = ask(&chain[0], RAW, &orders);
             check_road(&told, family, &chain, end(method));
+            check_quiet(&told);
             assert!(told.contains(&"sees headers=true flows=true".into()), "{told:?}");
             for line in reports(&told).iter().filter(|line| line.contains(" error ")) {
                 let ticket: usize = line[..1].parse().expect("a ticket");
@@ -77,6 +84,7 @@ fn servers_are_heard() {
                 let orders = format!("trace={method} to={to} hops=3 port=7007");
                 let told = ask(&chain[0], access, &orders);
                 check_road(&told, family, &chain, greeting);
+                check_quiet(&told);
             }
         }
     }
@@ -91,6 +99,7 @@ fn sockets_without_rights_hear_every_hop_and_the_end() {
             let orders = format!("trace={method} to={to} hops=3 gap_ms=10");
             let told = ask(&chain[0], NOBODY, &orders);
             check_road(&told, family, &chain, end(method));
+            check_quiet(&told);
             let flows = method != "tcp";
             assert!(told.contains(&format!("sees headers=false flows={flows}")), "{told:?}");
         }
@@ -183,6 +192,21 @@ fn extensions_reach_sockets_without_rights_too() {
 }
 
 #[test]
+fn what_does_not_fit_is_cut_unless_forbidden() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let chain = chain(&mut bed);
+    for method in ["udp", "icmp"] {
+        for (family, to) in chain.both(3).into_iter().enumerate() {
+            for access in [RAW, NOBODY] {
+                let orders = format!("trace={method} to={to} hops=3 size=4000");
+                let told = ask(&chain[0], access, &orders);
+                check_road(&told, family, &chain, end(method));
+            }
+        }
+    }
+}
+
+#[test]
 fn what_does_not_fit_is_refused_here() {
     let Some(mut bed) = Bed::open(&[]) else { return };
     let chain = chain(&mut bed);
@@ -260,4 +284,31 @@ fn source_port_and_address_are_as_asked() {
     }
     let counted = chain[3].run("nft", &["list", "counter", "inet", "t", "ours"]).stdout();
     assert!(counted.contains("packets 8 "), "{counted}");
+}
+
+#[test]
+fn silent_connections_end_before_they_speak_again() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let chain = chain(&mut bed);
+    chain[1].nft(
+        "table inet t { counter seen { }; chain c {
+            type filter hook forward priority 0; meta l4proto tcp counter name seen drop;
+        }; }",
+    );
+    for to in chain.both(3) {
+        let orders = format!("trace=tcp to={to} hops=3 timeout_ms=1500");
+        let told = ask(&chain[0], NOBODY, &orders);
+        assert_eq!(reports(&told).len(), 1, "{told:?}");
+    }
+    let counted = chain[1].run("nft", &["list", "counter", "inet", "t", "seen"]).stdout();
+    assert!(counted.contains("packets 4 "), "{counted}");
+    // The oldest makes room for the newest, and that is said.
+    let orders = format!("access=datagram trace=tcp to={} hops=2 queries=40", chain.v4(3));
+    let limited = "ulimit -n 40; exec \"$0\" --exact child --nocapture";
+    let program = std::env::current_exe().expect("this program has a path");
+    let launch = chain[0].launch("sh").args(&["-c", limited]).args(&[program]);
+    let told = lines(&launch.env(VARIABLE, &orders).run());
+    let dropped = told.iter().filter(|line| *line == "dropped 1").count();
+    assert!((1..=60).contains(&dropped), "{told:?}");
+    assert!(told.contains(&"end sent=80 strangers=0".into()), "{told:?}");
 }

@@ -1,8 +1,11 @@
 //! One road: what was sent along it, what was heard, and what is to be asked next.
 
 use super::flights::{Flight, Flights, State};
+use super::share::{Lead, Model};
 use super::web::Web;
-use super::{Answer, Course, Destination, End, Event, Hop, Outcome, Plan, Probe, Report, Says};
+use super::{
+    Answer, Course, Destination, End, Event, Hop, Outcome, Plan, Probe, Report, Says, Shared,
+};
 use super::{Verdict, ends};
 use crate::{SendFault, Time};
 use std::collections::VecDeque;
@@ -43,12 +46,18 @@ pub(super) struct Road {
     heard: u8,
     /// The nearest hop at which the road ends.
     ending: Option<Ending>,
+    /// The hop limit with which the answer from the end arrived.
+    end_hop_limit: Option<u8>,
     rtt_max: Option<Duration>,
     began: Time,
     /// When something was last heard, or the road began.
     news_at: Time,
     /// Hops up to here have been reported.
     reported: u8,
+    /// The first hop that it asks itself.
+    lowest: u8,
+    /// The road that it goes by, and whether that has proved right.
+    lead: Option<(Lead, bool)>,
     /// Whether silence made all hops be asked at once.
     is_desperate: bool,
     /// Set if hops quote so little that answers cannot be told apart: one probe at a time, and none
@@ -116,22 +125,25 @@ impl Turn<'_> {
 }
 
 impl Road {
-    pub fn new(destination: Destination, plan: &Plan, now: Time) -> Road {
-        let hops = usize::from(plan.hops_max - plan.first_hop) + 1;
+    /// A road that has not begun; knows nothing and costs little.
+    pub fn waiting(destination: Destination, plan: &Plan, now: Time) -> Road {
         let before = plan.first_hop - 1;
         Road {
             destination,
             flights: Flights::default(),
             wanted: VecDeque::new(),
-            hops: vec![HopState::default(); hops],
+            hops: Vec::new(),
             first_hop: plan.first_hop,
             frontier: before,
             heard: before,
             ending: None,
+            end_hop_limit: None,
             rtt_max: None,
             began: now,
             news_at: now,
             reported: before,
+            lowest: plan.first_hop,
+            lead: None,
             is_desperate: false,
             one_by_one: None,
             is_done: false,
@@ -139,14 +151,60 @@ impl Road {
             answered: 0,
             due: now,
             rounds: Rounds { round: 0, began: now, next_hop: 0, last_hop: 0 },
-            web: match plan.course {
-                Course::Paths { risk } => {
-                    let web = Web::new(plan.first_hop, plan.hops_max, risk, plan.flows_max());
-                    Some(Box::new(web))
-                }
-                _ => None,
-            },
+            web: None,
         }
+    }
+
+    pub fn begin(&mut self, lead: Option<Lead>, plan: &Plan, now: Time) {
+        let hops = usize::from(plan.hops_max - plan.first_hop) + 1;
+        *self = Road::waiting(self.destination, plan, now);
+        self.hops = vec![HopState::default(); hops];
+        if let Course::Paths { risk } = plan.course {
+            let web = Web::new(plan.first_hop, plan.hops_max, risk, plan.flows_max());
+            self.web = Some(Box::new(web));
+        }
+        if let Some(lead) = lead {
+            self.go_by(lead, plan);
+        }
+    }
+
+    /// Forgets what is needed no more once it is over and has taught others.
+    pub fn rest(&mut self) {
+        self.hops = Vec::new();
+        self.wanted = VecDeque::new();
+        self.web = None;
+    }
+
+    /// Begins where another road ended.
+    fn go_by(&mut self, lead: Lead, plan: &Plan) {
+        let Some(hop) = lead.first_hop(plan).filter(|hop| *hop <= plan.hops_max) else { return };
+        if hop <= self.first_hop {
+            return;
+        }
+        self.lowest = hop;
+        self.frontier = hop - 1;
+        self.lead = Some((lead, false));
+    }
+
+    /// What it teaches other roads, if it teaches anything.
+    pub fn model(&self, target: u32) -> Option<Model> {
+        let reached = self.ending.filter(|e| e.from == self.destination.target.address);
+        let last = match (reached, self.ending) {
+            (Some(ending), _) => ending.hop - 1,
+            // Somebody refused: for this address, perhaps not for others.
+            (None, Some(_)) => return None,
+            (None, None) => self.heard,
+        };
+        let own = self.hops.iter().take(usize::from(last + 1 - self.first_hop));
+        let mut routers: Vec<Option<IpAddr>> = own.map(|hop| hop.from).collect();
+        if let Some((lead, true)) = &self.lead {
+            let known = lead.model.routers.iter().take(usize::from(self.lowest - self.first_hop));
+            for (router, known) in routers.iter_mut().zip(known) {
+                *router = *known;
+            }
+        }
+        let hop_limit = reached.and(self.end_hop_limit);
+        routers.iter().any(Option::is_some).then_some(Model { target, routers, hop_limit })
     }
 
     /// The farthest hop at which a hop limit ran out.
@@ -241,11 +299,13 @@ impl Road {
             return;
         }
         let is_stalled = self.wanted.is_empty() && self.flights.in_flight() == 0;
-        self.is_desperate |= is_stalled && self.frontier >= self.first_hop;
+        self.is_desperate |= is_stalled && self.flights.count() > 0;
         let known = self.heard - (self.first_hop - 1);
-        let limit = match self.is_desperate {
-            true => plan.hops_max,
-            false => self.heard.saturating_add(known).saturating_add(WINDOW).min(plan.hops_max),
+        let limit = match (self.is_desperate, &self.lead) {
+            (true, _) => plan.hops_max,
+            // Where the end is expected, there is little to look for ahead.
+            (false, Some(_)) => self.lowest.max(self.heard + 1).min(plan.hops_max),
+            _ => self.heard.saturating_add(known).saturating_add(WINDOW).min(plan.hops_max),
         };
         while self.frontier < limit {
             self.frontier += 1;
@@ -258,13 +318,22 @@ impl Road {
 impl Road {
     fn advance_once(&mut self, turn: &mut Turn<'_>, queries: u32) {
         self.widen(turn.plan);
+        self.check_lead(turn.plan);
         let last = self.ending.map_or(self.frontier, |ending| ending.hop);
-        for hop in self.first_hop..=last {
+        for hop in self.lowest..=last {
             self.ask_again(hop, queries);
         }
         self.due = Time::NEVER;
         let is_hopeless = self.ending.is_none() && self.is_hopeless(turn);
-        while self.reported < last && self.is_final(self.reported + 1, queries, is_hopeless) {
+        if matches!(self.lead, Some((_, true))) {
+            while self.reported + 1 < self.lowest {
+                self.report_shared(turn, self.reported + 1);
+            }
+        }
+        while self.reported + 1 >= self.lowest
+            && self.reported < last
+            && self.is_final(self.reported + 1, queries, is_hopeless)
+        {
             self.report_hop(turn, self.reported + 1, queries);
         }
         let is_over = match self.ending {
@@ -275,6 +344,41 @@ impl Road {
             let end = self.end(turn.plan);
             self.finish(turn, end);
         }
+    }
+
+    /// Judges the road that this one goes by, once the hop that it began with is decided.
+    fn check_lead(&mut self, plan: &Plan) {
+        let Some((lead, false)) = &self.lead else { return };
+        let hop = self.lowest;
+        if self.flights.decided_at(hop) == 0 {
+            return;
+        }
+        let from = self.hops[usize::from(hop - self.first_hop)].from;
+        let target = self.destination.target.address;
+        let is_right = match (lead.router(plan, hop), from) {
+            (Some(router), Some(from)) => router == from,
+            // In the same network silence is the router's limit.
+            (Some(_), None) => lead.is_near,
+            (None, Some(from)) => from == target && lead.model.hop_limit == self.end_hop_limit,
+            (None, None) => false,
+        };
+        if is_right {
+            self.lead = self.lead.take().map(|(lead, _)| (lead, true));
+            return;
+        }
+        self.lead = None;
+        self.lowest = self.first_hop;
+        for missed in self.first_hop..hop {
+            self.want(missed, 0);
+        }
+    }
+
+    fn report_shared(&mut self, turn: &mut Turn<'_>, hop: u8) {
+        let Some((lead, _)) = &self.lead else { return };
+        let from = lead.router(turn.plan, hop);
+        let shared = Some(Shared { target: lead.model.target, from });
+        self.reported = hop;
+        turn.report(Event::Hop(Hop { hop, probes: Vec::new(), is_end: false, shared }));
     }
 
     /// Wants further probes of a hop once its first is decided.
@@ -355,7 +459,7 @@ impl Road {
         }
         probes.sort_by_key(|probe| probe.number);
         let is_end = ending.is_some();
-        turn.report(Event::Hop(Hop { hop, probes, is_end, shared_with: None }));
+        turn.report(Event::Hop(Hop { hop, probes, is_end, shared: None }));
     }
 
     /// Writes off unanswered probes; their hops and flows.
@@ -516,6 +620,7 @@ impl Road {
         found.is_duplicate = flight.state == State::Answered;
         found.is_late = flight.state == State::Settled;
         let (hop, from, says, rtt) = (flight.hop, found.from, found.says, found.rtt);
+        let hop_limit = found.hop_limit;
         let is_first = !found.is_duplicate;
         self.end_probe(turn, number, State::Answered, Outcome::Answer(Box::new(found)));
         if !is_first {
@@ -539,6 +644,7 @@ impl Road {
             }
         } else if self.ending.is_none_or(|ending| hop <= ending.hop) {
             self.ending = Some(Ending { hop, from, says });
+            self.end_hop_limit = hop_limit;
         }
     }
 
@@ -582,7 +688,7 @@ impl Road {
         let end = match (turn.plan.course, self.ending) {
             (Course::Once { queries }, ending) => {
                 let last = ending.map_or(self.heard, |ending| ending.hop).min(self.frontier);
-                while self.reported < last {
+                while self.reported < last && self.reported + 1 >= self.lowest {
                     self.report_hop(turn, self.reported + 1, queries.into());
                 }
                 if ending.is_some() { self.end(turn.plan) } else { End::Unknown }
@@ -618,10 +724,11 @@ impl Road {
         let is_once = matches!(turn.plan.course, Course::Once { .. });
         let is_duplicate = answer(&probe).is_some_and(|answer| answer.is_duplicate);
         let from = answer(&probe).map(|answer| answer.from);
-        let state = self.hop(hop);
-        state.from = if is_once { state.from.or(from) } else { from.or(state.from) };
-        if is_once && !is_duplicate {
-            self.hop(hop).ends.push(probe.clone());
+        if let Some(state) = self.hops.get_mut(usize::from(hop - self.first_hop)) {
+            state.from = if is_once { state.from.or(from) } else { from.or(state.from) };
+            if is_once && !is_duplicate {
+                state.ends.push(probe.clone());
+            }
         }
         turn.report(Event::Probe(probe));
     }

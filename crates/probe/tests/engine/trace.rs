@@ -1,6 +1,7 @@
 //! The trace engine against a road that is a function: which hop a probe reaches, and what it says.
 
 mod paths;
+mod share;
 
 use probe::method::{self, Greeting, Method};
 use probe::targets::Target;
@@ -38,6 +39,7 @@ struct Road<'a> {
     family: Family,
     protocol: u8,
     respond: Box<Respond<'a>>,
+    targets: Vec<IpAddr>,
     sent: Vec<Seen>,
     stop_at: Option<Time>,
 }
@@ -49,16 +51,24 @@ impl<'a> Road<'a> {
         respond: impl FnMut(&Seen) -> Vec<Back> + 'a,
     ) -> Road<'a> {
         let protocol = method.carrier().protocol(family);
-        Road { family, protocol, respond: Box::new(respond), sent: Vec::new(), stop_at: None }
+        Road {
+            family,
+            protocol,
+            respond: Box::new(respond),
+            targets: vec![target(family)],
+            sent: Vec::new(),
+            stop_at: None,
+        }
     }
 
     /// Runs a trace to its end; the reports, and when it was over.
     fn run(&mut self, plan: Plan) -> (Vec<Report>, Time) {
-        let destination = Destination {
-            target: Target { address: target(self.family), zone: 0 },
+        let destination = |address: &IpAddr| Destination {
+            target: Target { address: *address, zone: 0 },
             source: here(self.family),
         };
-        let mut engine = Trace::new(plan, vec![destination], Time::ZERO);
+        let destinations = self.targets.iter().map(destination).collect();
+        let mut engine = Trace::new(plan, destinations, Time::ZERO);
         let (mut now, mut reports) = (Time::ZERO, Vec::new());
         let mut pending: BTreeMap<(Time, u64), Back> = BTreeMap::new();
         let (mut message, mut order) = (Vec::new(), 0);

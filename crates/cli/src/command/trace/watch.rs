@@ -256,7 +256,7 @@ impl Observer<Trace> for Watch<'_> {
                 self.totals.reached += u64::from(matches!(verdict.end, End::Reached { .. }));
                 sheet.queue.push_back(Item::Verdict(verdict));
             }
-            Event::Round { .. } => {}
+            Event::Round { .. } | Event::Graph(_) => {}
         }
         self.names.learn();
         self.write(road, report.at);

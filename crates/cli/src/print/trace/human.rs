@@ -107,7 +107,7 @@ impl Human {
         notes.extend(facts.quoted_hop_limit.map(|hop_limit| self.words.quoted(hop_limit)));
         let back = facts.back_hops.filter(|_| facts.is_detour_news);
         notes.extend(back.map(|back| self.words.way_back(back)));
-        notes.extend(hop.shared_with.map(|_| self.words.shared().to_owned()));
+        notes.extend(hop.shared.map(|_| self.words.shared().to_owned()));
         notes
     }
 }

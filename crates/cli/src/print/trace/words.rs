@@ -60,7 +60,7 @@ fn is_unreachable(meaning: Meaning) -> bool {
 pub fn queries(plan: &Plan) -> u8 {
     match plan.course {
         Course::Once { queries } => queries,
-        Course::Rounds { .. } => 1,
+        Course::Rounds { .. } | Course::Paths { .. } => 1,
     }
 }
 

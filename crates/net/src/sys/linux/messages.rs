@@ -19,6 +19,7 @@ pub(crate) struct Inbox {
     _vectors: Box<[iovec]>,
     headers: Box<[mmsghdr]>,
     used: usize,
+    is_named: bool,
 }
 
 /// One received datagram.
@@ -38,7 +39,7 @@ impl Inbox {
     pub(crate) fn new(count: usize, each_bytes: usize) -> Inbox {
         let mut bytes = vec![0; count * each_bytes].into_boxed_slice();
         let mut control = vec![[0; CONTROL_WORDS]; count].into_boxed_slice();
-        let mut names = vec![Address::unspecified(); count].into_boxed_slice();
+        let names = vec![Address::unspecified(); count].into_boxed_slice();
         let mut vectors: Box<[iovec]> = bytes
             .chunks_exact_mut(each_bytes)
             .map(|chunk| iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() })
@@ -48,19 +49,36 @@ impl Inbox {
                 // SAFETY: all-zero bytes are a valid value of this structure of integers and
                 // pointers.
                 let mut header: mmsghdr = unsafe { std::mem::zeroed() };
-                header.msg_hdr.msg_name = std::ptr::from_mut(&mut names[i]).cast();
                 header.msg_hdr.msg_iov = &raw mut vectors[i];
                 header.msg_hdr.msg_iovlen = 1;
                 header.msg_hdr.msg_control = control[i].as_mut_ptr().cast();
                 header
             })
             .collect();
-        Inbox { each_bytes, bytes, control, names, _vectors: vectors, headers, used: count }
+        Inbox {
+            each_bytes,
+            bytes,
+            control,
+            names,
+            _vectors: vectors,
+            headers,
+            used: count,
+            is_named: true,
+        }
     }
 
     /// How many datagrams it has room for.
     pub(crate) fn capacity(&self) -> usize {
         self.headers.len()
+    }
+
+    /// Says whether names are to come with what is received: filling them in is a good part of a
+    /// receive.
+    pub(crate) fn want_names(&mut self, on: bool) {
+        if self.is_named != on {
+            self.is_named = on;
+            self.used = self.capacity();
+        }
     }
 
     /// Receives up to `limit` datagrams that are there, or entries of the error queue; 0 if there
@@ -71,8 +89,11 @@ impl Inbox {
         limit: usize,
         from_errors: bool,
     ) -> io::Result<usize> {
-        for header in &mut self.headers[..self.used] {
-            header.msg_hdr.msg_namelen = size_of::<Address>() as libc::socklen_t;
+        let name_bytes = if self.is_named { size_of::<Address>() } else { 0 };
+        for (header, name) in self.headers[..self.used].iter_mut().zip(&mut self.names) {
+            let name = if self.is_named { std::ptr::from_mut(name) } else { std::ptr::null_mut() };
+            header.msg_hdr.msg_name = name.cast();
+            header.msg_hdr.msg_namelen = name_bytes as libc::socklen_t;
             header.msg_hdr.msg_controllen = size_of::<[u64; CONTROL_WORDS]>() as _;
             header.msg_hdr.msg_flags = 0;
         }
