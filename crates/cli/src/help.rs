@@ -126,7 +126,9 @@ const TRACE: Texts = &[
     ("source_port", "源端口，或 ICMP 标识符"),
     ("mark", "防火墙标记"),
     ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
+    ("format", "结果的格式：human、json、csv、atlas（RIPE Atlas）、text（纯文本，便于粘贴）"),
     ("numeric", "只显示地址，不问名字"),
+    ("quiet", "只说每条路的结果"),
 ];
 
 /// A parser with its help in that language.

@@ -146,7 +146,7 @@ impl Road {
     /// Whether errors show the IP header of a probe as it arrived at the hop.
     pub fn sees_quoted_headers(&self, family: Family) -> bool {
         match self {
-            Road::Network(network, _) => network.is_raw(family),
+            Road::Network(network, _) => network.sees_quoted_headers(family),
             Road::Lab(walk) => walk.world.sees_quoted_headers(),
         }
     }

@@ -9,20 +9,27 @@ mod watch;
 use super::Command;
 use super::asked::Asked;
 use crate::args::Common;
+use crate::escape::escape;
 use crate::failure::{Exit, Failure};
 use crate::print::Closed;
 use crate::print::trace::Printer;
+use crate::print::trace::atlas::Atlas;
+use crate::print::trace::csv::Csv;
 use crate::print::trace::human::Human;
+use crate::print::trace::json::Json;
+use crate::print::trace::text::Text;
 use crate::resolve::{self, Resolved};
 use crate::road::{Epoch, Road};
 use crate::spec::{List, Rules};
+use crate::wall;
 use clap::{ArgMatches, Args, FromArgMatches};
 use names::Names;
-use options::Options;
+use options::{Form, Options};
 use probe::Time;
 use probe::token::Key;
 use probe::trace::Trace;
 use route::Routes;
+use std::{env, fs};
 use watch::Watch;
 use wire::Family;
 
@@ -84,16 +91,39 @@ fn asked(list: List, found: Vec<Resolved>, options: &Options) -> Result<Asked, F
         .map_err(|_| usage("these are more targets than can be counted", "ask in parts"))
 }
 
-fn printer(options: &Options, common: &Common) -> Box<dyn Printer> {
-    let _ = options;
-    Box::new(Human::new(common.language(), common.is_coloured()))
+fn printer(options: &Options, common: &Common, unix_ns: i128) -> Box<dyn Printer> {
+    match options.form(common) {
+        Form::Human => Box::new(Human::new(common.language(), common.is_coloured(), options.quiet)),
+        Form::Json => Box::new(Json { is_quiet: options.quiet }),
+        Form::Csv => Box::new(Csv { is_quiet: options.quiet }),
+        Form::Atlas => Box::new(Atlas),
+        Form::Text => Box::new(Text::new(top(common, unix_ns), options.quiet)),
+    }
+}
+
+/// When, where and how: what a reader elsewhere does not know.
+fn top(common: &Common, unix_ns: i128) -> Vec<String> {
+    let at = wall::with_fraction(unix_ns, 1);
+    let host = match &common.lab {
+        Some(lab) => {
+            let node = common.from.as_ref().map(|node| format!(", node {}", escape(node)));
+            format!("lab {}{}", escape(&lab.display().to_string()), node.unwrap_or_default())
+        }
+        None => {
+            let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            format!("host {}", resolve::shown(name.trim_end()))
+        }
+    };
+    let words = env::args_os().skip(1).map(|word| escape(&word.to_string_lossy()));
+    let command = words.fold("askway".to_owned(), |line, word| line + " " + &word);
+    vec![format!("{at}, {host}, askway {}", env!("CARGO_PKG_VERSION")), format!("$ {command}")]
 }
 
 /// No name has an address: there is nothing to send.
 fn nobody(asked: Asked, options: &Options, common: &Common) -> Result<Exit, Failure> {
     let routes = Routes::new(asked, 0, |_| None, true);
     let plan = probe::trace::Plan::new(options.kind, vec![0], Key([0, 0]));
-    let printer = printer(options, common);
+    let printer = printer(options, common, 0);
     let mut watch = Watch::new(&routes, plan, printer, Names::none(), Epoch::Fixed(0), false);
     finish(&mut watch, || Time::ZERO)
 }
@@ -111,7 +141,8 @@ fn go(
     let plan = options.plan(&road, routes.destinations().len(), families);
     let names = if options.numeric { Names::none() } else { Names::start(&road) };
     let is_live = common.lab.is_none();
-    let printer = printer(options, common);
+    let unix_ns = road.epoch_ns().saturating_add(road.now().0.into());
+    let printer = printer(options, common, unix_ns);
     let mut watch = Watch::new(&routes, plan.clone(), printer, names, road.epoch(), is_live);
     let mut engine = Trace::new(plan, routes.destinations().to_vec(), road.now());
     road.drive(&mut engine, &mut watch)?;

@@ -1,12 +1,19 @@
 //! How traced roads are shown, one file a format. All read the engine's own reports, and what
 //! `facts` finds out from hop to hop.
 
+pub mod atlas;
+pub mod csv;
 pub mod facts;
+mod fields;
 pub mod human;
+pub mod json;
+pub mod text;
 mod words;
 
+use super::fields::Value;
 use super::{Unresolved, Whom};
 use facts::Facts;
+use probe::Time;
 use probe::trace::{Hop, Plan, Probe, Verdict};
 use std::net::IpAddr;
 
@@ -49,8 +56,12 @@ pub struct Page {
     pub silent_from: Option<u8>,
     /// The last hop that answered, and who did.
     pub last: Option<(u8, IpAddr)>,
-    /// How many hops are written.
+    /// The last hop that is written.
     pub hops: u8,
+    /// Hops that are written once the road is known.
+    pub hops_held: Vec<Value>,
+    /// When the first probe went.
+    pub began_at: Option<Time>,
 }
 
 /// Which road something is about, and how it is asked.

@@ -1,8 +1,8 @@
-//! The options of `askway trace`: long ones by meaning, short ones as users of traceroute know them.
+//! The options of `askway trace`: long ones by meaning, short ones as traceroute's users know them.
 
-use crate::args::{BadValue, duration, number, size};
+use crate::args::{BadValue, Common, Format, duration, number, size};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use net::Access;
 use probe::method::{self, Method};
 use std::net::IpAddr;
@@ -99,14 +99,46 @@ pub struct Options {
         hide_default_value = true, help_heading = "Where from")]
     pub access: Access,
 
+    /// How results are written: human, json, csv, atlas (RIPE Atlas), text (plain, to paste)
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["json", "csv"],
+        hide_possible_values = true, help_heading = "Output")]
+    pub format: Option<Form>,
     /// Show addresses only, do not ask for their names
     #[arg(short = 'n', long, help_heading = "Output")]
     pub numeric: bool,
+    /// Only how each road ends
+    #[arg(long, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// As RIPE Atlas writes it.
+    Atlas,
+    /// Plain text with everything on top that a reader elsewhere does not know.
+    Text,
+}
+
+impl Options {
+    /// How results are written.
+    pub fn form(&self, common: &Common) -> Form {
+        self.format.unwrap_or(match common.format() {
+            Format::Human => Form::Human,
+            Format::Json => Form::Json,
+            Format::Csv => Form::Csv,
+        })
+    }
 }
 
 fn kinds() -> impl TypedValueParser<Value = &'static dyn Method> {
-    let values = method::ALL.iter().map(|it| PossibleValue::new(it.name()).help(it.summary()));
-    PossibleValuesParser::new(values.collect::<Vec<_>>())
+    PossibleValuesParser::new(method::ALL.iter().map(|method| method.name()))
         .map(|name| method::by_name(&name).expect("the names are theirs"))
 }
 

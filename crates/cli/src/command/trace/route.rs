@@ -20,7 +20,8 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// Takes the targets; link-local ones without a zone get this one, and `source` says where packets to one leave from.
+    /// Takes the targets; link-local ones without a zone get this one. `source` says where packets
+    /// to one leave from.
     pub fn new(
         asked: Asked,
         zone: u32,

@@ -1,5 +1,5 @@
-//! What hops tell beside their round trips: who answered what, what was changed on the way and where,
-//! how far the way back is.
+//! What hops tell beside their round trips: who answered what, what was changed on the way and
+//! where, how far the way back is.
 
 use probe::trace::{Answer, Change, Extension, Hop, Outcome, Probe, Says};
 use std::collections::BTreeSet;

@@ -7,7 +7,7 @@ use crate::escape::escape;
 use crate::lang::Language;
 use crate::print::Unresolved;
 use crate::print::human::{Colour, decimals, milliseconds, named};
-use probe::trace::{End, Hop, Plan, Verdict};
+use probe::trace::{End, Hop, Outcome, Plan, Probe, Verdict};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -18,12 +18,13 @@ use std::time::Duration;
 pub struct Human {
     words: Words,
     is_coloured: bool,
+    is_quiet: bool,
 }
 
 impl Human {
-    /// A printer.
-    pub fn new(language: Language, is_coloured: bool) -> Human {
-        Human { words: Words(language), is_coloured }
+    /// A printer; a quiet one says how each road ends, in one line.
+    pub fn new(language: Language, is_coloured: bool, is_quiet: bool) -> Human {
+        Human { words: Words(language), is_coloured, is_quiet }
     }
 
     fn paint(&self, colour: Colour, text: &str) -> String {
@@ -118,13 +119,27 @@ impl Printer for Human {
     }
 
     fn separate(&mut self, out: &mut Vec<u8>) {
-        out.push(b'\n');
+        if !self.is_quiet {
+            out.push(b'\n');
+        }
     }
 
     fn begin(&mut self, road: &Road<'_>, page: &mut Page) {
-        let target = named(road.whom, None);
-        let line = self.words.heading(road, &target);
-        let _ = writeln!(page.text, "{line}");
+        if !self.is_quiet {
+            let line = self.words.heading(road, &named(road.whom, None));
+            let _ = writeln!(page.text, "{line}");
+        }
+    }
+
+    fn probe(&mut self, road: &Road<'_>, probe: &Probe, page: &mut Page) {
+        let Outcome::Answer(answer) = &probe.outcome else { return };
+        // A hop that is not written yet will show the answer itself.
+        if answer.is_late && !answer.is_duplicate && probe.hop <= page.hops && !self.is_quiet {
+            let ns = answer.rtt.as_nanos() as f64;
+            let rtt = milliseconds(ns, decimals(ns));
+            let line = self.words.late(probe.hop, &who(road, answer.from), &rtt);
+            let _ = writeln!(page.text, "    {}", self.paint(Colour::Yellow, &line));
+        }
     }
 
     fn hop(&mut self, road: &Road<'_>, hop: &Hop, facts: &Facts, page: &mut Page) {
@@ -133,9 +148,14 @@ impl Printer for Human {
             page.silent_from.get_or_insert(hop.hop);
             return;
         }
-        self.admit_silence(road, hop.hop, page);
+        if !self.is_quiet {
+            self.admit_silence(road, hop.hop, page);
+        }
         if let Some(responder) = facts.responders.first() {
             page.last = Some((hop.hop, responder.from));
+        }
+        if self.is_quiet {
+            return;
         }
         self.hop_lines(road, hop, facts, &mut page.text);
         let indent = number(road.plan, hop.hop).len() + 4;
@@ -146,7 +166,11 @@ impl Printer for Human {
     }
 
     fn verdict(&mut self, road: &Road<'_>, verdict: &Verdict, page: &mut Page) {
-        if let Some(from) = page.silent_from.take() {
+        if self.is_quiet {
+            let target = named(road.whom, None);
+            let colon = self.words.pick(": ", "：");
+            let _ = write!(page.text, "{target}{colon}");
+        } else if let Some(from) = page.silent_from.take() {
             let lead = number(road.plan, from);
             let _ = match page.hops {
                 last if last == from => writeln!(page.text, "{lead}  *"),
@@ -160,7 +184,7 @@ impl Printer for Human {
         };
         let counts = self.words.counts(verdict, &took(verdict.took));
         let _ = writeln!(page.text, "{}{counts}", self.paint(colour, &sentence));
-        for unseen in self.words.unseen(road) {
+        for unseen in self.words.unseen(road).into_iter().filter(|_| !self.is_quiet) {
             let _ = writeln!(page.text, "{unseen}");
         }
     }

@@ -281,6 +281,14 @@ impl Words {
         }
     }
 
+    /// An answer that came after its probe was called silent.
+    pub fn late(self, hop: u8, from: &str, rtt: &str) -> String {
+        match self.is_chinese() {
+            true => format!("第 {hop} 跳迟到的应答：{from}  {rtt} 毫秒"),
+            false => format!("late answer to hop {hop}: {from}  {rtt} ms"),
+        }
+    }
+
     /// A hop that was not asked.
     pub fn shared(self) -> &'static str {
         self.pick("known from another road", "由另一条路得知")
