@@ -28,6 +28,9 @@ const OVERDUE_FIRST: Duration = Duration::from_millis(500);
 /// Long round trips may stretch the patience to this.
 const PATIENCE_MAX: Duration = Duration::from_secs(2);
 
+/// Answers that cannot be told apart are given at least that long to have all arrived.
+const SETTLING_MIN: Duration = Duration::from_millis(20);
+
 /// How many silent hops behind the last that was heard are asked round after round.
 const SILENT_TAIL: u8 = 5;
 
@@ -666,7 +669,9 @@ impl Road {
         if self.one_by_one.is_some() {
             return;
         }
-        self.one_by_one = Some(now + self.overdue_after(plan));
+        let oldest = self.flights.open().map(|(_, flight)| flight.sent_at()).min();
+        let took = now.since(oldest.unwrap_or(now));
+        self.one_by_one = Some(now + (took * 3).max(SETTLING_MIN).min(self.overdue_after(plan)));
         for hop in self.flights.forget() {
             self.hop(hop).asked -= 1;
         }

@@ -212,7 +212,7 @@ pub fn hop(road: &Road<'_>, hop: &Hop, facts: &Facts, sink: Sink<'_>) {
     fields::whom(road.whom, sink);
     sink("hop", hop.hop.into());
     sink("is_end", hop.is_end.into());
-    sink("is_shared", hop.shared_with.is_some().into());
+    sink("is_shared", hop.shared.is_some().into());
     let count = |is: fn(&Try) -> bool| facts.tries.iter().filter(|fate| is(fate)).count() as u64;
     sink("sent", count(|fate| !matches!(fate, Try::NotSent)).into());
     sink("answered", count(|fate| matches!(fate, Try::Answer(..))).into());
