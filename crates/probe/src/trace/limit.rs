@@ -157,10 +157,15 @@ fn bursts(chances: &[Chance], interval: Duration) -> Vec<(u32, f64)> {
     let waited = first.map_or(Duration::ZERO, |(answered, first)| answered.at.since(first.at));
     let waited = waited.saturating_sub(steps(chances) / 2);
     let pending = (1.0 - waited.as_secs_f64() / interval.as_secs_f64()).max(0.0);
+    // Or others had drawn from the bucket, and what was left and the next token are seen.
+    let after_run = chances.iter().skip(run as usize).find(|chance| chance.is_answered);
+    let next = after_run.zip(chances.first()).map(|(next, first)| next.at.since(first.at));
+    let next = next.map(|next| next.saturating_sub(steps(chances) / 2).as_secs_f64());
+    let left = next.map_or(0.0, |next| f64::from(run + 1) - next / interval.as_secs_f64());
     let mut tries = Vec::new();
     for burst in [1, longest.saturating_sub(1), longest, longest + 1, run, drained, drained + 1] {
         let burst = burst.max(1);
-        for tokens in [0.0, f64::from(run), f64::from(burst), pending] {
+        for tokens in [0.0, f64::from(run), f64::from(burst), pending, left.max(0.0)] {
             let once_more = (burst, tokens.min(f64::from(burst)));
             if !tries.contains(&once_more) {
                 tries.push(once_more);
@@ -225,6 +230,20 @@ mod tests {
             let off = (interval - interval_ms as f64).abs() / interval_ms as f64;
             assert!(off < 0.11, "{interval_ms} {burst} {step_ms}: {:?}", fit.limit);
         }
+    }
+
+    #[test]
+    fn a_bucket_that_others_drew_from_is_found() {
+        let text = "!!..!.........!.........!.....";
+        let at = |i: usize| Time(i as u64 * 100_000_000);
+        let chances: Vec<Chance> = text
+            .bytes()
+            .enumerate()
+            .map(|(i, c)| Chance { at: at(i), is_answered: c == b'!' })
+            .collect();
+        let fit = fit(&chances).expect("a limit");
+        assert_eq!(fit.limit.interval, Duration::from_secs(1));
+        assert_eq!(fit.denied.iter().filter(|denied| **denied).count(), 25);
     }
 
     #[test]
