@@ -116,6 +116,7 @@ impl Trace {
         // A translator may have changed destination and ports; then the proof must be there.
         let is_plain = known.is_some() && lane.is_some() && self.fits_port(trail);
         let named = self.named_by(road, quoted, trail);
+        let named = named.filter(|number| self.proves(road, *number, trail));
         let number = match named.or_else(|| self.proven_by(road, lane?, trail)) {
             Some(number) => number,
             None if is_plain && self.is_silent_about_names(quoted, trail) => {
@@ -124,8 +125,7 @@ impl Trace {
             None => return None,
         };
         let is_proven = matches!(trail.proof, Proof::Token(_) | Proof::Short(_));
-        let is_ours = self.proves(road, number, trail) && (is_plain || is_proven);
-        is_ours.then_some(About::Probe { road, number, is_certain: true })
+        (is_plain || is_proven).then_some(About::Probe { road, number, is_certain: true })
     }
 
     /// The probe that a quote's two names lead to. Where they disagree, a translator has rewritten
@@ -162,9 +162,9 @@ impl Trace {
         ranked.max_by_key(|(rank, _)| *rank).map(|(_, number)| number)
     }
 
-    /// The probe whose token a quote shows, where the driver could not see its names.
+    /// The probe whose token a quote shows, where its names were not seen or are another's now.
     fn proven_by(&self, road: u32, lane: u16, trail: &Trail) -> Option<u64> {
-        if self.plan.sees_quoted_headers || !matches!(trail.proof, Proof::Token(_)) {
+        if !matches!(trail.proof, Proof::Token(_)) {
             return None;
         }
         let flights = &self.roads.get(road as usize)?.flights;

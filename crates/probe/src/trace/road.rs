@@ -396,7 +396,13 @@ impl Road {
             }
             false => (self.hop(hop).asked as usize, self.flights.decided_at(hop)),
         };
-        let desired = if decided > 0 { queries as usize } else { 1 };
+        let mut desired = if decided > 0 { queries as usize } else { 1 };
+        // Between the last router and an end that was met farther out lies silence: if that is the
+        // target's own, which limits its replies, another try may show it nearer.
+        let is_doubtful = self.ending.is_some_and(|ending| ending.hop > hop && hop > self.heard);
+        if is_doubtful && hop == self.heard + 1 && decided >= desired {
+            desired += 1;
+        }
         for _ in asked..desired {
             self.want(hop, 0);
         }
@@ -436,7 +442,8 @@ impl Road {
             return true;
         }
         let is_passed = self.heard > hop || self.ending.is_some();
-        if self.flights.at_hop(hop).count() < queries as usize {
+        let is_wanted = self.wanted.iter().any(|(wanted, _)| *wanted == hop);
+        if is_wanted || self.flights.at_hop(hop).count() < queries as usize {
             return false;
         }
         self.flights.at_hop(hop).all(|flight| match flight.state {

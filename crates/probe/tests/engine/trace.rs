@@ -439,6 +439,23 @@ fn a_quote_without_any_name_is_asked_for_one_by_one() {
 }
 
 #[test]
+fn a_target_that_limits_its_replies_is_not_thought_farther_than_it_is() {
+    everywhere(|family, method| {
+        // Its first two answers are not given.
+        let mut chain = chain(5, MS);
+        let mut arrived = 0;
+        let respond = move |seen: &Seen| {
+            arrived += u32::from(hop_of(seen) >= 5);
+            if hop_of(seen) >= 5 && arrived <= 2 { Vec::new() } else { chain(seen) }
+        };
+        let plan = Plan { course: Course::Once { queries: 1 }, ..plan(method) };
+        let (reports, _) = Road::new(family, method, respond).run(plan);
+        let verdict = verdict(&reports);
+        assert!(matches!(verdict.end, End::Reached { hop: 5, .. }), "{verdict:?}");
+    });
+}
+
+#[test]
 fn the_token_names_what_the_error_queue_does_not() {
     for family in Family::ALL {
         let respond = move |seen: &Seen| {

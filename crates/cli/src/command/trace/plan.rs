@@ -13,6 +13,9 @@ use wire::Family;
 /// The pause between probes to several targets, unless another is given.
 const GAP: Duration = Duration::from_millis(1);
 
+/// From so many targets on, what is known of routers is shared.
+const SHARING_MIN: usize = 16;
+
 /// Payload of a probe unless another is given: with IPv4 and UDP headers 60 bytes, as traceroute's.
 const PAYLOAD_BYTES: usize = 32;
 
@@ -131,7 +134,7 @@ impl Options {
             burst: BURST,
             send_buffer_bytes: None,
             stamps: Stamps::Both,
-            batch: Batch::One,
+            batch: Batch::Many,
         }
     }
 
@@ -157,6 +160,7 @@ impl Options {
             flow_label: sees_quoted_headers.then_some((key.0[0] as u32 & 0xf_ffff).max(1)),
             sees_quoted_headers,
             roads_max: self.roads,
+            shares_hops: targets >= SHARING_MIN,
             ..usual
         }
     }
