@@ -4,8 +4,11 @@ use crate::args::Common;
 use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
+pub mod asked;
 pub mod ping;
+pub mod trace;
 pub mod up;
+pub mod watch;
 
 /// A command of askway's own.
 pub struct Command {
@@ -20,7 +23,7 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] = &[ping::COMMAND, up::COMMAND];
+pub const ALL: &[Command] = &[ping::COMMAND, up::COMMAND, trace::COMMAND, watch::COMMAND];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

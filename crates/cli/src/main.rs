@@ -17,6 +17,7 @@ mod resolve;
 mod road;
 mod run;
 mod spec;
+mod values;
 mod wall;
 
 use std::process::ExitCode;

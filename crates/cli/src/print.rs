@@ -7,8 +7,10 @@ pub mod hints;
 pub mod human;
 pub mod json;
 pub mod options;
+pub mod trace;
 
 use crate::failure::{Exit, Failure};
+use crate::resolve;
 use probe::RttSource;
 use probe::ping::Report;
 use probe::stats::Summary;
@@ -89,6 +91,14 @@ pub struct Unresolved<'a> {
     pub reason: &'a str,
     /// The resolver's code (EAI_*).
     pub code: i32,
+}
+
+impl<'a> Unresolved<'a> {
+    /// A name that the resolver knows nothing of.
+    pub fn of(unresolved: &'a resolve::Unresolved) -> Unresolved<'a> {
+        let resolve::Unresolved { name, reason, code } = unresolved;
+        Unresolved { name, reason, code: *code }
+    }
 }
 
 /// What was found out about one target.

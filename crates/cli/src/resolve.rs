@@ -146,6 +146,18 @@ pub fn reverse_or_nearby(address: IpAddr) -> Option<String> {
     reverse(address).or_else(|| net::names::nearby(address, 0).map(|name| shown(&name)))
 }
 
+/// A link-local address needs to know its link: without a zone of its own it gets this one.
+pub fn zoned(target: Target, zone: u32) -> Target {
+    let is_local = match target.address {
+        IpAddr::V4(_) => false,
+        IpAddr::V6(address) => {
+            let is_link_local_group = address.segments()[0] & 0xff0f == 0xff02;
+            address.is_unicast_link_local() || is_link_local_group
+        }
+    };
+    if is_local && target.zone == 0 { Target { zone, ..target } } else { target }
+}
+
 /// A zone by the name of its interface, escaped for a terminal: the kernel lets names hold anything
 /// but spaces, slashes and colons. By its number if there is none.
 pub fn zone(index: u32) -> String {

@@ -89,6 +89,14 @@ impl Road {
         }
     }
 
+    /// The lab's name of the node that the run is at, not safe for a terminal; `None` outside a lab.
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Road::Network(..) => None,
+            Road::Lab(walk) => Some(walk.world.name(walk.at)),
+        }
+    }
+
     /// A fresh secret for the run's tokens: random on the network, from the seed in a lab.
     pub fn key(&self) -> Key {
         match self {
@@ -135,7 +143,27 @@ impl Road {
                 want.mark,
             )
             .ok(),
-            Road::Lab(walk) => walk.world.source_towards(walk.at, to.address),
+            Road::Lab(walk) => {
+                let fits = |it: &IpAddr| Family::of(*it) == Family::of(to.address);
+                let source = walk.envelope.source.filter(fits);
+                source.or_else(|| walk.world.source_towards(walk.at, to.address))
+            }
+        }
+    }
+
+    /// Whether errors show the IP header of a probe as it arrived at the hop.
+    pub fn sees_quoted_headers(&self, family: Family) -> bool {
+        match self {
+            Road::Network(network, _) => network.sees_quoted_headers(family),
+            Road::Lab(walk) => walk.world.sees_quoted_headers(),
+        }
+    }
+
+    /// Whether all probes of a lane can belong to one flow.
+    pub fn holds_flows(&self, family: Family) -> bool {
+        match self {
+            Road::Network(network, want) => want.carrier != Carrier::Tcp || network.is_raw(family),
+            Road::Lab(_) => true,
         }
     }
 

@@ -1,48 +1,206 @@
 //! ICMP errors: when one may be sent, and what it says (RFC 1122 §3.2.2, RFC 1812 §4.3.2,
-//! RFC 4443 §2.4).
+//! RFC 4443 §2.4), and what extends it (RFC 4884).
 
 use crate::address;
+use crate::mangle::Mangle;
 use crate::node::{Node, Turn};
+use crate::packet;
 use crate::rules;
+use crate::scenario::errors::Origin;
 use probe::Fragmentation;
+use std::net::IpAddr;
 use wire::Family;
+use wire::ext::{self, Interface, Label, Object, Role, Structure};
 use wire::icmp::{self, Meaning, Message};
 use wire::ip::{Datagram, Header};
+
+/// The quote in front of extensions of which no length speaks (RFC 4884 §5).
+const LEGACY_QUOTE_BYTES: usize = 128;
+
+/// What an error is about, and how it came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject<'a> {
+    /// The datagram as it came.
+    pub(crate) bytes: &'a [u8],
+    /// Whether the link brought it to all its ends.
+    pub(crate) is_broadcast: bool,
+    /// The interface that it came in by, where that is still known.
+    pub(crate) came_by: Option<usize>,
+}
+
+impl Subject<'_> {
+    /// A datagram of which only the bytes are left.
+    pub(crate) fn of(bytes: &[u8]) -> Subject<'_> {
+        Subject { bytes, is_broadcast: false, came_by: None }
+    }
+}
+
+/// What an error says.
+#[derive(Clone, Copy, Debug)]
+struct Saying {
+    kind: u8,
+    code: u8,
+    word: u32,
+}
 
 impl Node {
     /// Sends an error about a datagram, unless it must not be, or nobody may hear of it.
     pub(crate) fn complain(
         &mut self,
         turn: &mut Turn<'_>,
-        about: &[u8],
-        is_link_broadcast: bool,
+        about: Subject<'_>,
         meaning: Meaning,
         word: u32,
     ) {
-        let Ok(datagram) = Datagram::parse(about) else { return };
+        let Ok(datagram) = Datagram::parse(about.bytes) else { return };
+        if let Some(numbers) = meaning.numbers(datagram.family()) {
+            self.complain_by(turn, about, numbers, word);
+        }
+    }
+
+    /// Likewise, by the error's type and code.
+    pub(crate) fn complain_by(
+        &mut self,
+        turn: &mut Turn<'_>,
+        about: Subject<'_>,
+        (kind, code): (u8, u8),
+        word: u32,
+    ) {
+        let Ok(datagram) = Datagram::parse(about.bytes) else { return };
         let to = datagram.source;
         let family = Family::of(to);
-        let Some((kind, code)) = meaning.numbers(family) else { return };
-        if self.plan.is_silent || !self.may_complain(turn, &datagram, is_link_broadcast, meaning) {
+        let meaning = Meaning::of(family, kind, code);
+        if self.plan.is_silent || !self.may_complain(turn, &datagram, about.is_broadcast, meaning) {
             return;
         }
-        let Some(source) = turn.map.source_towards(self.id, to) else { return };
+        let Some(source) = self.error_source(turn, &datagram, about.came_by) else { return };
         // Path MTU discovery lives on these; Linux does not limit them either.
         if meaning != Meaning::PacketTooBig && !self.limiter.allows_error(turn.now, to) {
             return;
         }
         let rules = rules::of(family);
-        let quote_bytes = rules.error_max_bytes - rules.header_bytes - 8;
-        let body = &about[..about.len().min(quote_bytes)];
-        let mut message = Vec::with_capacity(8 + body.len());
-        Message::Error(icmp::Error { meaning, kind, code, word, body }).emit(family, &mut message);
+        let mut message = self.error_message(turn, about, Saying { kind, code, word });
+        let mangle = self.next_mangle();
+        if let Some(mangle) = mangle {
+            mangle.spoil(family, &mut message);
+        }
         icmp::fill_checksum(source, to, &mut message);
+        if mangle == Some(Mangle::Checksum) {
+            message[2] ^= 0x5a;
+        }
         let mut header = Header::new(source, to, rules.icmp);
         header.hop_limit = self.plan.hop_limit;
         header.traffic_class =
             datagram.traffic_class & rules.error_class_kept | rules.error_class_added;
-        // If there is no way back, nobody hears of it.
-        self.originate(turn, header, &message, Fragmentation::Allowed).ok();
+        for _ in 0..if self.plan.errors.come_twice { 2 } else { 1 } {
+            // If there is no way back, nobody hears of it.
+            self.originate(turn, header.clone(), &message, Fragmentation::Allowed).ok();
+        }
+    }
+
+    /// The address that an error about a datagram comes from.
+    fn error_source(
+        &self,
+        turn: &Turn<'_>,
+        datagram: &Datagram<'_>,
+        came_by: Option<usize>,
+    ) -> Option<IpAddr> {
+        let family = datagram.family();
+        let own = turn.map.source_towards(self.id, datagram.source)?;
+        let Some(origin) = &self.plan.errors.from else { return Some(own) };
+        let other = match origin {
+            Origin::Incoming => {
+                came_by.map(|interface| turn.map.interface(self.id, interface).address(family))
+            }
+            Origin::Target => Some(datagram.destination),
+            Origin::Node(node) => turn.map.addresses(*node, family).first().copied(),
+            Origin::Addresses(all) => all.iter().copied().find(|a| Family::of(*a) == family),
+        };
+        Some(other.unwrap_or(own))
+    }
+
+    /// The error, its checksum left out.
+    fn error_message(&self, turn: &Turn<'_>, about: Subject<'_>, saying: Saying) -> Vec<u8> {
+        let Saying { kind, code, mut word } = saying;
+        let Ok(datagram) = Datagram::parse(about.bytes) else { return Vec::new() };
+        let (family, plan) = (datagram.family(), &self.plan.errors);
+        let rules = rules::of(family);
+        let room = rules.error_max_bytes - rules.header_bytes - 8;
+        let headers_bytes = datagram.total_bytes - datagram.payload.len();
+        let wanted = plan.quotes_bytes.map_or(usize::MAX, |bytes| headers_bytes + bytes);
+        let mut quote = about.bytes[..about.bytes.len().min(wanted)].to_vec();
+        if plan.swaps_identification {
+            packet::swap_identification(&mut quote);
+        }
+        let objects = match rules.extends.contains(&kind) {
+            true => self.objects(turn, family, about.came_by, kind),
+            false => Vec::new(),
+        };
+        let structure = Structure { has_checksum: true, bytes: &objects };
+        let body = if objects.is_empty() {
+            quote.truncate(room);
+            quote
+        } else if plan.is_legacy {
+            quote.resize(LEGACY_QUOTE_BYTES, 0);
+            structure.emit(&mut quote);
+            quote
+        } else {
+            let unit_bytes = rules.length_unit_bytes;
+            let left = room.saturating_sub(4 + objects.len()).max(LEGACY_QUOTE_BYTES);
+            quote.truncate(left / unit_bytes * unit_bytes);
+            let extended = ext::extend(&quote, &structure, unit_bytes);
+            let (length, body) = extended.expect("an error's size fits the attribute");
+            word |= u32::from(length) << (8 * (7 - rules.length_attribute_at));
+            body
+        };
+        let meaning = Meaning::of(family, kind, code);
+        let mut message = Vec::with_capacity(8 + body.len());
+        let error = icmp::Error { meaning, kind, code, word, body: &body };
+        Message::Error(error).emit(family, &mut message);
+        message
+    }
+
+    /// The extension objects of an error of that type.
+    fn objects(
+        &self,
+        turn: &Turn<'_>,
+        family: Family,
+        came_by: Option<usize>,
+        kind: u8,
+    ) -> Vec<u8> {
+        let plan = &self.plan.errors;
+        let mut bytes = Vec::new();
+        let is_expired = Meaning::of(family, kind, 0) == Meaning::HopLimitExceeded;
+        if is_expired && !plan.labels.is_empty() {
+            let body: Vec<u8> = plan.labels.iter().flat_map(Label::bytes).collect();
+            let stack = Object { class: 1, kind: 1, body: &body };
+            stack.emit(&mut bytes).expect("few labels");
+        }
+        if let Some(index) = came_by.filter(|_| plan.names_interface) {
+            let device = turn.map.interface(self.id, index);
+            let name = format!("eth{index}");
+            let interface = Interface {
+                role: Role::Incoming,
+                index: Some(index as u32 + 1),
+                address: Some(device.address(family)),
+                name: Some(name.as_bytes()),
+                mtu_bytes: Some(device.mtu_bytes(family)),
+            };
+            interface.emit(&mut bytes);
+        }
+        for object in &plan.objects {
+            let object = Object { class: object.class, kind: object.kind, body: &object.body };
+            object.emit(&mut bytes).expect("the scenario bounds it");
+        }
+        bytes
+    }
+
+    /// How the next error is malformed.
+    fn next_mangle(&mut self) -> Option<Mangle> {
+        let mangles = &self.plan.errors.mangles;
+        let index = self.mangled.checked_rem(mangles.len())?;
+        self.mangled += 1;
+        Some(mangles[index])
     }
 
     /// Learns from an error that is about something this node sent.

@@ -5,7 +5,7 @@ use crate::rules;
 use crate::world::{Event, Watch, World};
 use crate::{NodeId, packet};
 use probe::{
-    Arrival, Carrier, Engine, Envelope, Observer, Output, SendFault, SendFaultReason, Signal,
+    Arrival, Carrier, Engine, Envelope, Observer, Output, Own, SendFault, SendFaultReason, Signal,
     Stamp, StampedBy, Time, Transmit,
 };
 use std::net::{IpAddr, Ipv4Addr};
@@ -145,7 +145,7 @@ impl World {
         let source = chosen.or_else(|| self.map.source_towards(at, first_stop));
         let no_route = SendFault { reason: SendFaultReason::NoRoute, os_error: 0 };
         let source = source.ok_or(no_route)?;
-        if carrier == Carrier::Icmp && rules::of(family).kernel_sums_icmp {
+        if carrier == Carrier::Icmp && rules::of(family).icmp_sums_addresses {
             sum_if_unsummed(source, to, message);
         }
         let mut header = Header::new(source, first_stop, carrier.protocol(family));
@@ -157,11 +157,9 @@ impl World {
         header.identification = own.identification.unwrap_or(0);
         header.options = options;
         self.turn(at, |node, turn| node.originate(turn, header, message, envelope.fragmentation))?;
-        if carrier != Carrier::Icmp {
-            return Ok(());
-        }
-        let model = Model { source, destination: to, message };
-        if let Some((when, bytes)) = self.noise.provoke(self.now, &self.map, model) {
+        let is_named = carrier != Carrier::Icmp || own != Own::default();
+        let model = Model { source, destination: to, carrier, is_named, message };
+        for (when, bytes) in self.noise.provoke(self.now, &self.map, model) {
             self.schedule(when, Event::Noise(bytes));
         }
         Ok(())

@@ -3,9 +3,10 @@
 
 use crate::address;
 use crate::assembly::Progress;
+use crate::complaint::Subject;
 use crate::node::{Action, Frame, Later, Node, Turn, midnight_ms};
 use crate::rules;
-use crate::scenario::Lies;
+use crate::scenario::{Lies, Role};
 use crate::transport::Kept;
 use probe::Fragmentation;
 use std::net::{IpAddr, Ipv4Addr};
@@ -39,10 +40,12 @@ impl Node {
         if is_heard {
             turn.actions.push(Action::Show(frame.bytes.clone()));
         }
-        let meaning = match (datagram.protocol, self.plan.prohibits) {
-            (_, true) => Meaning::CommunicationProhibited,
-            (protocol::TCP, _) => return self.keep_tcp(turn, &datagram),
-            (protocol::UDP, _) => match self.keep_udp(turn, &datagram) {
+        if self.plan.role == Role::Host && self.refuses(turn, frame.subject(), &datagram) {
+            return;
+        }
+        let meaning = match datagram.protocol {
+            protocol::TCP => return self.keep_tcp(turn, &datagram),
+            protocol::UDP => match self.keep_udp(turn, &datagram) {
                 // The instrument's sockets hold the ports that it sends from.
                 Kept::Refused if !is_heard => Meaning::PortUnreachable,
                 _ => return,
@@ -56,7 +59,29 @@ impl Node {
             // sixth byte, or the first of the last extension header.
             None => (Meaning::NextHeaderUnknown, next_header_offset(&datagram)),
         };
-        self.complain(turn, &frame.bytes, frame.is_broadcast, meaning, word);
+        self.complain(turn, frame.subject(), meaning, word);
+    }
+
+    /// Whether the node's filter refuses a datagram; says so then, if it is to.
+    pub(crate) fn refuses(
+        &mut self,
+        turn: &mut Turn<'_>,
+        about: Subject<'_>,
+        datagram: &Datagram<'_>,
+    ) -> bool {
+        let family = datagram.family();
+        let refusal = self.plan.refusal.as_ref();
+        let Some(refusal) = refusal.filter(|r| r.concerns(datagram.protocol, family)) else {
+            return false;
+        };
+        if let Some((kind, code)) = refusal.says.map(|says| says.of(family)) {
+            let word = match Meaning::of(family, kind, code) {
+                Meaning::NextHeaderUnknown => next_header_offset(datagram),
+                _ => 0,
+            };
+            self.complain_by(turn, about, (kind, code), word);
+        }
+        true
     }
 
     fn keep_icmp(&mut self, turn: &mut Turn<'_>, frame: &Frame, datagram: &Datagram<'_>) {
@@ -70,9 +95,9 @@ impl Node {
         }
         let Ok(message) = Message::parse(family, datagram.payload) else { return };
         let is_question = matches!(message, Message::EchoRequest(_) | Message::TimestampRequest(_));
-        if is_question && self.plan.prohibits {
-            let meaning = Meaning::CommunicationProhibited;
-            return self.complain(turn, &frame.bytes, frame.is_broadcast, meaning, 0);
+        let is_filtered = is_question && self.plan.role == Role::Host;
+        if is_filtered && self.refuses(turn, frame.subject(), datagram) {
+            return;
         }
         match message {
             Message::EchoRequest(echo) => self.answer_echo(turn, datagram, echo),

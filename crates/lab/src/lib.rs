@@ -7,12 +7,15 @@ use std::fmt;
 
 mod address;
 mod assembly;
+mod balance;
 mod complaint;
 mod drive;
 mod host;
 mod limit;
 mod link;
+mod mangle;
 mod map;
+mod nat;
 mod node;
 mod noise;
 mod packet;

@@ -1,7 +1,7 @@
 //! How fast a node sends ICMP messages: token buckets, one for the node or one a destination, as
 //! Linux has them (icmp_ratelimit).
 
-use crate::scenario::LimitPlan;
+use crate::scenario::{LimitPlan, Rate};
 use probe::Time;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,6 +13,8 @@ const DESTINATIONS_MAX: usize = 4_096;
 #[derive(Debug)]
 pub(crate) struct Limiter {
     plan: Option<LimitPlan>,
+    /// Of the whole node, where each destination has its own as well.
+    overall: Bucket,
     common: Bucket,
     by_destination: BTreeMap<IpAddr, Bucket>,
 }
@@ -26,7 +28,8 @@ struct Bucket {
 
 impl Limiter {
     pub(crate) fn new(plan: Option<LimitPlan>) -> Limiter {
-        Limiter { plan, common: Bucket::default(), by_destination: BTreeMap::new() }
+        let (overall, common) = (Bucket::default(), Bucket::default());
+        Limiter { plan, overall, common, by_destination: BTreeMap::new() }
     }
 
     /// Whether one more error may go to a destination; takes the token if so.
@@ -41,8 +44,13 @@ impl Limiter {
 
     fn allows(&mut self, now: Time, to: IpAddr) -> bool {
         let Some(plan) = self.plan else { return true };
+        self.has_share(now, to, &plan)
+            && plan.overall.is_none_or(|rate| self.overall.take(now, rate))
+    }
+
+    fn has_share(&mut self, now: Time, to: IpAddr, plan: &LimitPlan) -> bool {
         if !plan.per_destination {
-            return self.common.take(now, &plan);
+            return self.common.take(now, plan.rate);
         }
         if self.by_destination.len() >= DESTINATIONS_MAX && !self.by_destination.contains_key(&to) {
             // A full bucket is as good as none.
@@ -51,14 +59,14 @@ impl Limiter {
                 return false;
             }
         }
-        self.by_destination.entry(to).or_default().take(now, &plan)
+        self.by_destination.entry(to).or_default().take(now, plan.rate)
     }
 }
 
 impl Bucket {
-    fn take(&mut self, now: Time, plan: &LimitPlan) -> bool {
-        let after = self.full_at.max(now) + plan.interval;
-        let is_allowed = after.since(now) <= plan.interval.saturating_mul(plan.burst);
+    fn take(&mut self, now: Time, rate: Rate) -> bool {
+        let after = self.full_at.max(now) + rate.interval;
+        let is_allowed = after.since(now) <= rate.interval.saturating_mul(rate.burst);
         if is_allowed {
             self.full_at = after;
         }
@@ -72,10 +80,10 @@ mod tests {
     use std::time::Duration;
 
     const LINUX: LimitPlan = LimitPlan {
-        interval: Duration::from_secs(1),
-        burst: 6,
+        rate: Rate { interval: Duration::from_secs(1), burst: 6 },
         per_destination: true,
         answers_too: false,
+        overall: None,
     };
 
     fn ip(last: u8) -> IpAddr {
@@ -105,8 +113,24 @@ mod tests {
         assert!(drained(true).allows_error(Time::ZERO, ip(2)));
         assert!(!drained(false).allows_error(Time::ZERO, ip(2)));
         assert!(drained(false).allows_answer(Time::ZERO, ip(1)));
-        let mut all = Limiter::new(Some(LimitPlan { answers_too: true, burst: 1, ..LINUX }));
+        let mut all = Limiter::new(Some(LimitPlan {
+            answers_too: true,
+            rate: Rate { burst: 1, ..LINUX.rate },
+            ..LINUX
+        }));
         assert!(all.allows_answer(Time::ZERO, ip(1)) && !all.allows_answer(Time::ZERO, ip(1)));
+    }
+
+    #[test]
+    fn the_whole_node_may_have_an_allowance_besides() {
+        let overall = Some(Rate { interval: Duration::from_millis(1), burst: 50 });
+        let mut limiter = Limiter::new(Some(LimitPlan { overall, ..LINUX }));
+        let mut allowed = |now| {
+            let mut all = (0..200).map(|last| limiter.allows_error(Time(now), ip(last)));
+            all.by_ref().filter(|is_allowed| *is_allowed).count()
+        };
+        assert_eq!(allowed(0), 50);
+        assert_eq!(allowed(10_000_000), 10);
     }
 
     #[test]

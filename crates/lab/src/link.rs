@@ -12,6 +12,8 @@ pub(crate) struct Link {
     pub(crate) name: String,
     there: Impairments,
     back: Impairments,
+    /// Whether it carries nothing.
+    is_down: bool,
     directions: Vec<Direction>,
 }
 
@@ -59,6 +61,7 @@ impl Link {
             name: plan.name.clone(),
             there: plan.there.clone(),
             back: plan.back.clone(),
+            is_down: false,
             directions: names.iter().map(direction).collect(),
         }
     }
@@ -73,7 +76,7 @@ impl Link {
         // does not change what the others do.
         let [loss, duplicate, corrupt, reorder, jitter, bit] =
             std::array::from_fn(|_| direction.random.next());
-        if rules.loss.hits(number, loss) {
+        if self.is_down || rules.loss.hits(number, loss) {
             direction.counts.lost += 1;
             return Vec::new();
         }
@@ -90,6 +93,11 @@ impl Link {
         }
         crossings.insert(0, Crossing { arrives, bytes });
         crossings
+    }
+
+    /// Becomes another link, as it were; what is under way arrives.
+    pub(crate) fn change(&mut self, is_down: bool, there: Impairments, back: Impairments) {
+        (self.is_down, self.there, self.back) = (is_down, there, back);
     }
 
     /// Takes the news that there was no room for a packet from that end.

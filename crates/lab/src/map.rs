@@ -1,10 +1,11 @@
 //! Who is linked to whom, under which addresses, and which way leads where. Ways are shortest paths
 //! in links, found when first asked for; static routes come before them if they are as specific.
+//! Of several ways that are as good, whoever asks picks one.
 
 use crate::address::{Pool, Prefix, is_for_all};
 use crate::rules::{self, Both};
 use crate::scenario::text::Source;
-use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario};
+use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario, StaticRoute};
 use crate::{NodeId, ScenarioFault};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -21,7 +22,16 @@ pub(crate) struct Map {
     /// First address of each network, the network, and its link; networks do not overlap.
     by_network: BTreeMap<IpAddr, (Prefix, usize)>,
     /// Ways to each link from every node, once somebody asked.
-    ways: Vec<OnceCell<Vec<Option<Way>>>>,
+    ways: Vec<OnceCell<Ways>>,
+}
+
+/// The shortest ways to a link.
+#[derive(Debug)]
+struct Ways {
+    /// By node, the one found first.
+    first: Vec<Option<Way>>,
+    /// The others of nodes that have several.
+    others: BTreeMap<NodeId, Vec<Way>>,
 }
 
 /// A node as the graph sees it.
@@ -31,6 +41,8 @@ struct Place {
     forwards: bool,
     is_absent: bool,
     computes_routes: bool,
+    /// Whether it uses all of several ways that are as short.
+    balances: bool,
     interfaces: Vec<Interface>,
     routes: Vec<Route>,
 }
@@ -58,14 +70,17 @@ impl Interface {
 /// A link as the graph sees it: nodes and the index of their interface, in the order of its ends.
 #[derive(Debug)]
 struct Segment {
+    /// Whether no way leads over it.
+    is_down: bool,
     networks: Both<Prefix>,
     ends: Vec<(NodeId, usize)>,
 }
 
-#[derive(Debug)]
-struct Route {
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
     to: Prefix,
-    by: Result<Way, Reject>,
+    /// One way or more.
+    by: Result<Vec<Way>, Reject>,
 }
 
 /// One step towards a destination: out of that interface, to that neighbour.
@@ -130,7 +145,7 @@ impl Map {
             }
         }
         for (index, node) in scenario.nodes.iter().enumerate() {
-            let routes = map.static_routes(index, node, source)?;
+            let routes = map.static_routes(index, &node.routes, source)?;
             map.places[index].routes = routes;
         }
         Ok(map)
@@ -166,7 +181,7 @@ impl Map {
         for network in networks.all() {
             self.by_network.insert(network.first(), (network, link));
         }
-        self.links.push(Segment { networks, ends });
+        self.links.push(Segment { is_down: false, networks, ends });
         self.ways.push(OnceCell::new());
         Ok(())
     }
@@ -208,21 +223,27 @@ impl Map {
         Ok(addresses)
     }
 
-    fn static_routes(
+    /// The routes that a scenario states, as a node goes by them.
+    pub(crate) fn static_routes(
         &self,
         index: usize,
-        plan: &NodePlan,
+        stated: &[StaticRoute],
         source: Source<'_>,
     ) -> Result<Vec<Route>, ScenarioFault> {
         let mut routes = Vec::new();
-        for route in &plan.routes {
-            let by = match route.by {
-                RouteBy::Reject(reject) => Err(reject),
-                RouteBy::Via(neighbour) => Ok(self.way_to(index, neighbour).ok_or_else(|| {
-                    let other = &self.places[neighbour.0 as usize].name;
-                    let message = format!("no link joins `{}` and `{other}`", plan.name);
+        for route in stated {
+            let way = |neighbour: &NodeId| {
+                self.way_to(index, *neighbour).ok_or_else(|| {
+                    let names = [index, neighbour.0 as usize].map(|node| &self.places[node].name);
+                    let message = format!("no link joins `{}` and `{}`", names[0], names[1]);
                     source.fault(route.at, message, None)
-                })?),
+                })
+            };
+            let by = match &route.by {
+                RouteBy::Reject(reject) => Err(*reject),
+                RouteBy::Via(neighbours) => {
+                    Ok(neighbours.iter().map(way).collect::<Result<_, _>>()?)
+                }
             };
             let everything =
                 ["0.0.0.0/0", "::/0"].map(|all| Prefix::parse(all).expect("well-formed"));
@@ -234,11 +255,26 @@ impl Map {
                     both.concat().into_iter().map(Prefix::of_one).collect()
                 }
             };
-            routes.extend(prefixes.into_iter().map(|to| Route { to, by }));
+            routes.extend(prefixes.into_iter().map(|to| Route { to, by: by.clone() }));
         }
         // The most specific first; of two alike, the one that the scenario names first.
         routes.sort_by_key(|route| std::cmp::Reverse(route.to.length()));
         Ok(routes)
+    }
+
+    /// Gives a node other stated routes.
+    pub(crate) fn set_routes(&mut self, node: NodeId, routes: Vec<Route>) {
+        self.places[node.0 as usize].routes = routes;
+    }
+
+    /// Makes a link go up or down, and carry other sizes there and back. All ways are found anew.
+    pub(crate) fn set_link(&mut self, link: usize, is_down: bool, mtus_bytes: [u32; 2]) {
+        self.links[link].is_down = is_down;
+        for (end, (node, interface)) in self.links[link].ends.iter().enumerate() {
+            let interface = &mut self.places[node.0 as usize].interfaces[*interface];
+            interface.mtu_bytes = mtus_bytes[end.min(1)];
+        }
+        self.ways.iter_mut().for_each(|ways| *ways = OnceCell::new());
     }
 
     /// The interface of a node that leads straight to a neighbour.
@@ -280,17 +316,15 @@ impl Map {
         &self.links[link].ends
     }
 
-    /// The nodes of a link that take a packet which one of them sends.
-    pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<NodeId> {
-        match to {
-            Recipient::Node(one) => vec![one],
-            Recipient::Nobody => Vec::new(),
-            Recipient::Everyone => {
-                let others = self.ends(link).iter().map(|(node, _)| *node);
-                let is_there = |node: &NodeId| !self.places[node.0 as usize].is_absent;
-                others.filter(|node| *node != from && is_there(node)).collect()
-            }
-        }
+    /// The nodes of a link that take a packet which one of them sends, and the interface by which
+    /// they do.
+    pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<(NodeId, usize)> {
+        let takes = |node: NodeId| match to {
+            Recipient::Node(one) => node == one,
+            Recipient::Nobody => false,
+            Recipient::Everyone => node != from && !self.places[node.0 as usize].is_absent,
+        };
+        self.ends(link).iter().copied().filter(|(node, _)| takes(*node)).collect()
     }
 
     /// Whether a node itself is meant by a destination: its own address, the loopback, or one that
@@ -334,8 +368,18 @@ impl Map {
     }
 
     /// What a node does with a destination: the most specific of its own links, its static routes
-    /// and the computed ways.
+    /// and the computed ways. Of several that are as good, the first.
     pub(crate) fn route(&self, node: NodeId, destination: IpAddr) -> Next {
+        self.route_by(node, destination, &mut |_| 0)
+    }
+
+    /// Likewise; of so many ways, `pick` takes one by its index.
+    pub(crate) fn route_by(
+        &self,
+        node: NodeId,
+        destination: IpAddr,
+        pick: &mut dyn FnMut(usize) -> usize,
+    ) -> Next {
         if destination.is_loopback() || self.holder(destination) == Some(node) {
             return Next::Local;
         }
@@ -351,43 +395,75 @@ impl Map {
         }
         let network = self.network_of(destination);
         let least = network.map_or(0, |(network, _)| network.length());
-        let stated = place.routes.iter().find(|route| route.to.contains(destination));
+        let stated = self.stated_route(place, destination);
         if let Some(route) = stated.filter(|route| network.is_none() || route.to.length() >= least)
         {
-            return match route.by {
-                Ok(way) => self.step(way.interface, way.neighbour),
-                Err(reject) => Next::Reject(reject),
-            };
+            return self.follow(place, route, pick);
         }
         match network {
-            Some((_, link)) => self.route_to_link(node, link, destination),
+            Some((_, link)) => self.route_to_link(node, link, destination, pick),
             None => Next::NoRoute,
         }
     }
 
-    fn route_to_link(&self, node: NodeId, link: usize, destination: IpAddr) -> Next {
+    /// The most specific of a node's stated routes that can be gone.
+    fn stated_route<'a>(&'a self, place: &'a Place, destination: IpAddr) -> Option<&'a Route> {
+        let can_be_gone = |route: &Route| match &route.by {
+            Ok(ways) => ways.iter().any(|way| self.is_up(place, way)),
+            Err(_) => true,
+        };
+        let leads = |route: &&Route| route.to.contains(destination) && can_be_gone(route);
+        place.routes.iter().find(leads)
+    }
+
+    fn is_up(&self, place: &Place, way: &Way) -> bool {
+        !self.links[place.interfaces[way.interface].link].is_down
+    }
+
+    fn follow(&self, place: &Place, route: &Route, pick: &mut dyn FnMut(usize) -> usize) -> Next {
+        let ways = match &route.by {
+            Ok(ways) => ways.iter().filter(|way| self.is_up(place, way)),
+            Err(reject) => return Next::Reject(*reject),
+        };
+        let count = ways.clone().count();
+        let index = if count > 1 { pick(count) } else { 0 };
+        ways.copied().nth(index).map_or(Next::NoRoute, |way| self.step(way))
+    }
+
+    fn route_to_link(
+        &self,
+        node: NodeId,
+        link: usize,
+        destination: IpAddr,
+        pick: &mut dyn FnMut(usize) -> usize,
+    ) -> Next {
         let place = &self.places[node.0 as usize];
         let own = place.interfaces.iter().position(|interface| interface.link == link);
         if let Some(interface) = own {
             return match self.holder(destination) {
-                Some(neighbour) => self.step(interface, neighbour),
+                _ if self.links[link].is_down => Next::NoRoute,
+                Some(neighbour) => self.step(Way { interface, neighbour }),
                 None => Next::Out { interface, to: Recipient::Nobody },
             };
         }
         if !place.computes_routes {
-            return match place.routes.iter().find(|route| route.to.contains(destination)) {
-                Some(Route { by: Ok(way), .. }) => self.step(way.interface, way.neighbour),
-                Some(Route { by: Err(reject), .. }) => Next::Reject(*reject),
+            return match self.stated_route(place, destination) {
+                Some(route) => self.follow(place, route, pick),
                 None => Next::NoRoute,
             };
         }
-        match self.ways[link].get_or_init(|| self.ways_to(link))[node.0 as usize] {
-            Some(way) => self.step(way.interface, way.neighbour),
-            None => Next::NoRoute,
+        let ways = self.ways[link].get_or_init(|| self.ways_to(link));
+        let Some(first) = ways.first[node.0 as usize] else { return Next::NoRoute };
+        match ways.others.get(&node).filter(|_| place.balances) {
+            Some(others) => match pick(others.len() + 1) {
+                0 => self.step(first),
+                index => self.step(others[index - 1]),
+            },
+            None => self.step(first),
         }
     }
 
-    fn step(&self, interface: usize, neighbour: NodeId) -> Next {
+    fn step(&self, Way { interface, neighbour }: Way) -> Next {
         let to = match self.places[neighbour.0 as usize].is_absent {
             true => Recipient::Nobody,
             false => Recipient::Node(neighbour),
@@ -395,26 +471,46 @@ impl Map {
         Next::Out { interface, to }
     }
 
-    /// Shortest ways to a link from every node that is not on it, breadth first from the link; of
-    /// several the one found first, in the order of the scenario.
-    fn ways_to(&self, link: usize) -> Vec<Option<Way>> {
-        let mut ways: Vec<Option<Way>> = vec![None; self.places.len()];
-        let mut seen = vec![false; self.places.len()];
-        let mut queue: VecDeque<NodeId> = self.links[link].ends.iter().map(|(n, _)| *n).collect();
+    /// Shortest ways to a link from every node that is not on it. Hosts take no part in routing:
+    /// where a link that is down leaves them no way, they send to the router that they knew.
+    fn ways_to(&self, link: usize) -> Ways {
+        let is_down = |link: usize| self.links[link].is_down;
+        let mut ways = self.ways_over(link, &|link| !is_down(link));
+        if (0..self.links.len()).any(is_down) {
+            let known = self.ways_over(link, &|_| true);
+            let places = self.places.iter().zip(known.first).zip(&mut ways.first);
+            for ((place, known), way) in places.filter(|((place, _), _)| !place.forwards) {
+                *way = way.or(known.filter(|way| self.is_up(place, way)));
+            }
+        }
+        ways
+    }
+
+    /// Shortest ways over links that can be gone, breadth first, in the order of the scenario.
+    fn ways_over(&self, link: usize, can_be_gone: &dyn Fn(usize) -> bool) -> Ways {
+        let mut ways = Ways { first: vec![None; self.places.len()], others: BTreeMap::new() };
+        let mut distances: Vec<Option<u32>> = vec![None; self.places.len()];
+        let ends = self.links[link].ends.iter().filter(|_| can_be_gone(link));
+        let mut queue: VecDeque<NodeId> = ends.map(|(node, _)| *node).collect();
         for node in &queue {
-            seen[node.0 as usize] = true;
+            distances[node.0 as usize] = Some(0);
         }
         while let Some(node) = queue.pop_front() {
             let place = &self.places[node.0 as usize];
             if !place.forwards || place.is_absent {
                 continue;
             }
-            for interface in &place.interfaces {
+            let farther = distances[node.0 as usize].map(|distance| distance + 1);
+            for interface in place.interfaces.iter().filter(|i| can_be_gone(i.link)) {
                 for (other, back) in &self.links[interface.link].ends {
-                    if !std::mem::replace(&mut seen[other.0 as usize], true) {
-                        let way = Way { interface: *back, neighbour: node };
-                        ways[other.0 as usize] = Some(way);
+                    let way = Way { interface: *back, neighbour: node };
+                    let known = &mut distances[other.0 as usize];
+                    if known.is_none() {
+                        *known = farther;
+                        ways.first[other.0 as usize] = Some(way);
                         queue.push_back(*other);
+                    } else if *known == farther {
+                        ways.others.entry(*other).or_default().push(way);
                     }
                 }
             }
@@ -441,6 +537,7 @@ impl Place {
             forwards: plan.role == Role::Router,
             is_absent: plan.is_absent,
             computes_routes: plan.computes_routes,
+            balances: plan.balance.is_some(),
             interfaces: Vec::new(),
             routes: Vec::new(),
         }

@@ -3,9 +3,13 @@
 //! the time, and takes what is to be done.
 
 use crate::assembly::{Assembly, Unfinished};
+use crate::balance::{Balancer, Flow};
+use crate::complaint::Subject;
 use crate::limit::Limiter;
 use crate::map::{Interface, Map, Next, Recipient};
+use crate::nat::{Dnat, Nat, Verdict};
 use crate::packet;
+use crate::random::Random;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
 use crate::{EPOCH_NS, NodeId};
@@ -37,6 +41,7 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     pub(crate) plan: NodePlan,
     pub(crate) limiter: Limiter,
+    pub(crate) balancer: Balancer,
     pub(crate) assembly: Assembly,
     /// What paths are known to carry, and until when that is believed.
     path_mtus: BTreeMap<IpAddr, (u32, Time)>,
@@ -44,6 +49,12 @@ pub(crate) struct Node {
     identification: u32,
     /// Echo requests answered so far.
     pub(crate) answers: u64,
+    pub(crate) nat: Option<Nat>,
+    pub(crate) dnat: Option<Dnat>,
+    /// Errors malformed so far.
+    pub(crate) mangled: usize,
+    /// Where new identifications of what it passes on come from.
+    pub(crate) random: Random,
 }
 
 /// A node's turn: the moment, the map, and what the node wants done.
@@ -85,18 +96,33 @@ pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
     /// Whether the link brought it to all its ends (a link-layer broadcast).
     pub(crate) is_broadcast: bool,
+    /// The interface that it came in by; `None` from the node itself.
+    pub(crate) came_by: Option<usize>,
+}
+
+impl Frame {
+    /// The packet as an error's subject.
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        Subject { bytes: &self.bytes, is_broadcast: self.is_broadcast, came_by: self.came_by }
+    }
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, plan: NodePlan) -> Node {
+    pub(crate) fn new(id: NodeId, plan: NodePlan, seed: u64) -> Node {
+        let random = Random::named(seed, &format!("identifications of {}", plan.name));
         Node {
             id,
             limiter: Limiter::new(plan.limit),
-            plan,
+            balancer: Balancer::new(plan.balance, seed, &plan.name),
             assembly: Assembly::default(),
             path_mtus: BTreeMap::new(),
             identification: 0,
             answers: 0,
+            nat: plan.nat.clone().map(Nat::new),
+            dnat: plan.dnat.clone().map(Dnat::new),
+            mangled: 0,
+            random,
+            plan,
         }
     }
 
@@ -111,12 +137,27 @@ impl Node {
         let is_mine = turn.map.is_for(self.id, datagram.destination);
         let has_options = !datagram.options.is_empty();
         frame.bytes.truncate(whole);
+        if let Some(original) = self.translate(turn, &mut frame) {
+            return self.forward_as(turn, frame, original);
+        }
         match (is_mine, self.plan.role) {
             (true, _) if has_options => self.receive_options(turn, frame),
             (true, _) => self.keep(turn, frame),
             (false, Role::Router) => self.forward(turn, frame),
             (false, Role::Host) => {}
         }
+    }
+
+    /// Translates addresses of what comes in; how it came, if it is to be passed on translated.
+    fn translate(&mut self, turn: &Turn<'_>, frame: &mut Frame) -> Option<Vec<u8>> {
+        if self.nat.is_none() && self.dnat.is_none() {
+            return None;
+        }
+        let original = frame.bytes.clone();
+        let nat = self.nat.as_mut().map(|nat| nat.enter(frame.came_by, &mut frame.bytes));
+        let dnat = self.dnat.as_mut().map(|dnat| dnat.enter(turn.map, &mut frame.bytes));
+        let is_translated = [nat, dnat].contains(&Some(Verdict::Translated));
+        is_translated.then_some(original)
     }
 
     /// A datagram with options that is addressed to this node, at the end of its way or at a stop
@@ -129,7 +170,7 @@ impl Node {
             && !turn.map.is_neighbour(self.id, next)
         {
             let meaning = Meaning::SourceRouteFailed;
-            return self.complain(turn, &frame.bytes, frame.is_broadcast, meaning, 0);
+            return self.complain(turn, frame.subject(), meaning, 0);
         }
         let own = match ahead.and_then(|(next, _)| turn.map.source_towards(self.id, next)) {
             Some(own) => own,
@@ -151,13 +192,10 @@ impl Node {
                 packet::refresh_checksum(&mut frame.bytes);
                 self.keep(turn, frame);
             }
-            Err(at) => self.complain(
-                turn,
-                &original,
-                frame.is_broadcast,
-                Meaning::HeaderField,
-                pointer_word(at),
-            ),
+            Err(at) => {
+                let about = Subject { bytes: &original, ..frame.subject() };
+                self.complain(turn, about, Meaning::HeaderField, pointer_word(at));
+            }
         }
     }
 
@@ -190,7 +228,8 @@ impl Node {
             chosen => u32::from(chosen),
         };
         header.identification = identification as u16;
-        let next = turn.map.route(self.id, header.destination);
+        let flow = Flow::of_message(&header, message);
+        let next = self.balancer.next(turn.map, self.id, flow);
         if let IpAddr::V4(own) = header.source
             && self.stamp_options(turn, &mut header.options, own).is_err()
         {
@@ -244,14 +283,17 @@ impl Node {
     /// Comes back to what was left for later.
     pub(crate) fn resume(&mut self, turn: &mut Turn<'_>, what: Later) {
         match what {
-            Later::Looped(bytes) => self.receive(turn, Frame { bytes, is_broadcast: false }),
+            Later::Looped(bytes) => {
+                self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None });
+            }
             Later::Answer(header, message) => self.answer(turn, *header, &message),
             Later::Unresolved(bytes) => {
-                self.complain(turn, &bytes, false, Meaning::HostUnreachable, 0);
+                self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
             }
             Later::Abandon(unfinished) => {
                 if let Some(first) = self.assembly.abandon(unfinished) {
-                    self.complain(turn, &first, false, Meaning::ReassemblyTimeExceeded, 0);
+                    let about = Subject::of(&first);
+                    self.complain(turn, about, Meaning::ReassemblyTimeExceeded, 0);
                 }
             }
         }

@@ -29,6 +29,42 @@ pub(crate) fn decrement_hop_limit(bytes: &mut [u8]) {
     bytes[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
+/// Changes TOS or traffic class of a well-formed datagram.
+pub(crate) fn set_traffic_class(bytes: &mut [u8], change: impl Fn(u8) -> u8) {
+    if bytes[0] >> 4 == 6 {
+        let class = change(bytes[0] << 4 | bytes[1] >> 4);
+        bytes[0] = 0x60 | class >> 4;
+        bytes[1] = class << 4 | bytes[1] & 0x0f;
+        return;
+    }
+    bytes[1] = change(bytes[1]);
+    refresh_checksum(bytes);
+}
+
+/// Gives a well-formed datagram another IPv4 identification; does nothing in IPv6.
+pub(crate) fn set_identification(bytes: &mut [u8], identification: u16) {
+    if bytes[0] >> 4 == 4 {
+        bytes[4..6].copy_from_slice(&identification.to_be_bytes());
+        refresh_checksum(bytes);
+    }
+}
+
+/// Turns the bytes of a quoted IPv4 identification round and leaves its checksum, as hosts do that
+/// change a header to their own order and forget to change it back; does nothing in IPv6.
+pub(crate) fn swap_identification(quote: &mut [u8]) {
+    if quote[0] >> 4 == 4 {
+        quote.swap(4, 5);
+    }
+}
+
+/// Clears the IPv6 flow label of a well-formed datagram; does nothing in IPv4.
+pub(crate) fn clear_flow_label(bytes: &mut [u8]) {
+    if bytes[0] >> 4 == 6 {
+        bytes[1] &= 0xf0;
+        bytes[2..4].fill(0);
+    }
+}
+
 /// Where the IPv4 options of a well-formed datagram stand; empty without any, and in IPv6.
 pub(crate) fn options_mut(bytes: &mut [u8]) -> &mut [u8] {
     match header_bytes_v4(bytes) {

@@ -15,7 +15,8 @@ impl Random {
         Random::seeded(seed ^ fnv1a(name.as_bytes()))
     }
 
-    fn seeded(mut seed: u64) -> Random {
+    /// The stream of a number.
+    pub(crate) fn seeded(mut seed: u64) -> Random {
         Random { state: std::array::from_fn(|_| splitmix64(&mut seed)) }
     }
 

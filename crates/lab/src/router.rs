@@ -1,6 +1,9 @@
 //! Forwarding (RFC 1812 §5.2): the way, the hop limit, the options, the size, in Linux's order.
 
+use crate::balance::Flow;
+use crate::complaint::Subject;
 use crate::map::{Next, Recipient};
+use crate::nat::Verdict;
 use crate::node::{Frame, Node, Turn, pointer_word};
 use crate::scenario::Reject;
 use crate::{address, packet, rules};
@@ -33,33 +36,51 @@ impl Node {
             return;
         }
         let quoted = if original.is_empty() { &frame.bytes } else { &original };
-        let next = turn.map.route(self.id, destination);
+        let quoted = Subject { bytes: quoted, is_broadcast: false, came_by: frame.came_by };
+        let next = self.balancer.next(turn.map, self.id, Flow::of(&datagram));
         let (interface, to) = match next {
             Next::Out { to: Recipient::Everyone, .. } | Next::Local => return,
-            Next::Out { interface, to } if !self.plan.prohibits => (interface, to),
+            Next::Out { interface, to } => (interface, to),
             refused => {
                 let Some(meaning) = refusal(refused) else { return };
-                return self.complain(turn, quoted, false, meaning, 0);
+                return self.complain(turn, quoted, meaning, 0);
             }
         };
-        if datagram.hop_limit <= 1 {
-            return self.complain(turn, quoted, false, Meaning::HopLimitExceeded, 0);
+        // Filters stand at the entrance: before the hop limit is looked at.
+        if self.refuses(turn, quoted, &datagram) {
+            return;
+        }
+        let plan = &self.plan.forwarding;
+        let is_passed = plan.is_hidden || plan.passes_expired && datagram.hop_limit == 1;
+        if datagram.hop_limit <= 1 && !is_passed {
+            return self.complain(turn, quoted, Meaning::HopLimitExceeded, 0);
         }
         let mtu_bytes = turn.map.interface(self.id, interface).mtu_bytes(family);
         let is_too_big = datagram.total_bytes > mtu_bytes as usize;
         if is_too_big && (datagram.dont_fragment || !rules::of(family).routers_fragment) {
-            return self.complain(turn, quoted, false, Meaning::PacketTooBig, mtu_bytes);
+            let said = self.plan.errors.mtu_said.unwrap_or(mtu_bytes);
+            if self.plan.errors.is_mtu_silent {
+                return;
+            }
+            return self.complain(turn, quoted, Meaning::PacketTooBig, said);
         }
         let source = turn.map.interface(self.id, interface).address(family);
         if let IpAddr::V4(own) = source
             && let Err(at) = self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own)
         {
-            return self.complain(turn, &original, false, Meaning::HeaderField, pointer_word(at));
+            let about = Subject { bytes: &original, is_broadcast: false, came_by: frame.came_by };
+            return self.complain(turn, about, Meaning::HeaderField, pointer_word(at));
         }
         if !original.is_empty() {
             packet::refresh_checksum(&mut frame.bytes);
         }
-        packet::decrement_hop_limit(&mut frame.bytes);
+        self.alter(&mut frame.bytes);
+        let own = turn.map.interface(self.id, interface).address(family);
+        if let Some(nat) = &mut self.nat
+            && nat.leave(interface, frame.came_by, own, &mut frame.bytes) == Verdict::Dropped
+        {
+            return;
+        }
         if !is_too_big {
             return self.put(turn, interface, to, frame.bytes);
         }
@@ -70,6 +91,26 @@ impl Node {
             self.put(turn, interface, to, bytes);
         }
     }
+
+    /// Changes what it changes in everything that it passes on.
+    fn alter(&mut self, bytes: &mut [u8]) {
+        let plan = &self.plan.forwarding;
+        if !plan.is_hidden {
+            packet::decrement_hop_limit(bytes);
+        }
+        if plan.bleaches_ecn {
+            packet::set_traffic_class(bytes, |class| class & !0x03);
+        }
+        if let Some(dscp) = plan.dscp {
+            packet::set_traffic_class(bytes, |class| dscp << 2 | class & 0x03);
+        }
+        if plan.rewrites_identification {
+            packet::set_identification(bytes, self.random.next() as u16);
+        }
+        if plan.clears_flow_label {
+            packet::clear_flow_label(bytes);
+        }
+    }
 }
 
 /// What a router says of a way that it does not go; `None`: nothing.
@@ -78,7 +119,7 @@ fn refusal(next: Next) -> Option<Meaning> {
         Next::NoRoute | Next::Reject(Reject::Network) => Some(Meaning::NetworkUnreachable),
         Next::Reject(Reject::Host) => Some(Meaning::HostUnreachable),
         Next::Reject(Reject::Silent) => None,
-        // A way exists, but a filter stands in it.
+        // A way exists, but may not be gone.
         Next::Reject(Reject::Prohibited) | Next::Out { .. } | Next::Local => {
             Some(Meaning::CommunicationProhibited)
         }

@@ -13,15 +13,25 @@ pub(crate) struct Rules {
     pub(crate) has_broadcast: bool,
     /// The protocol number of ICMP.
     pub(crate) icmp: u8,
-    /// Whether senders leave the checksum of ICMP to the kernel, which knows the source address that
-    /// it covers (RFC 3542 §3.1).
-    pub(crate) kernel_sums_icmp: bool,
+    /// Whether the checksum of ICMP covers the addresses (RFC 4443 §2.3), for which senders leave
+    /// it to the kernel (RFC 3542 §3.1).
+    pub(crate) icmp_sums_addresses: bool,
     /// Whether UDP without a checksum is thrown away (RFC 8200 §8.1).
     pub(crate) udp_must_be_summed: bool,
     /// An error, IP header included, is cut to this (RFC 1812 §4.3.2.3, RFC 4443 §2.4 (c)).
     pub(crate) error_max_bytes: usize,
     /// Bytes of an IP header without options.
     pub(crate) header_bytes: usize,
+    /// Where the addresses stand, and the header's checksum.
+    pub(crate) addresses_at: usize,
+    pub(crate) header_sum_at: Option<usize>,
+    /// Where the header says how long the datagram is.
+    pub(crate) length_at: usize,
+    /// Types of errors that may carry extensions (RFC 4884 §4).
+    pub(crate) extends: &'static [u8],
+    /// Which byte of such an error says how long the quote is, and in which unit.
+    pub(crate) length_attribute_at: usize,
+    pub(crate) length_unit_bytes: usize,
     /// What an error keeps of the type of service of what it is about.
     pub(crate) error_class_kept: u8,
     /// What it adds: precedence 6, internetwork control (RFC 1812 §4.3.2.5).
@@ -42,10 +52,16 @@ const V4: Rules = Rules {
     address_bits: 32,
     has_broadcast: true,
     icmp: protocol::ICMP,
-    kernel_sums_icmp: false,
+    icmp_sums_addresses: false,
     udp_must_be_summed: false,
     error_max_bytes: 576,
     header_bytes: 20,
+    addresses_at: 12,
+    header_sum_at: Some(10),
+    length_at: 2,
+    extends: &[3, 11, 12],
+    length_attribute_at: 5,
+    length_unit_bytes: 4,
     error_class_kept: 0x1e,
     error_class_added: 0xc0,
     routers_fragment: true,
@@ -59,10 +75,16 @@ const V6: Rules = Rules {
     address_bits: 128,
     has_broadcast: false,
     icmp: protocol::ICMPV6,
-    kernel_sums_icmp: true,
+    icmp_sums_addresses: true,
     udp_must_be_summed: true,
     error_max_bytes: 1_280,
     header_bytes: 40,
+    addresses_at: 8,
+    header_sum_at: None,
+    length_at: 4,
+    extends: &[1, 3],
+    length_attribute_at: 4,
+    length_unit_bytes: 8,
     error_class_kept: 0,
     error_class_added: 0,
     routers_fragment: false,
@@ -79,6 +101,31 @@ pub(crate) fn of(family: Family) -> &'static Rules {
         Family::V6 => &V6,
     }
 }
+
+/// A name in scenarios, then type and code in IPv4, then in IPv6.
+type Refusal = (&'static str, (u8, u8), (u8, u8));
+
+/// How a filter refuses. Where IPv6 has no such code, it is the nearest.
+pub(crate) const REFUSALS: &[Refusal] = &[
+    ("network", (3, 0), (1, 0)),
+    ("host", (3, 1), (1, 3)),
+    ("protocol", (3, 2), (4, 1)),
+    ("port", (3, 3), (1, 4)),
+    ("source-route", (3, 5), (1, 7)),
+    ("network-unknown", (3, 6), (1, 0)),
+    ("host-unknown", (3, 7), (1, 3)),
+    ("isolated", (3, 8), (1, 0)),
+    ("network-prohibited", (3, 9), (1, 1)),
+    ("host-prohibited", (3, 10), (1, 1)),
+    ("network-for-service", (3, 11), (1, 0)),
+    ("host-for-service", (3, 12), (1, 3)),
+    ("admin", (3, 13), (1, 1)),
+    ("precedence", (3, 14), (1, 1)),
+    ("precedence-cutoff", (3, 15), (1, 1)),
+    ("scope", (3, 9), (1, 2)),
+    ("source-policy", (3, 13), (1, 5)),
+    ("reject-route", (3, 0), (1, 6)),
+];
 
 /// One value of each family.
 #[derive(Clone, Copy, Debug)]

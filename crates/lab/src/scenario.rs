@@ -1,13 +1,21 @@
 //! A scenario as read: nodes, links, what they do to packets, and the output expected. The text is
 //! TOML; `docs/lab.md` describes it.
 
+pub(crate) mod changes;
+pub(crate) mod errors;
+pub(crate) mod forwarding;
 mod links;
+pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
 
 use crate::address::Prefix;
 use crate::rules;
 use crate::{NodeId, ScenarioFault};
+use changes::ChangePlan;
+use errors::ErrorPlan;
+use forwarding::{ForwardPlan, Refusal};
+use nat::{DnatPlan, NatPlan};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -24,6 +32,8 @@ pub(crate) struct Scenario {
     pub(crate) from: NodeId,
     pub(crate) nodes: Vec<NodePlan>,
     pub(crate) links: Vec<LinkPlan>,
+    /// In the order in which they come.
+    pub(crate) changes: Vec<ChangePlan>,
     pub(crate) expectations: Vec<Expectation>,
 }
 
@@ -47,17 +57,23 @@ pub(crate) struct NodePlan {
     pub(crate) is_silent: bool,
     /// Has a name and addresses, but is not there.
     pub(crate) is_absent: bool,
-    /// Answers everything by "prohibited": a host what is for it, a router what it would forward.
-    pub(crate) prohibits: bool,
+    /// What it refuses: a host of what is for it, a router of what it would forward.
+    pub(crate) refusal: Option<Refusal>,
     /// Answers echo requests to broadcast and multicast addresses.
     pub(crate) answers_broadcast: bool,
     pub(crate) limit: Option<LimitPlan>,
     /// Whether it knows the routes computed from the graph, or only its own links and `routes`.
     pub(crate) computes_routes: bool,
     pub(crate) routes: Vec<StaticRoute>,
+    /// How it chooses among ways that are as good.
+    pub(crate) balance: Option<Balance>,
     /// Addresses that the scenario chose; each lies in a network of one of its links.
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) lies: Option<Lies>,
+    pub(crate) errors: ErrorPlan,
+    pub(crate) forwarding: ForwardPlan,
+    pub(crate) nat: Option<NatPlan>,
+    pub(crate) dnat: Option<DnatPlan>,
     /// TCP ports on which somebody listens.
     pub(crate) tcp: Vec<u16>,
     /// UDP ports whose datagrams are sent back.
@@ -66,16 +82,35 @@ pub(crate) struct NodePlan {
     pub(crate) at: usize,
 }
 
+/// What decides which of several ways a packet goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Balance {
+    /// Addresses, protocol, the first four bytes of the transport header, and the flow label.
+    Flow,
+    /// Source and destination.
+    Destination,
+    /// Chance, packet by packet.
+    Packet,
+}
+
 /// How fast a node may send ICMP messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LimitPlan {
-    /// From one message to the next, once the burst is spent.
-    pub(crate) interval: Duration,
-    pub(crate) burst: u32,
+    pub(crate) rate: Rate,
     /// Whether each destination has an allowance of its own.
     pub(crate) per_destination: bool,
     /// Whether answers count too, not errors alone.
     pub(crate) answers_too: bool,
+    /// An allowance of the whole node besides.
+    pub(crate) overall: Option<Rate>,
+}
+
+/// How fast messages may follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    /// From one message to the next, once the burst is spent.
+    pub(crate) interval: Duration,
+    pub(crate) burst: u32,
 }
 
 /// A route that the scenario gives.
@@ -99,10 +134,10 @@ pub(crate) enum RouteTo {
 }
 
 /// Where a route leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RouteBy {
-    /// To that neighbour.
-    Via(NodeId),
+    /// To that neighbour, or one of them.
+    Via(Vec<NodeId>),
     /// Nowhere.
     Reject(Reject),
 }
@@ -240,8 +275,10 @@ impl Scenario {
         let mut root = Table::new(source, document.get_ref(), 0);
         let seed = root.take("seed").map(|v| v.number(0, u64::MAX)).transpose()?.unwrap_or(1);
         let duration = root.take("duration").map(|v| v.duration()).transpose()?;
-        let (nodes, names) = nodes::read(&mut root)?;
+        let (mut nodes, names) = nodes::read(&mut root)?;
         let links = links::read(&mut root, &names, &nodes)?;
+        nat::find_interfaces(&mut nodes, &links, source)?;
+        let changes = changes::read(&mut root, &names, &nodes, &links)?;
         let from = match root.take("from") {
             Some(value) => node_named(&value, &names)?,
             None => first_host(&root, &nodes)?,
@@ -249,7 +286,7 @@ impl Scenario {
         let expectations = expectations(source, &mut root)?;
         root.finish()?;
         let duration = duration.unwrap_or(Duration::from_secs(10));
-        Ok(Scenario { seed, duration, from, nodes, links, expectations })
+        Ok(Scenario { seed, duration, from, nodes, links, changes, expectations })
     }
 }
 

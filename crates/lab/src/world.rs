@@ -2,10 +2,11 @@
 //! moment happens in the order in which it was caused.
 
 use crate::link::{Link, LinkCounts};
-use crate::map::{Map, Recipient};
+use crate::map::{Map, Recipient, Route};
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::noise::Noise;
 use crate::scenario::Scenario;
+use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
 use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
@@ -75,6 +76,16 @@ pub(crate) enum Event {
     Resumption { node: NodeId, what: Later },
     /// A datagram that has nothing to do with the run reaches the instrument.
     Noise(Vec<u8>),
+    /// The network changes, as the scenario says.
+    Change(Box<Turnabout>),
+}
+
+/// A change of the network.
+#[derive(Debug)]
+pub(crate) struct Turnabout {
+    what: Change,
+    /// A node's routes from now on, if they change.
+    routes: Option<Vec<Route>>,
 }
 
 impl World {
@@ -84,7 +95,9 @@ impl World {
     /// If the text is not TOML, or describes a network that cannot be.
     pub fn load(text: &str, origin: &str, seed: Option<u64>) -> Result<World, ScenarioFault> {
         let scenario = Scenario::read(text, origin)?;
-        let map = Map::build(&scenario, Source { text, origin })?;
+        let source = Source { text, origin };
+        let map = Map::build(&scenario, source)?;
+        let changes = turnabouts(&map, scenario.changes, source)?;
         let seed = seed.unwrap_or(scenario.seed);
         let link = |plan: &scenario::LinkPlan| {
             let names: Vec<&str> = plan.ends.iter().map(|node| map.name(*node)).collect();
@@ -92,14 +105,16 @@ impl World {
         };
         let links = scenario.links.iter().map(link).collect();
         let nodes = scenario.nodes.into_iter().enumerate();
-        Ok(World {
+        let mut world = World {
             now: Time::ZERO,
             heap: BinaryHeap::new(),
             heap_bytes: 0,
             heap_max_bytes: EVENTS_MAX_BYTES,
             sequence: 0,
             map,
-            nodes: nodes.map(|(index, plan)| Node::new(scenario::node_id(index), plan)).collect(),
+            nodes: nodes
+                .map(|(index, plan)| Node::new(scenario::node_id(index), plan, seed))
+                .collect(),
             links,
             from: scenario.from,
             seed,
@@ -108,7 +123,11 @@ impl World {
             watched: None,
             inbox: VecDeque::new(),
             actions: Vec::new(),
-        })
+        };
+        for (at, change) in changes {
+            world.schedule(at, Event::Change(Box::new(change)));
+        }
+        Ok(world)
     }
 
     /// The node of that name.
@@ -224,6 +243,23 @@ impl World {
                 self.turn(node, |node, turn| node.resume(turn, what));
             }
             Event::Noise(bytes) => self.inbox.push_back(bytes),
+            Event::Change(change) => self.change(*change),
+        }
+    }
+
+    fn change(&mut self, Turnabout { what, routes }: Turnabout) {
+        match what {
+            Change::Link { link, is_down, directions } => {
+                let [there, back] = *directions;
+                self.map.set_link(link, is_down, [there.mtu_bytes, back.mtu_bytes]);
+                self.links[link].change(is_down, there, back);
+            }
+            Change::Node { node, is_silent, .. } => {
+                self.nodes[node.0 as usize].plan.is_silent = is_silent;
+                if let Some(routes) = routes {
+                    self.map.set_routes(node, routes);
+                }
+            }
         }
     }
 
@@ -261,8 +297,9 @@ impl World {
         for crossing in self.links[interface.link].cross(interface.end, self.now, bytes) {
             let mut counted = Some((interface.link, interface.end));
             let is_broadcast = to == Recipient::Everyone;
-            for node in &takers {
-                let frame = Frame { bytes: crossing.bytes.clone(), is_broadcast };
+            for (node, interface) in &takers {
+                let came_by = Some(*interface);
+                let frame = Frame { bytes: crossing.bytes.clone(), is_broadcast, came_by };
                 let counted = counted.take();
                 self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
             }
@@ -270,11 +307,30 @@ impl World {
     }
 }
 
+/// The changes that a scenario plans, and when they come.
+fn turnabouts(
+    map: &Map,
+    plans: Vec<ChangePlan>,
+    source: Source<'_>,
+) -> Result<Vec<(Time, Turnabout)>, ScenarioFault> {
+    let turnabout = |plan: ChangePlan| {
+        let routes = match &plan.what {
+            Change::Node { node, routes: Some(routes), .. } => {
+                Some(map.static_routes(node.0 as usize, routes, source)?)
+            }
+            _ => None,
+        };
+        Ok((plan.at, Turnabout { what: plan.what, routes }))
+    };
+    plans.into_iter().map(turnabout).collect()
+}
+
 impl Event {
     /// The memory that it takes.
     fn bytes(&self) -> usize {
         let held = match self {
             Event::Arrival { frame: Frame { bytes, .. }, .. } | Event::Noise(bytes) => bytes.len(),
+            Event::Change(_) => size_of::<Turnabout>(),
             Event::Resumption { what, .. } => match what {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
@@ -284,9 +340,10 @@ impl Event {
         size_of::<Entry>() + held
     }
 
-    /// Whether nobody waits for it: fragments must be given up, or no others are taken.
+    /// Whether nobody waits for it: fragments must be given up, or no others are taken; and the
+    /// network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
-        !matches!(self, Event::Resumption { what: Later::Abandon(_), .. })
+        !matches!(self, Event::Resumption { what: Later::Abandon(_), .. } | Event::Change(_))
     }
 }
 

@@ -43,8 +43,25 @@ pub struct ExtendedError {
     pub offender: Option<IpAddr>,
 }
 
+impl ExtendedError {
+    /// Where in what came back of a probe its extensions begin, if the kernel found any. Whether
+    /// they are well formed it says, too, but that is left to whoever reads them.
+    pub fn extension_at(&self) -> Option<usize> {
+        // struct sock_ee_data_rfc4884: a length of 16 bits, flags, padding.
+        let [low, high, _, _] = self.data.to_ne_bytes();
+        let at = usize::from(u16::from_ne_bytes([low, high]));
+        (self.is_icmp() && at != 0).then_some(at)
+    }
+
+    /// Whether it is an ICMP error.
+    pub fn is_icmp(&self) -> bool {
+        matches!(self.origin, libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6)
+    }
+}
+
 impl<'a> Control<'a> {
     /// Reads the control messages of one datagram; what is cut or unknown is left out.
+    #[inline]
     pub fn parse(bytes: &'a [u8]) -> Control<'a> {
         let mut control = Control::default();
         for (level, kind, body) in (Messages { rest: bytes }) {

@@ -3,12 +3,13 @@
 
 use crate::clock::Clock;
 use crate::control::{Control, ExtendedError};
-use crate::quote::Quoter;
+use crate::quote::{self, Quoter, Transport};
 use crate::rights::{Channel, host};
-use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch};
+use crate::sys::{self, Address, Incoming, Signals, SystemClocks, Watch, Wrapper};
 use crate::{Batch, Fault, Network, Stamps};
 use probe::{
-    Arrival, Engine, Observer, Output, SendFault, SendFaultReason, Stamp, StampedBy, Time, Transmit,
+    Arrival, Engine, Observer, Output, Own, SendFault, SendFaultReason, Stamp, StampedBy, Time,
+    Transmit,
 };
 use std::io;
 use std::net::IpAddr;
@@ -59,6 +60,12 @@ impl Habits {
             reading: None,
         }
     }
+
+    /// Notes sends whose answers have not been looked for.
+    pub(crate) fn note_sent(&mut self, count: usize) {
+        self.sent += count;
+        self.unread += count;
+    }
 }
 
 /// What a look at the error queue found.
@@ -96,6 +103,7 @@ impl Network {
         self.watches = self.channels.iter().map(|c| Watch::readable(c.socket.fd())).collect();
         self.watches.push(Watch::readable(Signals::bell_fd()));
         self.watches.push(Watch::readable(self.waker.fd()));
+        self.watches.extend(self.dials.as_ref().map(|dials| Watch::readable(dials.fd())));
         while let Some(until) = self.poll(engine, observer, &signals)? {
             if self.habits.sent > 0 && self.habits.is_eager {
                 self.habits.is_eager = self.read_all(engine)? > 0;
@@ -110,8 +118,12 @@ impl Network {
             }
             observer.idle(engine, now);
             self.habits.idle_at = now;
-            self.sleep(engine, until)?;
+            self.sleep(engine, until.min(self.hang_up_at()))?;
+            if self.dials.is_some() {
+                self.hang_up(engine, self.clock.now())?;
+            }
         }
+        self.hang_up_all();
         for index in 0..self.channels.len() {
             self.ask_dropped(engine, index);
         }
@@ -142,7 +154,7 @@ impl Network {
             }
             match engine.poll(now, self.outbox.buffer(self.queue.len())) {
                 Output::Send(transmit) => {
-                    self.queue_up(engine, now, is_exact, transmit);
+                    self.queue_up(engine, now, is_exact, transmit)?;
                     if self.queue.len() == self.outbox.capacity() {
                         self.flush(engine)?;
                     }
@@ -177,17 +189,31 @@ impl Network {
         now: Time,
         is_exact: bool,
         transmit: Transmit,
-    ) {
+    ) -> Result<(), Fault> {
         let Some(channel) = self.channel_of(Family::of(transmit.to), transmit.lane) else {
+            if self.dials.is_some() {
+                return self.dial(engine, is_exact.then_some(now), &transmit);
+            }
             let reason = SendFaultReason::NoRoute;
             let fault = SendFault { reason, os_error: libc::EAFNOSUPPORT };
             engine.send_failed(now, transmit.ticket, fault);
-            return;
+            return Ok(());
         };
-        let to = Address::new(transmit.to, 0, transmit.zone, self.flow_label);
+        let to = if self.channels[channel].is_plain() && transmit.header == Own::default() {
+            Address::new(transmit.to, 0, transmit.zone, self.flow_label)
+        } else {
+            let Some(to) = self.wrap(engine, channel, &transmit)? else { return Ok(()) };
+            to
+        };
         self.outbox.address(self.queue.len(), to);
+        if let Some(wrapper) = &self.channels[channel].wrapper
+            && !self.channels[channel].has_header
+        {
+            wrapper.wrap(self.outbox.buffer(self.queue.len()), transmit.to);
+        }
         let begun = (is_exact && self.outbox.capacity() == 1).then_some(now);
         self.queue.push(Queued { transmit, channel, begun });
+        Ok(())
     }
 
     /// The socket of a family and lane. A family's sockets stand together: one for all lanes, or
@@ -202,7 +228,7 @@ impl Network {
     }
 
     /// Sends what is queued; whether there was anything.
-    fn flush<E: Engine>(&mut self, engine: &mut E) -> Result<bool, Fault> {
+    pub(crate) fn flush<E: Engine>(&mut self, engine: &mut E) -> Result<bool, Fault> {
         let end = self.queue.len();
         let mut first = 0;
         let mut eaten = 0;
@@ -229,6 +255,7 @@ impl Network {
             }
         }
         self.queue.clear();
+        self.outbox.forget_controls();
         Ok(end > 0)
     }
 
@@ -269,10 +296,22 @@ impl Network {
             }
         }
         self.habits.reading = Some((begun, false));
-        channel.unread += sent;
-        self.habits.sent += sent;
-        self.habits.unread += sent;
+        self.note_sent(index, sent);
         Ok(Ok(sent))
+    }
+
+    /// Notes sends where their answers will be.
+    pub(crate) fn note_sent(&mut self, index: usize, sent: usize) {
+        self.habits.note_sent(sent);
+        let channel = &mut self.channels[index];
+        if !channel.hears_elsewhere() {
+            channel.unread += sent;
+            return;
+        }
+        let family = channel.family;
+        for channel in self.channels.iter_mut().filter(|c| c.family == family && c.is_plain()) {
+            channel.unread += sent;
+        }
     }
 
     /// Whether a failed send is worth another try, once what stood in its way is gone.
@@ -289,10 +328,23 @@ impl Network {
             io::ErrorKind::WouldBlock => return self.wait_for_room(engine, index),
             _ => {}
         }
-        let to = self.queue[queued].transmit.to;
-        if error.raw_os_error() == Some(libc::EINVAL) && self.flow_label != 0 && tries == 0 {
+        let Transmit { to, header, .. } = self.queue[queued].transmit;
+        let label = header.flow_label.unwrap_or(self.flow_label);
+        if error.raw_os_error() == Some(libc::EINVAL) && label != 0 && tries == 0 {
             // Where somebody holds a label for himself alone, the kernel wants all of them leased.
-            return Ok(self.channels[index].socket.lease_flow_label(to, self.flow_label).is_ok());
+            return Ok(self.channels[index].socket.lease_flow_label(to, label).is_ok());
+        }
+        if error.raw_os_error() == Some(libc::EMSGSIZE)
+            && !self.channels[index].has_header
+            && let Some(wrapper) = self.channels[index].wrapper.take()
+        {
+            // The kernel fragments only what it has written the header of.
+            for (at, queued) in self.queue.iter().enumerate().skip(queued) {
+                if queued.channel == index {
+                    Wrapper::unwrap(self.outbox.buffer(at));
+                }
+            }
+            return Ok(wrapper.retire(&self.channels[index].socket).is_ok());
         }
         if self.channels[index].is_raw {
             return Ok(false);
@@ -327,7 +379,11 @@ impl Network {
 
     fn fail<E: Engine>(&mut self, engine: &mut E, queued: usize, error: &io::Error) {
         let transmit = self.queue[queued].transmit;
-        let os_error = error.raw_os_error().unwrap_or(0);
+        self.refuse(engine, &transmit, error.raw_os_error().unwrap_or(0));
+    }
+
+    /// Tells the engine that a datagram did not leave.
+    pub(crate) fn refuse<E: Engine>(&mut self, engine: &mut E, transmit: &Transmit, os_error: i32) {
         let reason = match os_error {
             libc::EMSGSIZE => {
                 let told = self.local_error.take().map(|local| local.info);
@@ -373,7 +429,7 @@ impl Network {
         self.read_stamps(engine)?;
         self.habits.unread = 0;
         self.habits.has_looked = true;
-        let mut count = 0;
+        let mut count = self.read_dials(engine)?;
         for index in 0..self.channels.len() {
             let unread = std::mem::take(&mut self.channels[index].unread);
             self.channels[index].is_bursty |= unread > 1;
@@ -413,6 +469,9 @@ impl Network {
         if self.watches[bells + 1].is_readable() {
             self.waker.hush();
         }
+        if self.watches.get(bells + 2).is_some_and(Watch::is_readable) {
+            self.read_dials(engine)?;
+        }
         for index in 0..bells {
             if self.watches[index].has_error() && self.read_errors(engine, index)?.entries == 0 {
                 // An error without an entry would wake every sleep at once.
@@ -432,6 +491,7 @@ impl Network {
         channel.unread = 0;
         let many = channel.is_bursty || self.batch == Batch::Many;
         let limit = if many { self.inbox.capacity() } else { 1 };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut total = 0;
         for _ in 0..ROUNDS {
             let count = match self.inbox.fill(&channel.socket, limit, false) {
@@ -447,7 +507,8 @@ impl Network {
             self.habits.reading = Some((now, true));
             for message in 0..count {
                 let incoming = self.inbox.message(message);
-                let stamp = deliver(engine, channel, &self.clock, now, &incoming);
+                let quoter = &mut self.quoter;
+                let stamp = deliver(engine, channel, quoter, &self.clock, now, &incoming);
                 self.habits.arrived_at = self.habits.arrived_at.min(stamp.at);
             }
             total += count;
@@ -483,6 +544,7 @@ impl Network {
         let due = std::mem::take(&mut channel.stamps_due);
         // Where errors come by this queue, too, more may be there.
         let limit = if due == 1 && channel.is_raw { 1 } else { self.inbox.capacity() };
+        self.inbox.want_names(!sys::delivers_header(channel.family, channel.is_raw));
         let mut found = Found::default();
         // A receive buffer's worth of entries at most; then others get their turn.
         for _ in 0..SENDS_UNREAD_MAX {
@@ -504,7 +566,8 @@ impl Network {
                     libc::SO_EE_ORIGIN_ICMP | libc::SO_EE_ORIGIN_ICMP6 => {
                         found.errors += 1;
                         let stamp = arrival_stamp(&self.clock, &control, now);
-                        deliver_error(engine, &mut self.quoter, now, stamp, &incoming, &control);
+                        let quoter = &mut self.quoter;
+                        deliver_error(engine, channel, quoter, now, stamp, &incoming, &control);
                     }
                     libc::SO_EE_ORIGIN_LOCAL => found.local = Some(error),
                     _ => {}
@@ -527,7 +590,11 @@ fn is_fatal(error: &io::Error) -> bool {
     )
 }
 
-fn arrival_stamp(clock: &Clock<SystemClocks>, control: &Control<'_>, now: Time) -> Stamp {
+pub(crate) fn arrival_stamp(
+    clock: &Clock<SystemClocks>,
+    control: &Control<'_>,
+    now: Time,
+) -> Stamp {
     match control.stamp_ns.and_then(|stamp_ns| clock.kernel(stamp_ns, now)) {
         Some(at) => Stamp { at, by: StampedBy::Kernel },
         None => Stamp { at: now, by: StampedBy::Program },
@@ -538,6 +605,7 @@ fn arrival_stamp(clock: &Clock<SystemClocks>, control: &Control<'_>, now: Time) 
 fn deliver<E: Engine>(
     engine: &mut E,
     channel: &mut Channel,
+    quoter: &mut Quoter,
     clock: &Clock<SystemClocks>,
     now: Time,
     incoming: &Incoming<'_>,
@@ -562,8 +630,17 @@ fn deliver<E: Engine>(
         };
         engine.receive(now, &arrival);
     } else if let Some(source) = incoming.name {
-        let protocol = icmp::protocol(channel.family);
-        receive(engine, now, received, source, protocol, &control, incoming.bytes);
+        let message = match channel.port {
+            None => Some(incoming.bytes),
+            Some(port) => quoter.rebuild_udp(
+                (source, incoming.port),
+                (control.destination, port),
+                incoming.bytes,
+            ),
+        };
+        if let Some(message) = message {
+            receive(engine, now, received, source, channel.protocol, &control, message);
+        }
     }
     received
 }
@@ -571,6 +648,7 @@ fn deliver<E: Engine>(
 /// Hands an entry of the error queue to the engine, as the ICMP error that it was.
 fn deliver_error<E: Engine>(
     engine: &mut E,
+    channel: &Channel,
     quoter: &mut Quoter,
     now: Time,
     received: Stamp,
@@ -580,12 +658,21 @@ fn deliver_error<E: Engine>(
     let (Some(error), Some(to)) = (control.error, incoming.name) else { return };
     let Some(offender) = error.offender else { return };
     let protocol = icmp::protocol(Family::of(to));
-    if let Some(message) = quoter.rebuild(&error, to, control.destination, incoming.bytes) {
+    let transport = match channel.port {
+        None => Transport::Icmp,
+        Some(port) => Transport::Udp {
+            port,
+            to_port: incoming.port,
+            payload_max_bytes: channel.payload_max_bytes,
+        },
+    };
+    let probe = quote::Probe { to, ours: control.destination, transport };
+    if let Some(message) = quoter.rebuild(&error, &probe, incoming.bytes) {
         receive(engine, now, received, offender, protocol, control, message);
     }
 }
 
-fn receive<E: Engine>(
+pub(crate) fn receive<E: Engine>(
     engine: &mut E,
     now: Time,
     received: Stamp,

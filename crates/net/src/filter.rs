@@ -1,8 +1,9 @@
-//! Socket filters (classic BPF): only answers that bear one of our identifiers, and errors that
-//! quote one, are copied to this program. An IPv4 raw socket's filter sees the datagram from its IP
-//! header on, an IPv6 one's from the ICMPv6 header.
+//! Socket filters (classic BPF): only answers that bear one of our identifiers or ports, and errors
+//! that quote one, are copied to this program. An IPv4 raw socket's filter sees the datagram from
+//! its IP header on, an IPv6 one's from the transport header.
 
 use wire::Family;
+use wire::icmp;
 use wire::ip::protocol;
 
 /// One instruction, laid out as `struct sock_filter`.
@@ -19,7 +20,7 @@ pub(crate) struct Instruction {
     pub(crate) k: u32,
 }
 
-/// A block of identifiers that one mask can tell from all others.
+/// A block of identifiers or ports that one mask can tell from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Block {
     /// What the masked identifier must be.
@@ -28,6 +29,9 @@ pub(crate) struct Block {
 }
 
 impl Block {
+    /// All of them.
+    const ALL: Block = Block { base: 0, mask: 0 };
+
     /// The smallest block that holds `first` to `last`.
     pub(crate) fn around(first: u16, last: u16) -> Block {
         let differing_bits = u16::BITS - (first ^ last).leading_zeros();
@@ -46,18 +50,64 @@ pub(crate) fn types(family: Family) -> &'static [u8] {
     }
 }
 
-/// The program for a raw ICMP socket.
+/// The program for a socket that is not to hear anything.
+pub(crate) const NOTHING: [Instruction; 1] =
+    [Instruction { code: RETURN, jump_true: 0, jump_false: 0, k: 0 }];
+
+/// The program for a raw ICMP socket whose probes are ICMP.
 pub(crate) fn program(family: Family, block: Block) -> Vec<Instruction> {
+    let probes = Probes { protocol: icmp::protocol(family), name_at: 4, block };
     match family {
-        Family::V4 => assemble(&v4(block)),
-        Family::V6 => assemble(&v6(block)),
+        Family::V4 => assemble(&v4(&probes, &[0, 14])),
+        Family::V6 => assemble(&v6(&probes, true)),
     }
+}
+
+/// The program for a raw ICMP socket that hears what comes of probes of another protocol: errors.
+pub(crate) fn errors(family: Family, protocol: u8, ports: Block) -> Vec<Instruction> {
+    let block = if has_ports(protocol) { ports } else { Block::ALL };
+    let probes = Probes { protocol, name_at: 0, block };
+    match family {
+        Family::V4 => assemble(&v4(&probes, &[])),
+        Family::V6 => assemble(&v6(&probes, false)),
+    }
+}
+
+/// The program for a raw socket of a protocol with ports that hears what is sent to ours; `None`
+/// where a filter would do harm, or could not choose.
+pub(crate) fn answers(family: Family, protocol: u8, ports: Block) -> Option<Vec<Instruction>> {
+    const TO_PORT: u32 = 2;
+    let load = match family {
+        _ if !has_ports(protocol) => return None,
+        Family::V4 => LOAD_HALF_INDEXED,
+        // With a filter, Linux throws away what does not sum up as TCP and UDP do.
+        Family::V6 if !matches!(protocol, protocol::TCP | protocol::UDP) => return None,
+        Family::V6 => LOAD_HALF,
+    };
+    let mut steps = vec![Do { code: LOAD_X_HEADER_LENGTH, k: 0 }, Do { code: load, k: TO_PORT }];
+    steps.extend(check(ports));
+    Some(assemble(&steps))
+}
+
+/// Whether a protocol's header begins with the sender's port and the receiver's.
+pub(crate) fn has_ports(protocol: u8) -> bool {
+    use protocol::{DCCP, SCTP, TCP, UDP, UDP_LITE};
+    matches!(protocol, TCP | UDP | DCCP | SCTP | UDP_LITE)
+}
+
+/// What our probes look like where an error quotes them.
+struct Probes {
+    protocol: u8,
+    /// Where in the transport header the identifier or source port stands.
+    name_at: u32,
+    block: Block,
 }
 
 /// Where to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Label {
     Next,
+    Any,
     Answer,
     Nonce,
     Error,
@@ -102,12 +152,11 @@ fn go_to(label: Label) -> Step {
 }
 
 /// Both header lengths are read from the packet: the outer one's, then the quoted one's.
-fn v4(block: Block) -> Vec<Step> {
-    let mut steps = vec![
-        Do { code: LOAD_X_HEADER_LENGTH, k: 0 },
-        Do { code: LOAD_BYTE_INDEXED, k: 0 },
-        is(0, Label::Answer),
-        is(14, Label::Answer),
+fn v4(probes: &Probes, answers: &[u32]) -> Vec<Step> {
+    let mut steps = if answers.is_empty() { Vec::new() } else { plain_replies() };
+    steps.extend([Do { code: LOAD_X_HEADER_LENGTH, k: 0 }, Do { code: LOAD_BYTE_INDEXED, k: 0 }]);
+    steps.extend(answers.iter().map(|kind| is(*kind, Label::Answer)));
+    steps.extend([
         is(3, Label::Error),
         is(4, Label::Error),
         is(5, Label::Error),
@@ -116,7 +165,7 @@ fn v4(block: Block) -> Vec<Step> {
         // The quoted header stands behind 8 bytes of ICMP. A later fragment bears no identifier.
         Mark(Label::Error),
         Do { code: LOAD_BYTE_INDEXED, k: 8 + 9 },
-        must_be(protocol::ICMP.into()),
+        must_be(probes.protocol.into()),
         Do { code: LOAD_HALF_INDEXED, k: 8 + 6 },
         Test { code: JUMP_ANY_BIT, k: 0x1fff, then: Label::Reject, otherwise: Label::Next },
         Do { code: LOAD_BYTE_INDEXED, k: 8 },
@@ -124,32 +173,47 @@ fn v4(block: Block) -> Vec<Step> {
         Do { code: SHIFT_LEFT, k: 2 },
         Do { code: ADD_X, k: 0 },
         Do { code: A_TO_X, k: 0 },
-        Do { code: LOAD_HALF_INDEXED, k: 8 + 4 },
+        Do { code: LOAD_HALF_INDEXED, k: 8 + probes.name_at },
         go_to(Label::Check),
         Mark(Label::Answer),
         Do { code: LOAD_HALF_INDEXED, k: 4 },
-    ];
-    steps.extend(check(block));
+    ]);
+    steps.extend(check(probes.block));
     steps
+}
+
+/// Echo replies without options, of which a flood consists, are read at fixed offsets: the kernel
+/// compiles those loads, and calls a function for the others.
+fn plain_replies() -> Vec<Step> {
+    vec![
+        Do { code: LOAD_BYTE, k: 0 },
+        Test { code: JUMP_EQUAL, k: 0x45, then: Label::Next, otherwise: Label::Any },
+        Do { code: LOAD_BYTE, k: 20 },
+        Test { code: JUMP_EQUAL, k: 0, then: Label::Next, otherwise: Label::Any },
+        Do { code: LOAD_HALF, k: 20 + 4 },
+        go_to(Label::Check),
+        Mark(Label::Any),
+    ]
 }
 
 /// The quoted header has a fixed length, but extension headers may follow it: those are left to the
 /// engine's parser.
-fn v6(block: Block) -> Vec<Step> {
+fn v6(probes: &Probes, has_answers: bool) -> Vec<Step> {
     const QUOTED: u32 = 8;
     const EXTENSIONS: [u32; 4] = [0, 43, 44, 60];
-    let mut steps = vec![
-        Do { code: LOAD_BYTE, k: 0 },
-        is(129, Label::Answer),
-        is(140, Label::Nonce),
+    let mut steps = vec![Do { code: LOAD_BYTE, k: 0 }];
+    if has_answers {
+        steps.extend([is(129, Label::Answer), is(140, Label::Nonce)]);
+    }
+    steps.extend([
         is(1, Label::Error),
         is(2, Label::Error),
         is(3, Label::Error),
         must_be(4),
         Mark(Label::Error),
         Do { code: LOAD_BYTE, k: QUOTED + 6 },
-        is(protocol::ICMPV6.into(), Label::Quoted),
-    ];
+        is(probes.protocol.into(), Label::Quoted),
+    ]);
     steps.extend(EXTENSIONS.map(|next_header| is(next_header, Label::Accept)));
     steps.extend([
         Do { code: RETURN, k: 0 },
@@ -158,12 +222,12 @@ fn v6(block: Block) -> Vec<Step> {
         Do { code: LOAD_HALF, k: 8 },
         go_to(Label::Check),
         Mark(Label::Quoted),
-        Do { code: LOAD_HALF, k: QUOTED + 40 + 4 },
+        Do { code: LOAD_HALF, k: QUOTED + 40 + probes.name_at },
         go_to(Label::Check),
         Mark(Label::Answer),
         Do { code: LOAD_HALF, k: 4 },
     ]);
-    steps.extend(check(block));
+    steps.extend(check(probes.block));
     steps
 }
 
@@ -285,13 +349,6 @@ mod tests {
         out
     }
 
-    fn icmp(family: Family) -> u8 {
-        match family {
-            Family::V4 => protocol::ICMP,
-            Family::V6 => protocol::ICMPV6,
-        }
-    }
-
     /// Whether a raw socket's filter lets an ICMP message pass, with every IPv4 header length.
     fn passes(family: Family, message: &[u8]) -> bool {
         let program = program(family, BLOCK);
@@ -347,7 +404,7 @@ mod tests {
             for (identifier, ours) in [(0x1232, true), (0x1238, false)] {
                 let probe = message(family, &Message::EchoRequest(echo(identifier)));
                 for meaning in [PortUnreachable, PacketTooBig, HopLimitExceeded, HeaderField] {
-                    let quoted = datagram(family, icmp(family), &[], &probe);
+                    let quoted = datagram(family, icmp::protocol(family), &[], &probe);
                     assert_eq!(passes(family, &error(family, meaning, &quoted)), ours);
                     let udp = datagram(family, protocol::UDP, &[], &probe);
                     assert!(!passes(family, &error(family, meaning, &udp)));
@@ -397,6 +454,55 @@ mod tests {
                 assert!(!run(&program, &[129, 0, 0, 0, 0x12, 0x30][..length]));
             }
         }
+    }
+
+    #[test]
+    fn errors_about_other_protocols_pass_by_their_source_port() {
+        let cases = [
+            (protocol::UDP, 0x1233, true),
+            (protocol::UDP, 0x1234, false),
+            (protocol::TCP, 0x1230, true),
+            (protocol::TCP, 0x3012, false),
+            // A protocol without ports.
+            (47, 0x3012, true),
+        ];
+        for family in Family::ALL {
+            for (protocol, port, ours) in cases {
+                let probe = [&u16::to_be_bytes(port)[..], &[0x82, 0x9a, 0, 8, 0, 0]].concat();
+                let program = errors(family, protocol, BLOCK);
+                let wrapped = |message: &[u8]| match family {
+                    Family::V4 => datagram(family, protocol::ICMP, &[1; 4], message),
+                    Family::V6 => message.to_vec(),
+                };
+                let quoted = datagram(family, protocol, &[], &probe);
+                let expired = error(family, Meaning::HopLimitExceeded, &quoted);
+                assert_eq!(run(&program, &wrapped(&expired)), ours, "{family} {protocol} {port}");
+                let other = datagram(family, protocol::DCCP, &[], &probe);
+                let expired = error(family, Meaning::HopLimitExceeded, &other);
+                assert!(!run(&program, &wrapped(&expired)));
+                let reply = message(family, &Message::EchoReply(echo(0x1230)));
+                assert!(!run(&program, &wrapped(&reply)));
+            }
+        }
+    }
+
+    #[test]
+    fn answers_of_other_protocols_pass_by_our_port() {
+        for (port, ours) in [(0x122f, false), (0x1230, true), (0x1233, true), (0x1234, false)] {
+            let answer = [&[0x82, 0x9a][..], &u16::to_be_bytes(port), &[0, 8, 0, 0]].concat();
+            for protocol in [protocol::UDP, protocol::TCP] {
+                for words in 0..=10 {
+                    let program = answers(Family::V4, protocol, BLOCK).expect("has ports");
+                    let whole = datagram(Family::V4, protocol, &vec![1; words * 4], &answer);
+                    assert_eq!(run(&program, &whole), ours, "{protocol} {port}");
+                }
+                let program = answers(Family::V6, protocol, BLOCK).expect("has ports");
+                assert_eq!(run(&program, &answer), ours, "{protocol} {port}");
+                assert!(!run(&program, &answer[..3]));
+            }
+        }
+        assert_eq!(answers(Family::V6, protocol::SCTP, BLOCK), None);
+        assert_eq!(answers(Family::V4, 47, BLOCK), None);
     }
 
     #[test]

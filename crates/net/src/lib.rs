@@ -5,6 +5,7 @@
 
 mod clock;
 pub mod control;
+mod dial;
 mod drive;
 mod filter;
 pub mod local_time;
@@ -15,16 +16,18 @@ mod rights;
 mod routes;
 mod stamps;
 mod sys;
+mod wrap;
 
 pub use clock::WallClock;
 pub use routes::{
-    interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
-    lay_privileges_aside, may_raw, source_towards, would_be_raw,
+    host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
+    lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
 };
 pub use sys::Signals;
 
 use clock::Clock;
 use control::ExtendedError;
+use dial::Dials;
 use drive::{Habits, Queued};
 use probe::{Carrier, Engine, Envelope, Observer, Time};
 use quote::Quoter;
@@ -34,8 +37,9 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use sys::{Bell, Inbox, Outbox, SystemClocks, Watch};
+use sys::{Bell, Inbox, Outbox, Socket, SystemClocks, Watch};
 use wire::Family;
+use wrap::Wrapping;
 
 /// What a run needs of the network.
 #[derive(Clone, Debug)]
@@ -44,9 +48,9 @@ pub struct Want {
     pub families: Vec<Family>,
     /// What carries the datagrams.
     pub carrier: Carrier,
-    /// Raw or datagram sockets.
+    /// Raw sockets, or such as need no right.
     pub access: Access,
-    /// Whether a datagram ICMP socket can carry the probe type.
+    /// Whether sockets that need no right can carry the probe type.
     pub datagram_will_do: bool,
     /// What every datagram is wrapped in.
     pub envelope: Envelope,
@@ -80,15 +84,15 @@ pub struct Want {
     pub batch: Batch,
 }
 
-/// Raw or datagram ICMP sockets.
+/// Raw sockets, or such as need no right: datagram sockets for ICMP and UDP, connections for TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Raw where allowed, datagram where not.
+    /// Raw where allowed, the others where not.
     #[default]
     Auto,
     /// Raw or nothing.
     Raw,
-    /// Datagram or nothing.
+    /// The others or nothing.
     Datagram,
 }
 
@@ -156,6 +160,10 @@ pub struct Network {
     batch: Batch,
     flow_label: u32,
     interface: Option<String>,
+    wrapping: Wrapping,
+    dials: Option<Dials>,
+    /// Keep ports from others.
+    _held: Vec<Socket>,
     inbox: Inbox,
     outbox: Outbox,
     queue: Vec<Queued>,
@@ -187,12 +195,14 @@ impl Network {
     pub fn open(want: &Want) -> Result<Network, Fault> {
         let clock = Clock::start(SystemClocks);
         let bell = Bell::new().map_err(|error| rights::host("make a waker", error))?;
-        let (channels, identifiers) = rights::open(want)?;
+        let (opened, identifiers) = rights::open(want)?;
+        let dials = opened.connects.then(|| Dials::new(want)).transpose();
+        let dials = dials.map_err(|error| rights::host("watch connections", error))?;
         let each_bytes = want.message_max_bytes.max(ERROR_MAX_BYTES) + HEADER_MAX_BYTES;
         let inbox = (INBOX_MAX_BYTES / each_bytes).clamp(2, BATCH_MAX);
         let outbox = if want.batch == Batch::Many { BATCH_MAX } else { 1 };
         Ok(Network {
-            channels,
+            channels: opened.channels,
             identifiers,
             clock,
             waker: Waker(Arc::new(Wake { bell, is_awake: AtomicBool::new(false) })),
@@ -200,6 +210,9 @@ impl Network {
             batch: want.batch,
             flow_label: want.envelope.flow_label.unwrap_or(0) & 0x000f_ffff,
             interface: want.interface.clone(),
+            wrapping: Wrapping::new(&want.envelope, want.carrier, want.interface.clone()),
+            dials,
+            _held: opened.held,
             inbox: Inbox::new(inbox, each_bytes),
             outbox: Outbox::new(outbox),
             queue: Vec::with_capacity(outbox),
@@ -218,6 +231,21 @@ impl Network {
     /// Whether the sockets are raw; false for a family without one.
     pub fn is_raw(&self, family: Family) -> bool {
         self.channels.iter().any(|channel| channel.family == family && channel.is_raw)
+    }
+
+    /// Whether ICMP errors show the IP header of the probe as it was where the error arose, and all
+    /// that came back of it. Otherwise addresses, ports and what follows the transport header are
+    /// told, and hop limit, identification, traffic class, flow label and checksum are 0. False as
+    /// well for raw ICMP sockets with IP options, where the kernel chooses the identification.
+    pub fn sees_quoted_headers(&self, family: Family) -> bool {
+        self.is_raw(family) && self.wrapping.writes_headers()
+    }
+
+    /// Whether all probes of a lane leave from its port, so that they may take one way. False for
+    /// TCP without rights: each probe is a connection, and no two to one address and port can begin
+    /// from one port. What arrives names the lane's port all the same.
+    pub fn holds_flows(&self, family: Family) -> bool {
+        self.wrapping.carrier != Carrier::Tcp || self.is_raw(family)
     }
 
     /// Now, since the network was opened.

@@ -1,19 +1,35 @@
 //! Opening sockets as wanted and as this process may, each failure with the option it is about and
 //! what would help; then giving up every right.
 
-use crate::filter::{self, Block};
+mod carriers;
+
+use crate::filter::{self, Block, Instruction};
 use crate::stamps::SendKeys;
-use crate::sys::{self, Address, Socket};
-use crate::{Access, Blame, Fault, Want};
+use crate::sys::{self, Address, Socket, Wrapper};
+use crate::{Access, Blame, Fault, Stamps, Want};
+use probe::Carrier;
 use std::io;
 use std::net::IpAddr;
 use wire::Family;
+use wire::icmp;
 
 /// A socket and what is known of it.
 pub(crate) struct Channel {
     pub(crate) socket: Socket,
     pub(crate) family: Family,
     pub(crate) is_raw: bool,
+    /// What it receives, and what it sends unless the header says.
+    pub(crate) protocol: u8,
+    /// Our port, if the kernel writes and reads the header that has it.
+    pub(crate) port: Option<u16>,
+    /// The most that was sent behind a header of the kernel's.
+    pub(crate) payload_max_bytes: usize,
+    /// Whether what it sends begins with the IP header.
+    pub(crate) has_header: bool,
+    /// Whether addresses may carry a flow label.
+    pub(crate) has_label: bool,
+    /// Writes the headers of what is sent, where the kernel does not.
+    pub(crate) wrapper: Option<Wrapper>,
     /// Which sends wait for their stamp.
     pub(crate) keys: SendKeys,
     /// Sends since it was last read.
@@ -30,45 +46,94 @@ pub(crate) struct Channel {
     pub(crate) is_bursty: bool,
 }
 
+impl Channel {
+    /// Whether the kernel wraps what is sent here, and writes no more than an IP header.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.has_header && self.port.is_none()
+    }
+
+    /// Whether it only sends: what comes of that arrives at the family's other sockets.
+    pub(crate) fn hears_elsewhere(&self) -> bool {
+        self.has_header && self.protocol != icmp::protocol(self.family)
+    }
+}
+
+/// Everything that was opened for a run.
+#[derive(Default)]
+pub(crate) struct Opened {
+    /// A family's sockets stand together, those first that send: one for all lanes, or one each.
+    pub(crate) channels: Vec<Channel>,
+    /// Sockets that only keep ports from others.
+    pub(crate) held: Vec<Socket>,
+    /// Whether probes are connections, which get their sockets one by one.
+    pub(crate) connects: bool,
+}
+
+/// The lanes of a run, and what else names its sockets.
+#[derive(Clone, Copy)]
+struct Lanes {
+    first: u16,
+    count: u16,
+    /// Index of the interface that the user named, or 0.
+    device: u32,
+}
+
+impl Lanes {
+    fn last(self) -> u16 {
+        self.first + (self.count - 1)
+    }
+
+    fn block(self) -> Block {
+        Block::around(self.first, self.last())
+    }
+}
+
 /// How many identifiers are tried before a free one is given up.
 const TRIES: usize = 16;
 
-/// Opens every socket that is wanted, sets its options, and drops all privileges.
-pub(crate) fn open(want: &Want) -> Result<(Vec<Channel>, Vec<u16>), Fault> {
-    let lanes = want.lanes.clamp(1, 256);
+/// Opens every socket that is wanted, sets its options, and drops all privileges. Also says which
+/// identifiers or ports the lanes have.
+pub(crate) fn open(want: &Want) -> Result<(Opened, Vec<u16>), Fault> {
+    let count = want.lanes.clamp(1, 256);
     let device = want.interface.as_deref().map(index_of).transpose()?.unwrap_or(0);
     let is_raw = choose(want)?;
     let mut tries = 0;
-    let (channels, identifiers) = loop {
+    let (opened, identifiers) = loop {
         let first = match want.identifier {
-            Some(identifier) => identifier.min(u16::MAX - (lanes - 1)),
-            None => random_identifier(lanes)?,
+            Some(identifier) => identifier.min(u16::MAX - (count - 1)),
+            None => random_identifier(want.carrier, count)?,
         };
-        let opened = if is_raw {
-            raw(want, first, lanes, device)
-        } else {
-            datagram(want, first, lanes, device)
+        let lanes = Lanes { first, count, device };
+        let opened = match (want.carrier, is_raw) {
+            (Carrier::Icmp, true) => raw(want, lanes),
+            (Carrier::Icmp, false) => datagram(want, lanes),
+            (_, true) => carriers::raw(want, lanes),
+            (_, false) => carriers::datagram(want, lanes),
         };
         tries += 1;
         match opened {
-            Ok(channels) => break (channels, (first..=first + (lanes - 1)).collect()),
+            Ok(opened) => break (opened, (first..=lanes.last()).collect()),
             Err(fault) if is_taken(&fault) && want.identifier.is_none() && tries < TRIES => {}
             Err(fault) => return Err(fault),
         }
     };
-    for channel in channels.iter().filter(|channel| channel.is_raw) {
+    for channel in opened.channels.iter().filter(|channel| channel.is_raw) {
         // What came in before the filter was attached.
         channel.socket.discard();
     }
     sys::drop_privileges().map_err(|error| host("give up privileges", error))?;
-    Ok((channels, identifiers))
+    Ok((opened, identifiers))
 }
 
-fn random_identifier(lanes: u16) -> Result<u16, Fault> {
+/// Ports from here on are nobody's in particular (RFC 6335 §6).
+const DYNAMIC_PORTS: u16 = 49_152;
+
+fn random_identifier(carrier: Carrier, lanes: u16) -> Result<u16, Fault> {
     let random = sys::random().map_err(|error| host("draw a random number", error))? as u16;
     // An aligned block is one that the filter's mask tells exactly. 0 is no datagram's identifier.
     let block = lanes.next_power_of_two();
-    Ok((random & !(block - 1)).max(block))
+    let aligned = random & !(block - 1);
+    Ok(if carrier == Carrier::Icmp { aligned.max(block) } else { aligned | DYNAMIC_PORTS })
 }
 
 fn is_taken(fault: &Fault) -> bool {
@@ -79,12 +144,17 @@ fn is_taken(fault: &Fault) -> bool {
 pub(crate) fn choose(want: &Want) -> Result<bool, Fault> {
     // Without the right to raise them, what is in effect must do.
     let _ = sys::raise_privileges();
+    let carrier = carriers::without_rights(want.carrier);
     if want.access == Access::Datagram {
-        return Ok(false);
+        return carrier.map(|()| false);
     }
     let Err(fault) = first_that_opens(want, true) else { return Ok(true) };
     if fault.blame != Blame::Rights || want.access == Access::Raw || !want.datagram_will_do {
         return Err(fault);
+    }
+    carrier?;
+    if want.carrier != Carrier::Icmp {
+        return Ok(false);
     }
     match first_that_opens(want, false) {
         Ok(()) => Ok(false),
@@ -99,7 +169,7 @@ pub(crate) fn choose(want: &Want) -> Result<bool, Fault> {
 fn first_that_opens(want: &Want, is_raw: bool) -> Result<(), Fault> {
     let mut first = None;
     for family in &want.families {
-        match icmp(*family, is_raw) {
+        match icmp_socket(*family, is_raw) {
             Ok(_) => return Ok(()),
             Err(fault) => first = first.or(Some(fault)),
         }
@@ -107,7 +177,7 @@ fn first_that_opens(want: &Want, is_raw: bool) -> Result<(), Fault> {
     Err(first.unwrap_or_else(|| usage("open a socket", libc::EAFNOSUPPORT, "name a family")))
 }
 
-fn icmp(family: Family, is_raw: bool) -> Result<Socket, Fault> {
+fn icmp_socket(family: Family, is_raw: bool) -> Result<Socket, Fault> {
     Socket::icmp(family, is_raw).map_err(|error| {
         let kind = if is_raw { "raw" } else { "datagram" };
         let doing = format!("open a {kind} ICMP socket for {family}");
@@ -147,56 +217,108 @@ fn is_left_out(want: &Want, fault: &Fault) -> bool {
 }
 
 /// One socket a family for all lanes.
-fn raw(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Channel>, Fault> {
-    let block = Block::around(first, first + (lanes - 1));
+fn raw(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
     let mut channels = Vec::new();
     for &family in &want.families {
-        let socket = match icmp(family, true) {
+        let socket = match icmp_socket(family, true) {
             Err(fault) if is_left_out(want, &fault) => continue,
             opened => opened?,
         };
-        socket.set_type_filter(filter::types(family)).map_err(|e| host("filter ICMP types", e))?;
-        socket
-            .attach_filter(&filter::program(family, block))
-            .map_err(|e| host("attach a socket filter", e))?;
-        configure(&socket, true, want)?;
-        if let Some(source) = want.envelope.source.filter(|source| Family::of(*source) == family) {
-            bind(&socket, source, 0, device)?;
-        }
-        channels.push(channel(socket, family, true, want));
+        let program = filter::program(family, lanes.block());
+        let socket = raw_icmp(socket, family, &program, want, lanes)?;
+        wrap(&socket, want)?;
+        let wrapper = wrapper(&socket, want)?;
+        channels.push(Channel { wrapper, ..channel(socket, family, true, want) });
     }
-    Ok(channels)
+    Ok(Opened { channels, ..Opened::default() })
+}
+
+/// Makes a raw ICMP socket choosy, and sets its options.
+fn raw_icmp(
+    socket: Socket,
+    family: Family,
+    program: &[Instruction],
+    want: &Want,
+    lanes: Lanes,
+) -> Result<Socket, Fault> {
+    socket.set_type_filter(filter::types(family)).map_err(|e| host("filter ICMP types", e))?;
+    socket.attach_filter(program).map_err(|e| host("attach a socket filter", e))?;
+    configure(&socket, true, want.stamps, want)?;
+    bind_source(&socket, family, want, lanes)?;
+    Ok(socket)
+}
+
+/// Binds a raw socket to the address that the user chose.
+fn bind_source(socket: &Socket, family: Family, want: &Want, lanes: Lanes) -> Result<(), Fault> {
+    match source(want, family) {
+        Some(source) => bind(socket, source, 0, want, lanes.device),
+        None => Ok(()),
+    }
+}
+
+/// The address of a family that the user chose.
+fn source(want: &Want, family: Family) -> Option<IpAddr> {
+    want.envelope.source.filter(|source| Family::of(*source) == family)
+}
+
+/// Writes a raw socket's headers in floods and sweeps, where the time that it saves counts. Sends
+/// that are stamped leave it to the kernel: not every one numbers the stamps of those that bring
+/// their header.
+fn wrapper(socket: &Socket, want: &Want) -> Result<Option<Wrapper>, Fault> {
+    if want.stamps != Stamps::Receive || !want.envelope.options.is_empty() {
+        return Ok(None);
+    }
+    Wrapper::of(socket, want.message_max_bytes).map_err(|e| host("write its own IP headers", e))
 }
 
 /// One socket a family and lane, whose port is the lane's identifier.
-fn datagram(want: &Want, first: u16, lanes: u16, device: u32) -> Result<Vec<Channel>, Fault> {
-    if first == 0 {
+fn datagram(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
+    if lanes.first == 0 {
         let hint = "the kernel keeps it for itself: choose 1 to 65535, or a raw socket";
         return Err(usage("use the identifier 0", libc::EINVAL, hint));
     }
     let mut channels = Vec::new();
     for &family in &want.families {
-        for lane in 0..lanes {
-            let socket = match icmp(family, false) {
+        for identifier in lanes.first..=lanes.last() {
+            let socket = match icmp_socket(family, false) {
                 Err(fault) if is_left_out(want, &fault) => break,
                 opened => opened?,
             };
             if want.families.len() > 1 {
                 socket.share_port().map_err(|e| host("share an identifier", e))?;
             }
-            configure(&socket, false, want)?;
-            socket.want_errors().map_err(|e| host("ask for ICMP errors", e))?;
-            let source = want.envelope.source.filter(|source| Family::of(*source) == family);
-            match source {
-                Some(source) => bind(&socket, source, first + lane, device)?,
-                None => socket
-                    .bind(&Address::any(family, first + lane))
-                    .map_err(|error| identifier_fault(first + lane, error))?,
-            }
+            configure(&socket, false, want.stamps, want)?;
+            wrap(&socket, want)?;
+            want_errors(&socket)?;
+            bind_lane(&socket, family, identifier, want, lanes)?;
             channels.push(channel(socket, family, false, want));
         }
     }
-    Ok(channels)
+    Ok(Opened { channels, ..Opened::default() })
+}
+
+/// Asks for ICMP errors on the error queue.
+fn want_errors(socket: &Socket) -> Result<(), Fault> {
+    socket.want_errors().map_err(|e| host("ask for ICMP errors", e))?;
+    // Older kernels do not tell where extensions begin.
+    let _ = socket.want_extensions();
+    Ok(())
+}
+
+/// Binds a socket to a lane's identifier or port.
+fn bind_lane(
+    socket: &Socket,
+    family: Family,
+    identifier: u16,
+    want: &Want,
+    lanes: Lanes,
+) -> Result<(), Fault> {
+    match source(want, family) {
+        Some(source) => bind(socket, source, identifier, want, lanes.device),
+        None => socket
+            .bind(&Address::any(family, identifier))
+            .map_err(|error| identifier_fault(want, identifier, error)),
+    }
 }
 
 fn channel(socket: Socket, family: Family, is_raw: bool, want: &Want) -> Channel {
@@ -206,6 +328,12 @@ fn channel(socket: Socket, family: Family, is_raw: bool, want: &Want) -> Channel
         socket,
         family,
         is_raw,
+        protocol: icmp::protocol(family),
+        port: None,
+        payload_max_bytes: 0,
+        has_header: false,
+        has_label: want.envelope.flow_label.is_some(),
+        wrapper: None,
         unread: 0,
         keys: SendKeys::new(),
         stamps_due: 0,
@@ -216,7 +344,7 @@ fn channel(socket: Socket, family: Family, is_raw: bool, want: &Want) -> Channel
     }
 }
 
-fn bind(socket: &Socket, source: IpAddr, port: u16, device: u32) -> Result<(), Fault> {
+fn bind(socket: &Socket, source: IpAddr, port: u16, want: &Want, device: u32) -> Result<(), Fault> {
     let zone = if is_link_local(source) { device } else { 0 };
     socket.bind(&Address::new(source, port, zone, 0)).map_err(|error| {
         let doing = format!("send from {source}");
@@ -233,17 +361,23 @@ fn bind(socket: &Socket, source: IpAddr, port: u16, device: u32) -> Result<(), F
                 blame: Blame::Usage,
                 hint: Some("a link-local address needs its interface named, too".into()),
             },
-            Some(libc::EADDRINUSE) => identifier_fault(port, error),
+            Some(libc::EADDRINUSE | libc::EACCES) => identifier_fault(want, port, error),
             _ => Fault { doing, error, blame: Blame::Host, hint: None },
         }
     })
 }
 
-fn identifier_fault(identifier: u16, error: io::Error) -> Fault {
-    let doing = format!("use the identifier {identifier}");
-    let taken = error.kind() == io::ErrorKind::AddrInUse;
-    let hint = taken.then(|| "another program has it: choose another, or none".into());
-    Fault { doing, error, blame: if taken { Blame::Usage } else { Blame::Host }, hint }
+fn identifier_fault(want: &Want, identifier: u16, error: io::Error) -> Fault {
+    let what = if want.carrier == Carrier::Icmp { "identifier" } else { "source port" };
+    let doing = format!("use the {what} {identifier}");
+    let (blame, hint) = match error.raw_os_error() {
+        Some(libc::EADDRINUSE) => {
+            (Blame::Usage, Some("another program has it: choose another, or none".into()))
+        }
+        Some(libc::EACCES) => (Blame::Rights, Some("ports below 1024 need a right".into())),
+        _ => (Blame::Host, None),
+    };
+    Fault { doing, error, blame, hint }
 }
 
 fn is_link_local(address: IpAddr) -> bool {
@@ -253,10 +387,10 @@ fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-/// Sets every option but filters and addresses.
-fn configure(socket: &Socket, is_raw: bool, want: &Want) -> Result<(), Fault> {
+/// Sets every option but filters, addresses and what datagrams are wrapped in.
+fn configure(socket: &Socket, is_raw: bool, stamps: Stamps, want: &Want) -> Result<(), Fault> {
     // First, since the kernel begins to stamp a little after it is asked to.
-    socket.want_stamps(want.stamps).map_err(|e| host("ask for kernel stamps", e))?;
+    socket.want_stamps(stamps).map_err(|e| host("ask for kernel stamps", e))?;
     socket.want_control(is_raw).map_err(|e| host("ask for control messages", e))?;
     // Older kernels do not count; then nothing is reported.
     let _ = socket.count_overflow();
@@ -293,8 +427,7 @@ fn configure(socket: &Socket, is_raw: bool, want: &Want) -> Result<(), Fault> {
     }
     socket
         .set_multicast_loop(want.multicast_loop)
-        .map_err(|e| host("choose whether to hear multicasts of its own", e))?;
-    wrap(socket, want)
+        .map_err(|e| host("choose whether to hear multicasts of its own", e))
 }
 
 /// Sets what every datagram is wrapped in.

@@ -184,7 +184,7 @@ impl Flights {
         if wanted >= self.window {
             return None;
         }
-        let back = (here + self.window - wanted) % self.window;
+        let back = if wanted <= here { here - wanted } else { here + self.window - wanted };
         newest.checked_sub(back).filter(|ticket| *ticket >= self.base)
     }
 

@@ -1,7 +1,7 @@
 //! The trace engine: which way packets go, hop by hop, once or round after round.
 //!
 //! A hop is asked by a probe whose hop limit runs out there. Everything that is found out leaves as
-//! a [`Report`].
+//! a [`Report`]; a [`ledger`] adds reports up.
 
 use crate::method::{Greeting, Method};
 use crate::token::Key;
@@ -14,9 +14,13 @@ mod ends;
 mod engine;
 mod flights;
 pub(crate) mod identity;
+pub mod ledger;
+pub mod limit;
 mod quote;
 mod receive;
 mod road;
+mod share;
+mod web;
 
 pub use engine::Trace;
 
@@ -87,7 +91,7 @@ pub enum Naming {
 }
 
 /// Once, or round after round.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Course {
     /// Each hop is asked by so many probes, at least 1; then comes the verdict.
     Once {
@@ -100,6 +104,11 @@ pub enum Course {
         interval: Duration,
         /// How many; `None` for ever.
         count: Option<u64>,
+    },
+    /// Flow after flow until every load-balanced path is found; then comes the verdict.
+    Paths {
+        /// The chance with which a branch may be missed at a router: 0.05 or 0.01.
+        risk: f64,
     },
 }
 
@@ -136,6 +145,20 @@ impl Plan {
         self.naming == Naming::Steady
     }
 
+    /// Flows that can be told apart.
+    fn flows_max(&self) -> u16 {
+        match self.method.usual_port() {
+            Some(_) => self.identifiers.len() as u16,
+            // Their flow is the checksum, which takes any value.
+            None => 1_024,
+        }
+    }
+
+    /// The identifier or port that a flow's probes bear.
+    fn lane_of(&self, flow: u16) -> u16 {
+        if self.method.usual_port().is_some() { flow } else { 0 }
+    }
+
     /// The IPv6 flow label of a flow, if it is ours to choose.
     fn flow_label_of(&self, flow: u16) -> Option<u32> {
         self.flow_label.map(|label| label.wrapping_add(flow.into()) & 0x000f_ffff)
@@ -169,6 +192,8 @@ pub enum Event {
         /// How the road ends.
         end: End,
     },
+    /// All ways to the target. Only with [`Course::Paths`].
+    Graph(Graph),
     /// How the road ends. The last report of it, except for late answers.
     Verdict(Verdict),
 }
@@ -182,7 +207,8 @@ pub struct Probe {
     pub number: u64,
     /// Which probe of its hop this is, 1-based.
     pub query: u32,
-    /// Which flow it belongs to: an index into [`Plan::identifiers`].
+    /// Which flow it belongs to, 0-based; to methods with ports an index into
+    /// [`Plan::identifiers`].
     pub flow: u16,
     /// The target's port that it went to; without meaning to methods without ports.
     pub port: u16,
@@ -268,7 +294,9 @@ impl Says {
         match self {
             Says::Greeting(_) => true,
             Says::Error { meaning, .. } => {
-                matches!(meaning, Meaning::PortUnreachable | Meaning::ProtocolUnreachable)
+                use Meaning::{NextHeaderUnknown, PortUnreachable, ProtocolUnreachable};
+                // The last is how IPv6 calls the second (RFC 8200 §4).
+                matches!(meaning, PortUnreachable | ProtocolUnreachable | NextHeaderUnknown)
             }
         }
     }
@@ -382,9 +410,77 @@ pub struct Hop {
     pub probes: Vec<Probe>,
     /// Whether the road ends here.
     pub is_end: bool,
-    /// Set if it was not asked, because another road of the run came by the same routers: the index
-    /// of that target.
-    pub shared_with: Option<u32>,
+    /// Set if it was not asked, because another road of the run came by the same routers.
+    pub shared: Option<Shared>,
+}
+
+/// A hop that another road of the run stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The index of that road's target.
+    pub target: u32,
+    /// Who answered there.
+    pub from: Option<IpAddr>,
+}
+
+/// All ways to a target that were found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    /// The chance with which a branch was missed at a router.
+    pub risk: f64,
+    /// The hops, in order.
+    pub layers: Vec<Layer>,
+    /// Distinct ways through them, the one with the most flows first.
+    pub paths: Vec<Path>,
+}
+
+/// A hop, with everybody who answered there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Layer {
+    /// Its number, 1-based.
+    pub hop: u8,
+    /// Who answered, by address; none if the hop is silent.
+    pub vertices: Vec<Vertex>,
+    /// Flows that it was asked with.
+    pub flows: usize,
+    /// Probes that it was asked with.
+    pub sent: u64,
+    /// Whether one flow met several routers here: packets are balanced, not flows.
+    pub is_per_packet: bool,
+}
+
+/// Somebody who answered at a hop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vertex {
+    /// Who.
+    pub from: IpAddr,
+    /// Whether the road ends there.
+    pub is_end: bool,
+    /// Answers.
+    pub answered: u64,
+    /// Flows that came by.
+    pub flows: Vec<u16>,
+    /// The round trips.
+    pub rtt: crate::stats::RttSummary,
+    /// Where flows went from here: indexes into the next layer's vertices.
+    pub next: Vec<usize>,
+}
+
+/// One way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// By layer the index of the vertex; `None` where nobody answered.
+    pub vertices: Vec<Option<usize>>,
+    /// Flows that went this way.
+    pub flows: Vec<u16>,
+    /// Decided probes of these flows.
+    pub sent: u64,
+    /// Those that were answered.
+    pub answered: u64,
+    /// The median round trip to the farthest vertex that these flows were answered by.
+    pub rtt: Option<Duration>,
+    /// The hop of that vertex; 0 without any.
+    pub rtt_hop: u8,
 }
 
 /// How a road ends.

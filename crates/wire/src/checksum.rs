@@ -14,24 +14,29 @@ impl Sum {
 
     /// Adds bytes; an odd last byte is padded with zero, so only the last piece may be odd.
     pub fn bytes(mut self, bytes: &[u8]) -> Sum {
-        let (words, rest) = bytes.as_chunks::<4>();
+        let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
-            self.0 += u64::from(u32::from_be_bytes(*word));
+            self = self.add(u64::from_be_bytes(*word));
         }
         let (pairs, odd) = rest.as_chunks::<2>();
         for pair in pairs {
-            self.0 += u64::from(u16::from_be_bytes(*pair));
+            self = self.word(u16::from_be_bytes(*pair));
         }
         if let [last] = odd {
-            self.0 += u64::from(*last) << 8;
+            self = self.word(u16::from(*last) << 8);
         }
         self
     }
 
     /// Adds a 16-bit word.
-    pub fn word(mut self, word: u16) -> Sum {
-        self.0 += u64::from(word);
-        self
+    pub fn word(self, word: u16) -> Sum {
+        self.add(word.into())
+    }
+
+    /// Adds four words at once (RFC 1071 §2): the carry comes round again.
+    fn add(self, words: u64) -> Sum {
+        let (sum, carries) = self.0.overflowing_add(words);
+        Sum(sum + u64::from(carries))
     }
 
     /// Adds the pseudo-header of TCP, UDP (RFC 768, RFC 9293 §3.1) or, for IPv6, any upper layer
@@ -84,5 +89,15 @@ mod tests {
     #[test]
     fn an_odd_last_byte_is_the_high_one() {
         assert_eq!(of(&[0x12]), !0x1200);
+    }
+
+    #[test]
+    fn every_carry_comes_round() {
+        for length in 0..64 {
+            let bytes = vec![0xff; length];
+            let ones = if length == 0 { 0xffff } else { 0 };
+            assert_eq!(of(&bytes), if length % 2 == 0 { ones } else { 0x00ff }, "{length}");
+        }
+        assert_eq!(Sum::new().bytes(&[0xff; 8]).word(1).finish(), !1);
     }
 }

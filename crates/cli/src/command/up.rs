@@ -1,6 +1,7 @@
 //! `askway up TARGETS...`: which hosts of this network answer?
 
 use super::Command;
+use super::asked::{Asked, Row};
 use crate::args::{self, BadValue, Common, Format, When};
 use crate::clerk::Clerk;
 use crate::failure::{Exit, Failure};
@@ -10,7 +11,6 @@ use crate::resolve::{self, Resolved};
 use crate::road::Road;
 use crate::spec::{List, Rules};
 use crate::wall;
-use asked::{Asked, Row};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches};
 use collect::Collector;
@@ -28,7 +28,6 @@ use std::time::Duration;
 use verdict::{Class, Table};
 use wire::Family;
 
-mod asked;
 mod collect;
 mod findings;
 mod human;

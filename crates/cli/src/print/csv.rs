@@ -20,29 +20,35 @@ impl Csv {
 
 impl Printer for Csv {
     fn start(&mut self, _start: &Start<'_>, out: &mut Vec<u8>) {
-        out.extend_from_slice(fields::ALL.join(",").as_bytes());
-        out.extend_from_slice(b"\r\n");
+        header(fields::ALL, out);
     }
 
     fn event(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         if !self.is_quiet {
-            row(out, |sink| fields::event(event, self.extra, sink));
+            row(fields::ALL, out, |sink| fields::event(event, self.extra, sink));
         }
     }
 
     fn unresolved(&mut self, unresolved: &Unresolved<'_>, out: &mut Vec<u8>) {
-        row(out, |sink| fields::unresolved(unresolved, sink));
+        row(fields::ALL, out, |sink| fields::unresolved(unresolved, sink));
     }
 
     fn summary(&mut self, end: &End<'_>, out: &mut Vec<u8>) {
-        row(out, |sink| fields::summary(end, self.extra, sink));
+        row(fields::ALL, out, |sink| fields::summary(end, self.extra, sink));
     }
 }
 
-fn row(out: &mut Vec<u8>, fill: impl FnOnce(fields::Sink<'_>)) {
-    let mut cells = vec![String::new(); fields::ALL.len()];
+/// Appends the header line of a table.
+pub fn header(columns: &[&str], out: &mut Vec<u8>) {
+    out.extend_from_slice(columns.join(",").as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Appends a row of a table with these columns.
+pub fn row(columns: &[&str], out: &mut Vec<u8>, fill: impl FnOnce(fields::Sink<'_>)) {
+    let mut cells = vec![String::new(); columns.len()];
     fill(&mut |name, value| {
-        let column = fields::ALL.iter().position(|field| *field == name);
+        let column = columns.iter().position(|field| *field == name);
         cells[column.expect("every field has a column")] = cell(value);
     });
     for (column, cell) in cells.iter().enumerate() {
@@ -64,6 +70,16 @@ fn cell(value: Value) -> String {
         Value::Text(text) => text,
         Value::Word(word) => word.to_owned(),
         Value::List(texts) => texts.join("; "),
+        Value::Values(values) => {
+            let cells: Vec<String> = values.into_iter().map(cell).collect();
+            cells.join("; ")
+        }
+        Value::Object(fields) => {
+            let given = fields.into_iter().filter(|(_, value)| *value != Value::Null);
+            let pairs: Vec<String> =
+                given.map(|(name, value)| format!("{name}={}", cell(value))).collect();
+            pairs.join(" ")
+        }
     }
 }
 

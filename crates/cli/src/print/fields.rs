@@ -104,6 +104,10 @@ pub enum Value {
     Word(&'static str),
     /// Several texts.
     List(Vec<String>),
+    /// Several values.
+    Values(Vec<Value>),
+    /// Fields within a field.
+    Object(Vec<(&'static str, Value)>),
 }
 
 /// Where fields go, in order.
@@ -130,6 +134,12 @@ impl From<u64> for Value {
 
 impl From<u32> for Value {
     fn from(value: u32) -> Value {
+        Value::Natural(value.into())
+    }
+}
+
+impl From<u16> for Value {
+    fn from(value: u16) -> Value {
         Value::Natural(value.into())
     }
 }
@@ -223,7 +233,8 @@ fn type_of(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn whom(whom: Whom<'_>, sink: Sink<'_>) {
+/// Whom an object is about.
+pub fn whom(whom: Whom<'_>, sink: Sink<'_>) {
     let address = whom.target.map(address);
     let name = whom.name.map(str::to_owned).or_else(|| address.clone());
     sink("target", name.into());
@@ -286,16 +297,21 @@ fn icmp_error(error: &IcmpError, name: Option<String>, sink: Sink<'_>) {
 }
 
 fn send_error(fault: SendFault, sink: Sink<'_>) {
-    let (reason, mtu_bytes) = match fault.reason {
+    let (reason, mtu_bytes) = refusal(fault);
+    sink("mtu_bytes", mtu_bytes.into());
+    sink("reason", Value::Word(reason));
+    sink("os_error", Value::Int(fault.os_error.into()));
+}
+
+/// Why the system refused to send, and the path MTU that it knows of.
+pub fn refusal(fault: SendFault) -> (&'static str, Option<u32>) {
+    match fault.reason {
         SendFaultReason::TooBig { mtu_bytes } => ("too_big", mtu_bytes),
         SendFaultReason::NoRoute => ("no_route", None),
         SendFaultReason::Prohibited => ("prohibited", None),
         SendFaultReason::NoBuffers => ("no_buffers", None),
         SendFaultReason::Other => ("other", None),
-    };
-    sink("mtu_bytes", mtu_bytes.into());
-    sink("reason", Value::Word(reason));
-    sink("os_error", Value::Int(fault.os_error.into()));
+    }
 }
 
 /// A name without an address.

@@ -54,10 +54,39 @@ pub struct Human {
 
 /// The colours in use (ECMA-48 SGR).
 #[derive(Clone, Copy)]
-enum Colour {
+pub enum Colour {
+    /// For what is wrong.
     Red,
+    /// For what is odd.
     Yellow,
+    /// For what matters.
     Bold,
+}
+
+impl Colour {
+    /// A text in this colour.
+    pub fn paint(self, text: &str) -> String {
+        let code = match self {
+            Colour::Red => 31,
+            Colour::Yellow => 33,
+            Colour::Bold => 1,
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+}
+
+/// The decimals that suit a time in milliseconds; figures that are compared have the same.
+pub fn decimals(like_ns: f64) -> usize {
+    match like_ns {
+        ns if ns < 100e3 => 4,
+        ns if ns < 100e6 => 3,
+        _ => 1,
+    }
+}
+
+/// A time in milliseconds.
+pub fn milliseconds(ns: f64, decimals: usize) -> String {
+    format!("{:.decimals$}", ns / 1e6)
 }
 
 impl Human {
@@ -75,22 +104,11 @@ impl Human {
     }
 
     fn paint(&self, colour: Colour, text: &str) -> String {
-        let code = match colour {
-            Colour::Red => 31,
-            Colour::Yellow => 33,
-            Colour::Bold => 1,
-        };
-        if self.style.is_coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.style.is_coloured { colour.paint(text) } else { text.to_owned() }
     }
 
-    /// Milliseconds, with the decimals that suit `like`: figures that are compared have the same.
     fn ms(&self, ns: f64, like_ns: f64) -> String {
-        let decimals = self.style.precision.unwrap_or(match like_ns {
-            ns if ns < 100e3 => 4,
-            ns if ns < 100e6 => 3,
-            _ => 1,
-        });
-        format!("{:.decimals$}", ns / 1e6)
+        milliseconds(ns, self.style.precision.unwrap_or(decimals(like_ns)))
     }
 
     fn rtt(&self, rtt: Duration) -> String {
@@ -183,31 +201,6 @@ impl Human {
         }
     }
 
-    fn send_fault(&self, fault: SendFault) -> String {
-        let why = match fault.reason {
-            SendFaultReason::TooBig { mtu_bytes: Some(mtu_bytes) } if self.is_chinese() => {
-                return format!("未发送：对该路径过大（mtu {mtu_bytes}）");
-            }
-            SendFaultReason::TooBig { mtu_bytes: Some(mtu_bytes) } => {
-                return format!("not sent: too large for the path (mtu {mtu_bytes})");
-            }
-            SendFaultReason::TooBig { mtu_bytes: None } => {
-                self.pick("too large for the path", "对该路径过大")
-            }
-            SendFaultReason::NoRoute => self.pick("no route from here", "没有路由"),
-            SendFaultReason::Prohibited => self.pick(
-                "not permitted here (a broadcast address needs --broadcast)",
-                "本机不允许（广播地址需要 --broadcast）",
-            ),
-            SendFaultReason::NoBuffers => self.pick("this host's queue is full", "本机队列已满"),
-            SendFaultReason::Other => {
-                let error = std::io::Error::from_raw_os_error(fault.os_error);
-                return format!("{}: {error}", self.pick("not sent", "未发送"));
-            }
-        };
-        format!("{}: {why}", self.pick("not sent", "未发送"))
-    }
-
     /// A line about a probe without an answer.
     fn about(&self, whom: Whom<'_>, seq: u64, what: &str) -> String {
         let target = plain(whom);
@@ -236,7 +229,9 @@ impl Human {
             }
             Outcome::IcmpError(error) => Some(self.icmp_error(event, error)),
             Outcome::Timeout => Some(about(&bad(self.pick("no answer", "无应答")))),
-            Outcome::SendError(fault) => Some(about(&bad(&self.send_fault(*fault)))),
+            Outcome::SendError(fault) => {
+                Some(about(&bad(&send_fault(*fault, self.style.language))))
+            }
             Outcome::LocalDrop => Some(about(&bad(
                 self.pick("lost on this host, not on the network", "丢在本机，不在网络上")
             ))),
@@ -559,8 +554,34 @@ impl Printer for Human {
     }
 }
 
+/// Why a probe did not leave.
+pub fn send_fault(fault: SendFault, language: Language) -> String {
+    let why = match fault.reason {
+        SendFaultReason::TooBig { mtu_bytes: Some(mtu_bytes) } if language == Language::Chinese => {
+            return format!("未发送：对该路径过大（mtu {mtu_bytes}）");
+        }
+        SendFaultReason::TooBig { mtu_bytes: Some(mtu_bytes) } => {
+            return format!("not sent: too large for the path (mtu {mtu_bytes})");
+        }
+        SendFaultReason::TooBig { mtu_bytes: None } => {
+            language.pick("too large for the path", "对该路径过大")
+        }
+        SendFaultReason::NoRoute => language.pick("no route from here", "没有路由"),
+        SendFaultReason::Prohibited => language.pick(
+            "not permitted here (a broadcast address needs --broadcast)",
+            "本机不允许（广播地址需要 --broadcast）",
+        ),
+        SendFaultReason::NoBuffers => language.pick("this host's queue is full", "本机队列已满"),
+        SendFaultReason::Other => {
+            let error = std::io::Error::from_raw_os_error(fault.os_error);
+            return format!("{}: {error}", language.pick("not sent", "未发送"));
+        }
+    };
+    format!("{}: {why}", language.pick("not sent", "未发送"))
+}
+
 /// A target as people should see it: `r3 (192.0.2.3)`.
-fn named(whom: Whom<'_>, address_name: Option<&str>) -> String {
+pub fn named(whom: Whom<'_>, address_name: Option<&str>) -> String {
     let name = whom.name.map(escape).or_else(|| address_name.map(str::to_owned));
     match (name, whom.target) {
         (Some(name), Some(target)) => format!("{name} ({})", address(target)),
@@ -605,7 +626,7 @@ fn joined(addresses: &[std::net::Ipv4Addr]) -> String {
 }
 
 /// Columns of a terminal: those of CJK take two.
-fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     text.chars().map(|c| if ('\u{2e80}'..='\u{ffef}').contains(&c) { 2 } else { 1 }).sum()
 }
 

@@ -37,7 +37,7 @@ impl Printer for Json {
 }
 
 /// Appends one object as a line.
-fn object(out: &mut Vec<u8>, fill: impl FnOnce(fields::Sink<'_>)) {
+pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(fields::Sink<'_>)) {
     let _ = write!(out, "{{\"v\":{}", fields::VERSION);
     fill(&mut |name, value| {
         let _ = write!(out, ",\"{name}\":");
@@ -65,6 +65,23 @@ pub fn append(value: &Value, out: &mut Vec<u8>) {
                 text_into(text, out);
             }
             write!(out, "]")
+        }
+        Value::Values(values) => {
+            out.push(b'[');
+            for (index, value) in values.iter().enumerate() {
+                if index > 0 {
+                    out.push(b',');
+                }
+                append(value, out);
+            }
+            write!(out, "]")
+        }
+        Value::Object(fields) => {
+            for (index, (name, value)) in fields.iter().enumerate() {
+                let _ = write!(out, "{}\"{name}\":", if index > 0 { ',' } else { '{' });
+                append(value, out);
+            }
+            write!(out, "{}", if fields.is_empty() { "{}" } else { "}" })
         }
     };
 }

@@ -52,17 +52,27 @@ fn read_link(
         Some(list) => read_networks(&list)?,
         None => Vec::new(),
     };
-    let both = read_impairments(&mut table, &Impairments::default())?;
-    let mut direction = |key| -> Result<Impairments, ScenarioFault> {
-        let Some(value) = table.take(key) else { return Ok(both.clone()) };
+    let usual = Impairments::default();
+    let (there, back) = read_directions(&mut table, &usual, &usual)?;
+    table.finish()?;
+    Ok(LinkPlan { name, ends, networks, there, back, at: value.at() })
+}
+
+/// What a table says of both directions, or of one; what it does not say is as given.
+pub(super) fn read_directions(
+    table: &mut Table<'_>,
+    there: &Impairments,
+    back: &Impairments,
+) -> Result<(Impairments, Impairments), ScenarioFault> {
+    let mut direction = |key, base| -> Result<Impairments, ScenarioFault> {
+        let both = read_impairments(table, base)?;
+        let Some(value) = table.take(key) else { return Ok(both) };
         let mut table = value.table()?;
         let impairments = read_impairments(&mut table, &both)?;
         table.finish()?;
         Ok(impairments)
     };
-    let (there, back) = (direction("there")?, direction("back")?);
-    table.finish()?;
-    Ok(LinkPlan { name, ends, networks, there, back, at: value.at() })
+    Ok((direction("there", there)?, direction("back", back)?))
 }
 
 /// The nodes at a link's ends, and what it is called by them.

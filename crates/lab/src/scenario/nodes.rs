@@ -2,11 +2,11 @@
 
 use super::text::{Table, Value};
 use super::{
-    Lies, LimitPlan, Names, NodePlan, Reject, Role, RouteBy, RouteTo, StaticRoute, node_id,
-    node_named,
+    Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
+    errors, forwarding, nat, node_id, node_named,
 };
-use crate::ScenarioFault;
 use crate::address::Prefix;
+use crate::{NodeId, ScenarioFault};
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -16,62 +16,58 @@ const NODES_MAX: usize = 100_000;
 
 /// Reads all nodes, and their names and the names of groups.
 pub(super) fn read(root: &mut Table<'_>) -> Result<(Vec<NodePlan>, Names), ScenarioFault> {
-    let mut nodes = Vec::new();
     let mut names = Names::new();
     let mut entries = Vec::new();
     for (section, role) in [("host", Role::Host), ("router", Role::Router)] {
         let Some(value) = root.take(section) else { continue };
         entries.extend(value.table()?.entries().into_iter().map(|(n, v)| (n, role, v)));
     }
-    for (name, role, value) in &entries {
-        declare(name, *role, value, &mut nodes, &mut names)?;
-    }
-    // A second pass, since routes and lies name other nodes.
+    let mut first = 0;
     for (name, _, value) in &entries {
+        first = declare(name, value, first, &mut names)?;
+    }
+    let mut nodes = Vec::with_capacity(first);
+    // A second pass, since nodes name each other.
+    for (name, role, value) in &entries {
         let mut table = value.table()?;
-        let routes = routes(&mut table, &names)?;
-        let lies = table.take("lies").map(|v| read_lies(&v, &names)).transpose()?;
-        for id in &names[*name] {
-            let node = &mut nodes[id.0 as usize];
-            node.routes.clone_from(&routes);
-            node.lies.clone_from(&lies);
+        let is_group = table.take("count").is_some();
+        let plan = read_node(name, *role, value, &mut table, &names)?;
+        if is_group && !plan.addresses.is_empty() {
+            return Err(value.fault("a group's addresses cannot be chosen".to_string()));
+        }
+        table.finish()?;
+        let member = |number| NodePlan { name: format!("{name}{number}"), ..plan.clone() };
+        match is_group {
+            true => nodes.extend((1..=names[*name].len()).map(member)),
+            false => nodes.push(plan),
         }
     }
     Ok((nodes, names))
 }
 
-/// Adds a node, or a group of them.
+/// Claims the name of a node, or of a group and its members; the id behind the last of them.
 fn declare(
     name: &str,
-    role: Role,
     value: &Value<'_>,
-    nodes: &mut Vec<NodePlan>,
+    first: usize,
     names: &mut Names,
-) -> Result<(), ScenarioFault> {
-    let mut table = value.table()?;
-    let count = table.take("count").map(|v| v.number(1, NODES_MAX as u64)).transpose()?;
-    let plan = read_node(name, role, value, &mut table)?;
-    if count.is_some() && !plan.addresses.is_empty() {
-        return Err(value.fault("a group's addresses cannot be chosen".to_string()));
+) -> Result<usize, ScenarioFault> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || !name.chars().all(is_plain) || name.parse::<IpAddr>().is_ok() {
+        let hint = "letters, digits, - and _".to_string();
+        return Err(value.fault_with(format!("`{name}` is no name for a node"), hint));
     }
-    table.take("routes");
-    table.take("lies");
-    table.finish()?;
-    let first = nodes.len();
-    match count {
-        None => nodes.push(plan),
-        Some(count) => nodes.extend(
-            (1..=count).map(|number| NodePlan { name: format!("{name}{number}"), ..plan.clone() }),
-        ),
-    }
-    if nodes.len() > NODES_MAX {
+    let count = value.table()?.take("count");
+    let count = count.map(|v| v.number(1, NODES_MAX as u64)).transpose()?;
+    let end = first + count.unwrap_or(1) as usize;
+    if end > NODES_MAX {
         return Err(value.fault(format!("more than {NODES_MAX} nodes")));
     }
-    let ids: Vec<_> = (first..nodes.len()).map(node_id).collect();
-    let mut claimed = vec![(name.to_string(), ids.clone())];
-    if count.is_some() {
-        claimed.extend(ids.iter().map(|id| (nodes[id.0 as usize].name.clone(), vec![*id])));
-    }
+    let ids: Vec<_> = (first..end).map(node_id).collect();
+    let members = ids.iter().enumerate().filter(|_| count.is_some());
+    let mut claimed: Vec<_> =
+        members.map(|(index, id)| (format!("{name}{}", index + 1), vec![*id])).collect();
+    claimed.insert(0, (name.to_string(), ids));
     for (name, ids) in claimed {
         match names.entry(name) {
             Entry::Vacant(entry) => entry.insert(ids),
@@ -80,7 +76,7 @@ fn declare(
             }
         };
     }
-    Ok(())
+    Ok(end)
 }
 
 fn read_node(
@@ -88,19 +84,21 @@ fn read_node(
     role: Role,
     value: &Value<'_>,
     table: &mut Table<'_>,
+    names: &Names,
 ) -> Result<NodePlan, ScenarioFault> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.is_empty() || !name.chars().all(is_plain) || name.parse::<IpAddr>().is_ok() {
-        let hint = "letters, digits, - and _".to_string();
-        return Err(value.fault_with(format!("`{name}` is no name for a node"), hint));
-    }
     let mut yes = |key| table.take(key).map_or(Ok(false), |value| value.boolean());
     let (is_silent, is_absent) = (yes("silent")?, yes("absent")?);
-    let (prohibits, answers_broadcast) = (yes("prohibits")?, yes("answers_broadcast")?);
+    let answers_broadcast = yes("answers_broadcast")?;
     let hop_limit = table.take("hop_limit").map(|v| v.number(1, 255)).transpose()?.unwrap_or(64);
     let limit = table.take("icmp_limit").map(|v| read_limit(&v)).transpose()?.flatten();
     let routing = [("computed", true), ("static", false)];
     let routing = table.take("routing").map(|v| v.word(&routing)).transpose()?;
+    let balances = [
+        ("flow", Balance::Flow),
+        ("destination", Balance::Destination),
+        ("packet", Balance::Packet),
+    ];
+    let balance = table.take("balance").map(|v| v.word(&balances)).transpose()?;
     let addresses = match table.take("addresses") {
         Some(list) => list.list()?.iter().map(address).collect::<Result<_, _>>()?,
         None => Vec::new(),
@@ -113,20 +111,25 @@ fn read_node(
         hop_limit: u8::try_from(hop_limit).expect("number checked the bounds"),
         is_silent,
         is_absent,
-        prohibits,
+        refusal: forwarding::refusal(table)?,
         answers_broadcast,
         limit,
         computes_routes: routing.unwrap_or(true),
-        routes: Vec::new(),
+        routes: routes(table, names)?.unwrap_or_default(),
+        balance,
         addresses,
-        lies: None,
+        lies: table.take("lies").map(|v| read_lies(&v, names)).transpose()?,
+        errors: errors::read(table, names)?,
+        forwarding: forwarding::read(table)?,
+        nat: nat::read_nat(table)?,
+        dnat: nat::read_dnat(table, names)?,
         tcp,
         udp,
         at: value.at(),
     })
 }
 
-fn address(value: &Value<'_>) -> Result<IpAddr, ScenarioFault> {
+pub(super) fn address(value: &Value<'_>) -> Result<IpAddr, ScenarioFault> {
     let text = value.text()?;
     let hint = "as in \"192.0.2.7\" or \"2001:db8::7\"".to_string();
     text.parse().map_err(|_| value.fault_with(format!("`{text}` is no address"), hint))
@@ -141,32 +144,50 @@ fn read_ports(value: &Value<'_>) -> Result<Vec<u16>, ScenarioFault> {
 fn read_limit(value: &Value<'_>) -> Result<Option<LimitPlan>, ScenarioFault> {
     if value.is_text() {
         let linux = LimitPlan {
-            interval: Duration::from_secs(1),
-            burst: 6,
+            rate: Rate { interval: Duration::from_secs(1), burst: 6 },
             per_destination: true,
             answers_too: false,
+            overall: Some(Rate { interval: Duration::from_millis(1), burst: 50 }),
         };
         return value.word(&[("linux", Some(linux)), ("none", None)]);
     }
     let mut table = value.table()?;
-    let interval = table.need("interval")?.duration()?;
-    let burst = table.take("burst").map(|v| v.number(1, 1_000_000)).transpose()?.unwrap_or(1);
+    let rate = read_rate(&mut table)?;
     let per = [("node", false), ("destination", true)];
     let per = table.take("per").map(|v| v.word(&per)).transpose()?;
     let of = [("errors", false), ("all", true)];
     let of = table.take("of").map(|v| v.word(&of)).transpose()?;
+    let overall = match table.take("overall") {
+        Some(value) => {
+            let mut table = value.table()?;
+            let rate = read_rate(&mut table)?;
+            table.finish()?;
+            Some(rate)
+        }
+        None => None,
+    };
     table.finish()?;
     Ok(Some(LimitPlan {
-        interval,
-        burst: u32::try_from(burst).expect("number checked the bounds"),
+        rate,
         per_destination: per.unwrap_or(false),
         answers_too: of.unwrap_or(false),
+        overall,
     }))
 }
 
-fn routes(table: &mut Table<'_>, names: &Names) -> Result<Vec<StaticRoute>, ScenarioFault> {
-    let Some(list) = table.take("routes") else { return Ok(Vec::new()) };
-    list.list()?.iter().map(|value| route(value, names)).collect()
+fn read_rate(table: &mut Table<'_>) -> Result<Rate, ScenarioFault> {
+    let interval = table.need("interval")?.duration()?;
+    let burst = table.take("burst").map(|v| v.number(1, 1_000_000)).transpose()?.unwrap_or(1);
+    Ok(Rate { interval, burst: u32::try_from(burst).expect("number checked the bounds") })
+}
+
+/// The routes that a table states, if it does.
+pub(super) fn routes(
+    table: &mut Table<'_>,
+    names: &Names,
+) -> Result<Option<Vec<StaticRoute>>, ScenarioFault> {
+    let Some(list) = table.take("routes") else { return Ok(None) };
+    list.list()?.iter().map(|value| route(value, names)).collect::<Result<_, _>>().map(Some)
 }
 
 fn route(value: &Value<'_>, names: &Names) -> Result<StaticRoute, ScenarioFault> {
@@ -185,15 +206,28 @@ fn route(value: &Value<'_>, names: &Names) -> Result<StaticRoute, ScenarioFault>
         ("prohibited", Reject::Prohibited),
         ("silent", Reject::Silent),
     ];
-    let via = table.take("via").map(|v| node_named(&v, names)).transpose()?;
+    let via = table.take("via").map(|v| read_via(&v, names)).transpose()?;
     let reject = table.take("reject").map(|v| v.word(&rejects)).transpose()?;
     let by = match (via, reject) {
-        (Some(node), None) => RouteBy::Via(node),
+        (Some(nodes), None) => RouteBy::Via(nodes),
         (None, Some(reject)) => RouteBy::Reject(reject),
         _ => return Err(table.fault("a route needs either `via` or `reject`".to_string())),
     };
     table.finish()?;
     Ok(StaticRoute { to, by, at: value.at() })
+}
+
+/// A neighbour, or several that take turns.
+fn read_via(value: &Value<'_>, names: &Names) -> Result<Vec<NodeId>, ScenarioFault> {
+    if !value.is_list() {
+        return Ok(vec![node_named(value, names)?]);
+    }
+    let nodes: Vec<_> =
+        value.list()?.iter().map(|item| node_named(item, names)).collect::<Result<_, _>>()?;
+    if nodes.is_empty() {
+        return Err(value.fault("`via` names no neighbour".to_string()));
+    }
+    Ok(nodes)
 }
 
 fn read_lies(value: &Value<'_>, names: &Names) -> Result<Lies, ScenarioFault> {

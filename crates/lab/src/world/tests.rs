@@ -1,10 +1,12 @@
 //! What nodes must and must not do, one by one, and that nothing is lost unaccounted.
 
 use super::*;
+use crate::complaint::Subject;
 use crate::packet;
 use crate::random::Random;
 use crate::rules;
-use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use etherparse::checksum::Sum16BitWords;
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, NetSlice, SlicedPacket, TransportSlice};
 use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::net::Ipv4Addr;
@@ -78,11 +80,32 @@ fn emit(header: &Header, payload: &[u8]) -> Vec<u8> {
 
 /// A UDP datagram from port 4000 to port 9.
 fn udp(header: &Header, payload: &[u8]) -> Vec<u8> {
+    emit(header, &udp_message(header, 9, payload))
+}
+
+fn udp_message(header: &Header, destination_port: u16, payload: &[u8]) -> Vec<u8> {
     let message =
-        wire::udp::Message { source_port: 4_000, destination_port: 9, has_checksum: true, payload };
+        wire::udp::Message { source_port: 4_000, destination_port, has_checksum: true, payload };
     let mut bytes = Vec::new();
     message.emit(header.source, header.destination, &mut bytes).expect("fits");
-    emit(header, &bytes)
+    bytes
+}
+
+fn tcp_segment(header: &Header, destination_port: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
+    let segment = wire::tcp::Segment {
+        source_port: 4_000,
+        destination_port,
+        sequence: 7,
+        acknowledgment: 9,
+        flags,
+        window: 1_000,
+        urgent: 0,
+        options: &[],
+        payload,
+    };
+    let mut bytes = Vec::new();
+    segment.emit(header.source, header.destination, &mut bytes).expect("fits");
+    bytes
 }
 
 fn message(header: &Header, message: &Message<'_>) -> Vec<u8> {
@@ -247,7 +270,10 @@ fn only_two_errors_of_ipv6_may_be_about_many() {
             let mut world = load(LINE);
             let about = udp(&world.header("b", family, protocol::UDP), b"about");
             let r = world.named("r");
-            world.turn(r, |node, turn| node.complain(turn, &about, true, meaning, 1_280));
+            world.turn(r, |node, turn| {
+                let about = Subject { is_broadcast: true, ..Subject::of(&about) };
+                node.complain(turn, about, meaning, 1_280);
+            });
             let may = family == Family::V6 && meaning == Meaning::PacketTooBig;
             assert_eq!(world.sent_by("r"), u64::from(may), "{family} {meaning:?}");
         }
@@ -299,12 +325,16 @@ fn nothing_that_arrives_brings_a_node_down() {
     let seed = RandomState::new().hash_one(0);
     println!("seed {seed}");
     let mut random = Random::named(seed, "rubbish");
-    for family in Family::ALL {
-        let mut world = load(LINE);
+    let habits = HABITS.iter().copied().chain(["mangles = \"all\""]);
+    let texts: Vec<String> = habits.map(with_habits).collect();
+    for (family, text) in Family::ALL.into_iter().flat_map(|f| texts.iter().map(move |t| (f, t))) {
+        let mut world = load(text);
         let to = Recipient::Node(world.named("r"));
-        for _ in 0..3_000 {
-            let destination = ["b", "r"][random.below(2) as usize];
-            let mut header = world.header(destination, family, random.next() as u8);
+        for _ in 0..500 {
+            let destination = ["h0", "h1", "r"][random.below(3) as usize];
+            let usual = [1, 6, 17, 58][random.below(4) as usize];
+            let protocol = if random.below(2) == 0 { usual } else { random.next() as u8 };
+            let mut header = world.header(destination, family, protocol);
             header.hop_limit = random.next() as u8;
             let options = random.below(11) as usize * 4;
             header.options = (0..options).map(|_| random.next() as u8).collect();
@@ -323,6 +353,34 @@ fn nothing_that_arrives_brings_a_node_down() {
     }
 }
 
+/// What routers of random networks may do besides.
+const HABITS: &[&str] = &[
+    "",
+    "balance = \"flow\"",
+    "balance = \"packet\"",
+    "bleaches_ecn = true, sets_dscp = 3, rewrites_id = true, clears_flow_label = true",
+    "passes_expired = true, errors_twice = true, errors_from = \"target\"",
+    "mpls = [{ label = 16 }], interface_info = true, quotes = 8",
+    "objects = [{ class = 5, kind = 1, hex = \"00 01\" }], legacy_extensions = true",
+    "nat = \"LINK\"",
+    "nat = { out = \"LINK\", ports = \"new\", quotes = \"address\" }",
+    "dnat = { to = \"h0\", host = \"h1\", hides = true }",
+    "refuses = { says = \"port\", protocols = [\"udp\"] }",
+    "icmp_limit = \"linux\", silent_mtu = true",
+];
+
+/// A router with habits between three hosts.
+fn with_habits(habits: &str) -> String {
+    let habits = habits.replace("LINK", "r-h0");
+    let host = "{ tcp = [80], udp = [53] }";
+    let mut text =
+        format!("[host]\na = {{}}\nh0 = {host}\nh1 = {host}\n[router]\nr = {{ {habits} }}\n");
+    for ends in ["\"a\", \"r\"", "\"r\", \"h0\"", "\"r\", \"h1\""] {
+        write!(text, "[[link]]\nends = [{ends}]\nmtu = 1400\n").expect("room");
+    }
+    text
+}
+
 /// A random network: routers in a tree with a link more, a host at each, everything impaired.
 fn random_network(random: &mut Random) -> (String, u64) {
     let routers = 2 + random.below(6);
@@ -330,16 +388,19 @@ fn random_network(random: &mut Random) -> (String, u64) {
     let lines = |count: u64, name: &str| -> String {
         (0..count).map(|number| format!("{name}{number} = {{}}\n")).collect()
     };
-    text += &lines(routers, "h");
-    text += &format!("[router]\n{}", lines(routers, "r"));
-    let mut link = |text: &mut String, a: String, b: String| {
+    text += &lines(routers, "h").replace("{}", "{ tcp = [80], udp = [53] }");
+    text += "[router]\n";
+    for number in 0..routers {
+        let habits = HABITS[random.below(HABITS.len() as u64) as usize];
+        text += &format!("r{number} = {{ {habits} }}\n").replace("LINK", &format!("up{number}"));
+    }
+    let mut link = |text: &mut String, name: String, a: String, b: String| {
         let percent = |random: &mut Random| random.below(10);
         write!(
             text,
-            "[[link]]\nname = \"{a}-{b}-{}\"\nends = [\"{a}\", \"{b}\"]\nloss = \"{}%\"\n\
+            "[[link]]\nname = \"{name}\"\nends = [\"{a}\", \"{b}\"]\nloss = \"{}%\"\n\
              duplicate = \"{}%\"\nreorder = \"{}%\"\ndelay = \"{}us\"\njitter = \"1ms\"\n\
              mtu = {}\n",
-            random.next(),
             percent(random),
             percent(random),
             percent(random),
@@ -350,12 +411,13 @@ fn random_network(random: &mut Random) -> (String, u64) {
     };
     let mut shape = Random::named(routers, "shape");
     for number in 0..routers {
-        link(&mut text, format!("h{number}"), format!("r{number}"));
+        link(&mut text, format!("up{number}"), format!("h{number}"), format!("r{number}"));
         if number > 0 {
-            link(&mut text, format!("r{number}"), format!("r{}", shape.below(number)));
+            let other = format!("r{}", shape.below(number));
+            link(&mut text, format!("r{number}-{other}"), format!("r{number}"), other);
         }
     }
-    link(&mut text, "r0".to_string(), format!("r{}", routers - 1));
+    link(&mut text, "more".to_string(), "r0".to_string(), format!("r{}", routers - 1));
     (text, routers)
 }
 
@@ -384,20 +446,27 @@ fn nothing_appears_or_vanishes_unaccounted() {
     }
 }
 
-/// An echo request of any size between any two hosts.
+/// An echo request, a datagram or a segment of any size between any two hosts.
 fn send_something(world: &mut World, random: &mut Random, hosts: u64) {
     let family = Family::ALL[random.below(2) as usize];
     let mut host = || world.named(&format!("h{}", random.below(hosts)));
     let (from, to) = (host(), host());
-    let header = Header::new(
-        world.addresses(from, family)[0],
-        world.addresses(to, family)[0],
-        rules::of(family).icmp,
-    );
+    let number = [rules::of(family).icmp, protocol::UDP, protocol::TCP][random.below(3) as usize];
+    let header =
+        Header::new(world.addresses(from, family)[0], world.addresses(to, family)[0], number);
     let header = Header { hop_limit: 1 + random.below(64) as u8, ..header };
     let payload = vec![9; random.below(4_000) as usize];
-    let echo = Message::EchoRequest(Echo { identifier: 1, sequence: 1, payload: &payload });
-    let bytes = message(&header, &echo);
+    let bytes = match number {
+        protocol::UDP => udp_message(&header, [9, 53][random.below(2) as usize], &payload),
+        protocol::TCP => {
+            let port = [9, 80][random.below(2) as usize];
+            tcp_segment(&header, port, random.next() as u16 & 0x1f, &payload)
+        }
+        _ => {
+            let echo = Echo { identifier: 1, sequence: 1, payload: &payload };
+            message(&header, &Message::EchoRequest(echo))
+        }
+    };
     world.turn(from, |node, turn| {
         node.originate(turn, header, &bytes, probe::Fragmentation::System).ok();
     });
@@ -468,9 +537,34 @@ fn check_next(world: &World) {
         NetSlice::Ipv6(ip) => Some((ip.header().source(), ip.header().destination())),
         other => panic!("{other:?}"),
     };
+    let ipv4 = match &addresses {
+        None => Ipv4HeaderSlice::from_slice(&frame.bytes).map(|slice| slice.to_header()).ok(),
+        Some(_) => None,
+    };
+    let ipv6 = match &addresses {
+        None => None,
+        Some(_) => Ipv6HeaderSlice::from_slice(&frame.bytes).map(|slice| slice.to_header()).ok(),
+    };
     match (packet.transport, addresses) {
+        (Some(TransportSlice::Udp(udp)), _) => {
+            let header = udp.to_header();
+            let sums = [
+                ipv4.map(|ip| header.calc_checksum_ipv4(&ip, udp.payload())),
+                ipv6.map(|ip| header.calc_checksum_ipv6(&ip, udp.payload())),
+            ];
+            assert!(sums.into_iter().flatten().all(|sum| sum == Ok(header.checksum)));
+        }
+        (Some(TransportSlice::Tcp(tcp)), _) => {
+            let header = tcp.to_header();
+            let sums = [
+                ipv4.map(|ip| header.calc_checksum_ipv4(&ip, tcp.payload())),
+                ipv6.map(|ip| header.calc_checksum_ipv6(&ip, tcp.payload())),
+            ];
+            assert!(sums.into_iter().flatten().all(|sum| sum == Ok(header.checksum)));
+        }
         (Some(TransportSlice::Icmpv4(icmp)), None) => {
-            assert_eq!(icmp.icmp_type().calc_checksum(icmp.payload()), icmp.checksum());
+            // Over the bytes: its types know no length of a quote (RFC 4884).
+            assert_eq!(Sum16BitWords::new().add_slice(icmp.slice()).ones_complement(), 0);
         }
         (Some(TransportSlice::Icmpv6(icmp)), Some((source, destination))) => {
             assert!(icmp.is_checksum_valid(source, destination));

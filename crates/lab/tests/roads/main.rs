@@ -2,7 +2,7 @@
 //! it is told and tells its probes from the noise by their marks, as a trace does.
 
 use lab::World;
-use probe::method::{self, Greeting, Method, Question};
+use probe::method::{self, Greeting, Method, Proof, Question};
 use probe::{
     Arrival, Carrier, Engine, Envelope, Fragmentation, Observer, Output, Own, SendFault, Stamp,
     Ticket, Time, Transmit,
@@ -13,7 +13,13 @@ use std::time::Duration;
 use wire::Family;
 use wire::icmp::{Error, Meaning, Message, Quoted};
 
+mod balance;
+mod errors;
 mod hosts;
+mod nat;
+mod noise;
+mod shown;
+mod ways;
 
 /// A probe that is to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +28,7 @@ struct Ask {
     hop: u8,
     port: u16,
     to_port: u16,
+    flow: u16,
     payload_bytes: usize,
 }
 
@@ -69,7 +76,8 @@ struct Prober {
     sent: Vec<Ask>,
     faults: Vec<(usize, SendFault)>,
     heard: Vec<Heard>,
-    foreign: u64,
+    /// What was not recognised: source and transport message.
+    strange: Vec<(IpAddr, Vec<u8>)>,
     end: Time,
     is_stopped: bool,
 }
@@ -85,7 +93,7 @@ impl Prober {
             to: self.to,
             port: ask.port,
             to_port: ask.to_port,
-            flow: 0x1234,
+            flow: ask.flow,
             mark: number as u16 + 1,
             token: 0x1122_3344_5566_0000 | (number as u64 + 0x77),
             payload_bytes: if self.method.carries_payload() { ask.payload_bytes } else { 0 },
@@ -102,9 +110,11 @@ impl Prober {
             let is_ours = datagram.protocol == self.method.carrier().protocol(family);
             let trail = is_ours.then(|| self.method.recognise_quoted(datagram.payload))??;
             let number = usize::from(trail.mark?).checked_sub(1)?;
-            let is_known = number < self.sent.len();
+            let is_known = self.sent.get(number).is_some_and(|ask| ask.port == trail.port);
             let token = is_known.then(|| self.question(number).token)?;
-            return trail.proof.agrees(token).then_some((number, None));
+            // Padding in front of extensions is no token.
+            let is_ours = trail.proof == Proof::Token(0) || trail.proof.agrees(token);
+            return is_ours.then_some((number, None));
         }
         if arrival.protocol != self.method.carrier().protocol(family) {
             return None;
@@ -154,7 +164,7 @@ impl Engine for Prober {
 
     fn receive(&mut self, now: Time, arrival: &Arrival<'_>) {
         let Some((probe, greeting)) = self.recognise(arrival) else {
-            self.foreign += 1;
+            self.strange.push((arrival.source, arrival.payload.to_vec()));
             return;
         };
         self.heard.push(Heard {
@@ -203,6 +213,7 @@ fn trip(method: &'static dyn Method, family: Family, hops: u8) -> Trip {
         hop,
         port: 41_000,
         to_port: method.usual_port().unwrap_or(0),
+        flow: 0x1234,
         payload_bytes: 32,
     };
     let envelope = Envelope { fragmentation: Fragmentation::Probe, ..Envelope::default() };
@@ -218,13 +229,8 @@ impl Trip {
         self
     }
 
-    fn over(&self, text: &str) -> Ride {
-        let mut world = World::load(text, "test", None).expect("a scenario");
-        let at = world.default_node();
-        let node = world.node(self.to).expect("a node");
-        let to = world.addresses(node, self.family)[0];
-        let source = world.source_towards(at, to).expect("a way");
-        let mut prober = Prober {
+    fn prober(&self, source: IpAddr, to: IpAddr) -> Prober {
+        Prober {
             method: self.method,
             source,
             to,
@@ -232,10 +238,19 @@ impl Trip {
             sent: Vec::new(),
             faults: Vec::new(),
             heard: Vec::new(),
-            foreign: 0,
+            strange: Vec::new(),
             end: Time::ZERO,
             is_stopped: false,
-        };
+        }
+    }
+
+    fn over(&self, text: &str) -> Ride {
+        let mut world = World::load(text, "test", None).expect("a scenario");
+        let at = world.default_node();
+        let node = world.node(self.to).expect("a node");
+        let to = world.addresses(node, self.family)[0];
+        let source = world.source_towards(at, to).expect("a way");
+        let mut prober = self.prober(source, to);
         let carrier = self.method.carrier();
         world.drive(at, carrier, &self.envelope, &mut prober, &mut Deaf, &mut || None);
         Ride { world, prober }

@@ -1,10 +1,14 @@
-//! Linux: ICMP sockets and their options (raw(7), icmp(7), ip(7), ipv6(7), socket(7)).
+//! Linux: sockets and their options (raw(7), icmp(7), udp(7), ip(7), ipv6(7), socket(7)).
 
+mod crowd;
+mod headers;
 mod host;
 mod messages;
 mod process;
 mod signals;
 
+pub(crate) use crowd::*;
+pub(crate) use headers::Wrapper;
 pub(crate) use host::*;
 pub(crate) use messages::*;
 pub(crate) use process::*;
@@ -32,6 +36,10 @@ struct Numbers {
     mtu_discover: c_int,
     mtu: c_int,
     errors: c_int,
+    errors_extended: c_int,
+    header_included: c_int,
+    /// The control message that gives one datagram its hop limit.
+    one_hop_limit: c_int,
     /// What is to come with each datagram: hop limit, traffic class, destination, options.
     control: &'static [c_int],
 }
@@ -47,6 +55,9 @@ const V4: Numbers = Numbers {
     mtu_discover: libc::IP_MTU_DISCOVER,
     mtu: libc::IP_MTU,
     errors: libc::IP_RECVERR,
+    errors_extended: 26,
+    header_included: libc::IP_HDRINCL,
+    one_hop_limit: libc::IP_TTL,
     control: &[libc::IP_RECVTTL, libc::IP_RECVTOS, libc::IP_PKTINFO, libc::IP_RECVOPTS],
 };
 
@@ -61,6 +72,9 @@ const V6: Numbers = Numbers {
     mtu_discover: libc::IPV6_MTU_DISCOVER,
     mtu: libc::IPV6_MTU,
     errors: libc::IPV6_RECVERR,
+    errors_extended: 31,
+    header_included: libc::IPV6_HDRINCL,
+    one_hop_limit: libc::IPV6_HOPLIMIT,
     control: &[libc::IPV6_RECVHOPLIMIT, libc::IPV6_RECVTCLASS, libc::IPV6_RECVPKTINFO],
 };
 
@@ -71,7 +85,8 @@ fn numbers(family: Family) -> &'static Numbers {
     }
 }
 
-// From linux/icmp.h, linux/icmpv6.h and asm-generic/socket.h; libc does not name them.
+// From linux/icmp.h, linux/icmpv6.h and asm-generic/socket.h; libc does not name them, nor
+// IP_RECVERR_RFC4884 of linux/in.h and IPV6_RECVERR_RFC4884 of linux/in6.h above.
 const ICMP_FILTER: c_int = 1;
 const ICMPV6_FILTER: c_int = 1;
 const SO_LOCK_FILTER: c_int = 44;
@@ -93,6 +108,18 @@ pub(crate) fn error_word(family: Family, error: &ExtendedError) -> u32 {
         (Family::V4, 3, 4) | (Family::V4, 5, _) | (Family::V6, 2 | 4, _) => error.info,
         _ => 0,
     }
+}
+
+/// Pads a quote to at least `min_bytes` and to the unit of the length attribute, which it returns
+/// where it stands in bytes 4 to 7 of an ICMP error (RFC 4884 §4). `None` if it cannot say so much.
+pub(crate) fn extend(family: Family, min_bytes: usize, quote: &mut Vec<u8>) -> Option<u32> {
+    let (unit_bytes, shift) = match family {
+        Family::V4 => (4, 16),
+        Family::V6 => (8, 24),
+    };
+    quote.resize(quote.len().max(min_bytes).next_multiple_of(unit_bytes), 0);
+    let units = u8::try_from(quote.len() / unit_bytes).ok()?;
+    Some(u32::from(units) << shift)
 }
 
 /// Whether what is received begins with the IP header, and not with the ICMP header.
@@ -158,6 +185,12 @@ impl Address {
         }
     }
 
+    /// The port, if this is an IP address.
+    pub(crate) fn port(&self) -> u16 {
+        // SAFETY: as in `ip`; both structures have the port at the same place.
+        u16::from_be(unsafe { self.v4.sin_port })
+    }
+
     fn length(&self) -> socklen_t {
         // SAFETY: as in `ip`.
         let length = match c_int::from(unsafe { self.v4.sin_family }) {
@@ -181,9 +214,24 @@ impl Socket {
         Socket::open(family, kind, numbers(family).protocol)
     }
 
-    /// Opens a UDP socket, to ask the kernel about routes.
+    /// Opens a raw socket that receives a protocol.
+    pub(crate) fn raw(family: Family, protocol: u8) -> io::Result<Socket> {
+        Socket::open(family, libc::SOCK_RAW, protocol.into())
+    }
+
+    /// Opens a raw socket that receives nothing, and sends whole datagrams of any protocol.
+    pub(crate) fn raw_sender(family: Family) -> io::Result<Socket> {
+        Socket::open(family, libc::SOCK_RAW, libc::IPPROTO_RAW)
+    }
+
+    /// Opens a UDP socket.
     pub(crate) fn udp(family: Family) -> io::Result<Socket> {
         Socket::open(family, libc::SOCK_DGRAM, 0)
+    }
+
+    /// Opens a TCP socket.
+    pub(crate) fn tcp(family: Family) -> io::Result<Socket> {
+        Socket::open(family, libc::SOCK_STREAM, 0)
     }
 
     fn open(family: Family, kind: c_int, protocol: c_int) -> io::Result<Socket> {
@@ -254,8 +302,14 @@ impl Socket {
     /// TTL or hop limit, to one and to many.
     pub(crate) fn set_hop_limit(&self, hop_limit: u8) -> io::Result<()> {
         let n = numbers(self.family);
-        self.set(n.level, n.hop_limit, hop_limit.into())?;
+        self.set_unicast_hop_limit(hop_limit)?;
         self.set(n.level, n.multicast_hop_limit, hop_limit.into())
+    }
+
+    /// TTL or hop limit, to one.
+    pub(crate) fn set_unicast_hop_limit(&self, hop_limit: u8) -> io::Result<()> {
+        let n = numbers(self.family);
+        self.set(n.level, n.hop_limit, hop_limit.into())
     }
 
     /// TOS or traffic class.
@@ -284,6 +338,20 @@ impl Socket {
             return Ok(());
         }
         self.set_bytes(libc::SOL_IP, libc::IP_OPTIONS, options)
+    }
+
+    /// Whether what is sent begins with the IP header; raw sockets only.
+    pub(crate) fn include_header(&self, on: bool) -> io::Result<()> {
+        let n = numbers(self.family);
+        self.set(n.level, n.header_included, on.into())
+    }
+
+    /// Leaves the port to other sockets of the other family.
+    pub(crate) fn keep_to_family(&self) -> io::Result<()> {
+        match self.family {
+            Family::V4 => Ok(()),
+            Family::V6 => self.set(libc::SOL_IPV6, libc::IPV6_V6ONLY, 1),
+        }
     }
 
     /// Lets [`Address`]es carry a flow label; nothing to IPv4.
@@ -329,6 +397,12 @@ impl Socket {
     pub(crate) fn want_errors(&self) -> io::Result<()> {
         let n = numbers(self.family);
         self.set(n.level, n.errors, 1)
+    }
+
+    /// Asks to be told where the extensions of ICMP errors begin (RFC 4884).
+    pub(crate) fn want_extensions(&self) -> io::Result<()> {
+        let n = numbers(self.family);
+        self.set(n.level, n.errors_extended, 1)
     }
 
     /// Asks for kernel stamps; those of sends bear a number that counts from 0.
@@ -422,7 +496,28 @@ impl Socket {
         self.set(libc::SOL_SOCKET, libc::SO_DEBUG, 1)
     }
 
-    /// Lets a socket of the other family have the same identifier.
+    /// Makes a connection end at once and without ceremony when it is closed.
+    pub(crate) fn forget_on_close(&self) -> io::Result<()> {
+        let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+        let value = std::ptr::from_ref(&linger).cast();
+        self.set_raw(libc::SOL_SOCKET, libc::SO_LINGER, value, size_of_val(&linger))
+    }
+
+    /// Makes a connection give up as soon as the kernel lets it.
+    pub(crate) fn try_once(&self) -> io::Result<()> {
+        self.set(libc::SOL_TCP, libc::TCP_SYNCNT, 1)
+    }
+
+    /// Whether a connection had to send something twice.
+    pub(crate) fn has_sent_again(&self) -> bool {
+        // struct tcp_info of linux/tcp.h: eight bytes, then words; this is the 24th.
+        const TOTAL_RETRANS: usize = 2 + 23;
+        let words = self.read::<{ TOTAL_RETRANS + 1 }>(libc::SOL_TCP, libc::TCP_INFO);
+        words.is_ok_and(|words| words[TOTAL_RETRANS] > 0)
+    }
+
+    /// Lets a socket of the other family have the same identifier, and a connection the port that a
+    /// socket without one holds.
     pub(crate) fn share_port(&self) -> io::Result<()> {
         self.set(libc::SOL_SOCKET, libc::SO_REUSEADDR, 1)
     }

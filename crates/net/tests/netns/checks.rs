@@ -1,7 +1,7 @@
 //! What must hold for any control messages: fuzzed, and fed with the corpus by the tests.
 
-use net::control::Control;
-use net::quote::Quoter;
+use net::control::{Control, ExtendedError};
+use net::quote::{Probe, Quoter, Transport};
 use std::net::IpAddr;
 use wire::Family;
 use wire::icmp::Message;
@@ -18,15 +18,32 @@ pub fn control(bytes: &[u8]) {
     let Some(error) = control.error else { return };
     for to in ["192.0.2.1", "2001:db8::1"] {
         let to: IpAddr = to.parse().expect("an address");
+        rebuilt(&error, to, control.destination, datagram);
+    }
+}
+
+/// Every probe of ours that an error may be about, quoted as far as it came back.
+fn rebuilt(error: &ExtendedError, to: IpAddr, ours: Option<IpAddr>, returned: &[u8]) {
+    let udp = Transport::Udp { port: 50_000, to_port: 33_434, payload_max_bytes: 100 };
+    let probes = [Transport::Icmp, udp, Transport::Tcp(&[7; 28])];
+    let at = error.extension_at().filter(|at| *at <= returned.len()).unwrap_or(returned.len());
+    for transport in probes {
         let mut quoter = Quoter::default();
-        let Some(message) = quoter.rebuild(&error, to, control.destination, datagram) else {
-            assert!(datagram.len() > usize::from(u16::MAX) - 40);
+        let probe = Probe { to, ours, transport };
+        let Some(message) = quoter.rebuild(error, &probe, returned) else {
+            assert!(at > 900, "{at} of {}", returned.len());
             continue;
         };
         let parsed = Message::parse(Family::of(to), message);
         // A type that is no error is written as it is told; the engines know what to make of it.
         let Ok(Message::Error(parsed)) = parsed else { continue };
         let quoted = Datagram::parse_quoted(parsed.body).expect("a header was put before it");
-        assert_eq!((quoted.destination, quoted.payload), (to, datagram));
+        assert_eq!(quoted.destination, to);
+        match transport {
+            Transport::Icmp => assert_eq!(quoted.payload, &returned[..at]),
+            Transport::Udp { .. } => assert_eq!(quoted.payload[8..], returned[..at.min(100)]),
+            Transport::Tcp(segment) => assert_eq!(quoted.payload, &segment[..at.clamp(8, 28)]),
+        }
+        assert!(parsed.body.ends_with(&returned[at..]));
     }
 }

@@ -2,6 +2,7 @@
 //! as an environment variable says and printing what it finds, a line each.
 #![expect(clippy::disallowed_methods, reason = "a program that is held up has to be held up")]
 
+use crate::tracer::{self, Trace};
 use net::{Access, Batch, Network, Stamps, Waker, Want};
 use probe::ping::{Goal, Outcome, Pace, Ping, Plan, Reply, Report};
 use probe::targets::{Target, Targets};
@@ -54,7 +55,11 @@ impl Orders {
         let size = self.number("size", 56) as usize;
         Want {
             families,
-            carrier: probe::Carrier::Icmp,
+            carrier: match (self.text("trace"), self.value("protocol")) {
+                (Some(name), _) => tracer::method(name).carrier(),
+                (None, Some(number)) => probe::Carrier::Other(number),
+                (None, None) => probe::Carrier::Icmp,
+            },
             access: match self.text("access") {
                 Some("raw") => Access::Raw,
                 Some("datagram") => Access::Datagram,
@@ -92,6 +97,21 @@ impl Orders {
         }
     }
 
+    fn trace(&self) -> Option<Trace> {
+        Some(Trace {
+            method: tracer::method(self.text("trace")?),
+            target: self.targets()[0],
+            port: self.value("port").unwrap_or(33_434),
+            hops: self.value("hops").expect("hops=COUNT"),
+            queries: self.value("queries").unwrap_or(1),
+            payload_bytes: self.number("size", 32) as usize,
+            label: self.value("own_label"),
+            source: self.value("assumed"),
+            patience: Duration::from_millis(self.number("timeout_ms", 600)),
+            gap: Duration::from_millis(self.number("gap_ms", 0)),
+        })
+    }
+
     fn plan(&self, identifiers: &[u16]) -> Plan {
         let mut plan = Plan::new(identifiers.to_vec(), Key([1, 2]));
         plan.goal = Goal::Probes(self.value("count"));
@@ -116,6 +136,9 @@ fn record_route() -> Vec<u8> {
 
 /// Runs what is ordered and prints what comes of it.
 pub fn run(orders: &Orders) {
+    if let Some(port) = orders.value("serve") {
+        return tracer::serve(port);
+    }
     if orders.is_set("routes") {
         return tell_routes(orders);
     }
@@ -134,7 +157,13 @@ pub fn run(orders: &Orders) {
     for target in orders.targets() {
         println!("open raw={}", network.is_raw(Family::of(target.address)));
     }
-    ping(orders, &mut network);
+    if let Some(port) = orders.value("forge") {
+        return tracer::forge(port, orders.targets()[0].address, network);
+    }
+    match orders.trace() {
+        Some(trace) => tracer::run(trace, &orders.want(), &mut network),
+        None => ping(orders, &mut network),
+    }
 }
 
 fn ping(orders: &Orders, network: &mut Network) {

@@ -1,7 +1,9 @@
 //! The sockets against real kernels: what a raw socket tells, a datagram socket tells too.
 
+mod carriers;
 mod checks;
 mod child;
+mod tracer;
 
 use child::{Orders, VARIABLE};
 use std::net::IpAddr;
@@ -316,6 +318,60 @@ fn floods_are_answered_in_step_and_in_batches() {
             }
         }
     }
+}
+
+#[test]
+fn a_floods_headers_are_those_that_the_kernel_writes() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let chain = bed.chain(&["client", "router", "server"]);
+    chain[0].address("right", "192.0.2.9/28");
+    let (router, server) = (chain.v4(1).to_string(), chain.v4(2).to_string());
+    let plain = "ip ttl 64 ip dscp 0 ip frag-off & 0x4000 == 0x4000";
+    let fragments = "ip ttl 64 ip frag-off & 0x4000 == 0";
+    for (discovers, to, envelope, header) in [
+        (true, &*server, "size=524", &*format!("{plain} ip length 552")),
+        (true, &server, "source=192.0.2.9", &format!("{plain} ip saddr 192.0.2.9")),
+        (true, &server, "hop_limit=9 class=184", "ip ttl 9 ip dscp 46"),
+        (true, &router, "size=56", &format!("{plain} ip saddr {}", chain.v4(0))),
+        (true, "224.0.0.1", "size=56", "ip ttl 1 ip frag-off & 0x4000 == 0x4000"),
+        (true, "224.0.0.1", "hop_limit=9", "ip ttl 9 ip dscp 0"),
+        (false, &server, "size=56", fragments),
+        (false, &server, "fragment=never", plain),
+    ] {
+        let off = if discovers { "0" } else { "1" };
+        chain[0].sysctls(&[("net/ipv4/ip_no_pmtu_disc", off)]);
+        chain[1].nft(&format!(
+            "table ip t {{ chain c {{
+                type filter hook prerouting priority 0;
+                ip daddr {to} icmp type echo-request {header} counter
+            }}; }}"
+        ));
+        let orders = format!("to={to} count=1 timeout_ms=50 interface=right {envelope}");
+        let count = |more: &str| {
+            ask(&chain[0], ACCESSES[0], &format!("{orders} {more}"));
+            chain[1].run("nft", &["list", "chain", "ip", "t", "c"]).stdout()
+        };
+        let by_kernel = count("");
+        assert!(by_kernel.contains("packets 1 "), "{orders} {by_kernel}");
+        let by_us = count("stamps=receive");
+        assert!(by_us.contains("packets 2 "), "{orders} {by_us}");
+        assert_eq!(chain[1].run("nft", &["delete", "table", "ip", "t"]).code(), Some(0));
+    }
+}
+
+#[test]
+fn a_flood_is_fragmented_where_its_device_takes_less() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let chain = bed.chain(&["client", "server"]);
+    chain[0].ip(&["link", "set", "right", "mtu", "300"]);
+    chain[1].ip(&["link", "set", "left", "mtu", "300"]);
+    let orders = format!("to={} count=20 size=500 stamps=receive many preload=20", chain.v4(1));
+    let told = ask(&chain[0], ACCESSES[0], &orders);
+    let replies = reports(&told).iter().filter(|r| r.contains(" reply ")).count();
+    assert_eq!(replies, 20, "{told:?}");
+    let told = ask(&chain[0], ACCESSES[0], &format!("{orders} fragment=never"));
+    let too_big = "send error TooBig { mtu_bytes: Some(300) }";
+    assert!(reports(&told).iter().all(|report| report.ends_with(too_big)), "{told:?}");
 }
 
 #[test]

@@ -194,6 +194,8 @@ impl Ping {
         }
     }
 
+    // Out of line, since a report is large: elsewhere it would be moved field by field.
+    #[inline(never)]
     fn report(&mut self, flight: &Flight, at: Time, outcome: Outcome) {
         let number = self.accounts[flight.target as usize].number(flight);
         self.reports.push_back(Report {

@@ -2,6 +2,7 @@
 
 use super::identity::Identity;
 use super::road::{Road, Turn};
+use super::share::Leads;
 use super::{Course, Destination, Plan, Report};
 use crate::method::Question;
 use crate::{Arrival, Engine, Output, Own, SendFault, Stamp, Ticket, Time, Transmit};
@@ -26,9 +27,11 @@ pub struct Trace {
     touched: VecDeque<u32>,
     /// Roads that want to send.
     ready: VecDeque<u32>,
-    /// The next road to begin, and how many are under way.
+    /// The next road of the list to begin, how many are under way, and how many are over.
     next_road: u32,
     under_way: u32,
+    done: u32,
+    leads: Leads,
     pub(super) reports: VecDeque<Report>,
     last_send: Option<Time>,
     pub(super) foreign: u64,
@@ -52,7 +55,7 @@ impl Trace {
         for (destination, index) in destinations.iter().zip(0..) {
             by_address.entry(destination.target.address).or_insert(index);
         }
-        let roads = destinations.into_iter().map(|to| Road::new(to, &plan, now)).collect();
+        let roads = destinations.into_iter().map(|to| Road::waiting(to, &plan, now)).collect();
         Trace {
             identity: Identity::new(plan.key),
             plan,
@@ -63,6 +66,8 @@ impl Trace {
             ready: VecDeque::new(),
             next_road: 0,
             under_way: 0,
+            done: 0,
+            leads: Leads::default(),
             reports: VecDeque::new(),
             last_send: None,
             foreign: 0,
@@ -78,6 +83,11 @@ impl Trace {
     /// The addresses that are traced, by index.
     pub fn destination(&self, target: u32) -> Destination {
         self.roads[target as usize].destination
+    }
+
+    /// How many roads are known to their end, for progress.
+    pub fn done(&self) -> u32 {
+        self.done
     }
 
     /// How many addresses there are.
@@ -112,7 +122,13 @@ impl Trace {
             dropped: &mut self.dropped,
         };
         act(road, &mut turn);
-        self.under_way -= u32::from(road.is_done && !was_done);
+        if road.is_done && !was_done {
+            // Those that never began do not count.
+            self.under_way = self.under_way.saturating_sub(1);
+            self.done += 1;
+            self.leads.finish(index, road);
+            road.rest();
+        }
     }
 
     /// Brings up to date whatever something happened to, or whose time has come.
@@ -141,21 +157,39 @@ impl Trace {
 
     /// Begins roads while there is room for them.
     fn begin(&mut self, now: Time) {
-        while self.next_road < self.targets() && self.under_way < self.plan.roads_max {
-            let index = self.next_road;
-            self.next_road += 1;
+        while self.under_way < self.plan.roads_max {
+            let Some(index) = self.next_to_begin() else { return };
             self.under_way += 1;
             let road = &mut self.roads[index as usize];
-            *road = Road::new(road.destination, &self.plan, now);
+            let lead = self.leads.lead(road.destination.target.address);
+            road.begin(lead, &self.plan, now);
             self.touched.push_back(index);
             self.catch_up(now);
         }
     }
 
+    /// The next road that need not wait for another.
+    fn next_to_begin(&mut self) -> Option<u32> {
+        while let Some(index) = self.leads.next_free() {
+            if !self.roads[index as usize].is_done {
+                return Some(index);
+            }
+        }
+        while self.next_road < self.targets() {
+            let index = self.next_road;
+            self.next_road += 1;
+            let to = self.roads[index as usize].destination.target.address;
+            if !self.plan.shares_hops || self.leads.may_begin(index, to) {
+                return Some(index);
+            }
+        }
+        None
+    }
+
     /// The road whose turn it is to send.
     fn next_sender(&mut self, now: Time) -> Option<u32> {
         while let Some(&index) = self.ready.front() {
-            if self.roads[index as usize].next_wanted(&self.plan, now).is_some() {
+            if self.roads[index as usize].wants(&self.plan, now) {
                 return Some(index);
             }
             self.ready.pop_front();
@@ -167,13 +201,13 @@ impl Trace {
     fn launch(&mut self, index: u32, now: Time, datagram: &mut Vec<u8>) -> Option<Transmit> {
         let road = &mut self.roads[index as usize];
         let Destination { target, source } = road.destination;
-        let flow = 0;
-        let number = road.launch(&self.plan, flow, now)?;
+        let number = road.launch(&self.plan, now)?;
         let flight = *road.flights.find(number)?;
+        let (flow, lane) = (flight.flow, self.plan.lane_of(flight.flow));
         let question = Question {
             source,
             to: target.address,
-            port: self.plan.identifiers[usize::from(flow)],
+            port: self.plan.identifiers[usize::from(lane)],
             to_port: flight.port,
             flow: self.identity.flow(flow),
             mark: self.identity.mark(number),
@@ -193,7 +227,7 @@ impl Trace {
         Some(Transmit {
             to: target.address,
             zone: target.zone,
-            lane: flow,
+            lane,
             ticket: u64::from(index) << NUMBER_BITS | number,
             header: Own {
                 source: Some(source),
@@ -231,7 +265,7 @@ impl Engine for Trace {
                 return Output::Send(transmit);
             }
         }
-        if self.under_way == 0 && self.next_road == self.targets() {
+        if self.done == self.targets() {
             return Output::Done;
         }
         let until = self.timers.peek().map_or(Time::NEVER, |Reverse((at, _))| *at);
@@ -261,12 +295,10 @@ impl Engine for Trace {
     }
 
     fn stop(&mut self, now: Time) {
-        for index in 0..self.next_road {
-            self.visit(index, now, |road, turn| road.stop(turn));
-        }
-        for index in self.next_road..self.targets() {
-            self.under_way += 1;
-            self.visit(index, now, |road, turn| road.stop(turn));
+        for index in 0..self.targets() {
+            if !self.roads[index as usize].is_done {
+                self.visit(index, now, |road, turn| road.stop(turn));
+            }
         }
         self.next_road = self.targets();
     }

@@ -10,6 +10,9 @@ use crate::{Arrival, Carrier, Time};
 use wire::Family;
 use wire::icmp::{self, Error, Message, Quoted};
 
+/// So many of the newest probes are looked through for a token.
+const PROVEN_MAX: usize = 256;
+
 /// Which probe an arrival is about.
 enum About {
     /// That one of that road; whether it says so itself.
@@ -64,7 +67,7 @@ impl Trace {
 
     /// The probe that a target's own answer is to.
     fn about_answer(&self, arrival: &Arrival<'_>, trail: &Trail) -> Option<About> {
-        let flow = self.flow_of(trail.port)?;
+        let lane = self.lane_of(trail.port)?;
         let known = self.by_address.get(&arrival.source).copied();
         let road = match known {
             Some(road) => road,
@@ -84,14 +87,16 @@ impl Trace {
         match named {
             Some(number) => {
                 let flight = flights.find(number)?;
-                let is_ours = flight.flow == flow && self.proves(road, number, trail);
+                let fits = self.plan.lane_of(flight.flow) == lane;
+                let is_ours = fits && self.proves(road, number, trail);
                 is_ours.then_some(About::Probe { road, number, is_certain: true })
             }
             None if trail.mark.is_some() => None,
             None => {
                 // Nothing names the probe: the nearest that can have got there.
                 let heard = self.roads[road as usize].heard();
-                let open = flights.open().filter(|(_, f)| f.flow == flow && f.hop > heard);
+                let is_likely = |f: &Flight| self.plan.lane_of(f.flow) == lane && f.hop > heard;
+                let open = flights.open().filter(|(_, flight)| is_likely(flight));
                 let (number, _) = open.min_by_key(|(number, flight)| (flight.hop, *number))?;
                 Some(About::Probe { road, number, is_certain: false })
             }
@@ -107,19 +112,20 @@ impl Trace {
             None if self.roads.len() == 1 => 0,
             None => return None,
         };
-        let flow = self.flow_of(trail.port);
+        let lane = self.lane_of(trail.port);
         // A translator may have changed destination and ports; then the proof must be there.
-        let is_plain = known.is_some() && flow.is_some() && self.fits_port(trail);
-        let number = match self.named_by(road, quoted, trail) {
+        let is_plain = known.is_some() && lane.is_some() && self.fits_port(trail);
+        let named = self.named_by(road, quoted, trail);
+        let named = named.filter(|number| self.proves(road, *number, trail));
+        let number = match named.or_else(|| self.proven_by(road, lane?, trail)) {
             Some(number) => number,
             None if is_plain && self.is_silent_about_names(quoted, trail) => {
-                return self.only_one(road, flow?);
+                return self.only_one(road, lane?);
             }
             None => return None,
         };
         let is_proven = matches!(trail.proof, Proof::Token(_) | Proof::Short(_));
-        let is_ours = self.proves(road, number, trail) && (is_plain || is_proven);
-        is_ours.then_some(About::Probe { road, number, is_certain: true })
+        (is_plain || is_proven).then_some(About::Probe { road, number, is_certain: true })
     }
 
     /// The probe that a quote's two names lead to. Where they disagree, a translator has rewritten
@@ -156,6 +162,18 @@ impl Trace {
         ranked.max_by_key(|(rank, _)| *rank).map(|(_, number)| number)
     }
 
+    /// The probe whose token a quote shows, where its names were not seen or are another's now.
+    fn proven_by(&self, road: u32, lane: u16, trail: &Trail) -> Option<u64> {
+        if !matches!(trail.proof, Proof::Token(_)) {
+            return None;
+        }
+        let flights = &self.roads.get(road as usize)?.flights;
+        let newest = (0..flights.count()).rev().take(PROVEN_MAX);
+        let is_of_lane =
+            |number: &u64| flights.find(*number).is_some_and(|f| self.plan.lane_of(f.flow) == lane);
+        newest.filter(is_of_lane).find(|number| self.proves(road, *number, trail))
+    }
+
     /// Whether a quote is too short to name its probe.
     fn is_silent_about_names(&self, quoted: &Quoted<'_>, trail: &Trail) -> bool {
         let has_name = trail.mark.is_some() && self.marks();
@@ -164,9 +182,10 @@ impl Trace {
     }
 
     /// The probe in the air, if there is just one.
-    fn only_one(&self, road: u32, flow: u16) -> Option<About> {
+    fn only_one(&self, road: u32, lane: u16) -> Option<About> {
         let flights = &self.roads.get(road as usize)?.flights;
-        let mut open = flights.open().filter(|(_, f)| f.flow == flow && f.state == State::InFlight);
+        let is_one = |f: &Flight| self.plan.lane_of(f.flow) == lane && f.state == State::InFlight;
+        let mut open = flights.open().filter(|(_, flight)| is_one(flight));
         match (open.next(), open.next()) {
             (Some((number, _)), None) => Some(About::Probe { road, number, is_certain: true }),
             (None, _) => None,
@@ -201,7 +220,7 @@ impl Trace {
         !self.plan.is_steady() || trail.to_port.is_none_or(|port| port == self.plan.port)
     }
 
-    fn flow_of(&self, port: u16) -> Option<u16> {
+    fn lane_of(&self, port: u16) -> Option<u16> {
         let at = self.plan.identifiers.iter().position(|known| *known == port)?;
         u16::try_from(at).ok()
     }
@@ -258,7 +277,7 @@ impl Trace {
         Sent {
             source: destination.source,
             to,
-            port: self.plan.identifiers[usize::from(flight.flow)],
+            port: self.plan.identifiers[usize::from(self.plan.lane_of(flight.flow))],
             to_port: self.plan.method.usual_port().map(|_| flight.port),
             traffic_class: self.plan.traffic_class,
             identification: to.is_ipv4().then(|| self.identity.identification(number)),

@@ -1,7 +1,11 @@
 //! One road: what was sent along it, what was heard, and what is to be asked next.
 
 use super::flights::{Flight, Flights, State};
-use super::{Answer, Course, Destination, End, Event, Hop, Outcome, Plan, Probe, Report, Says};
+use super::share::{Lead, Model};
+use super::web::Web;
+use super::{
+    Answer, Course, Destination, End, Event, Hop, Outcome, Plan, Probe, Report, Says, Shared,
+};
 use super::{Verdict, ends};
 use crate::{SendFault, Time};
 use std::collections::VecDeque;
@@ -12,6 +16,9 @@ use std::time::Duration;
 /// grows by a hop for each that is heard.
 const WINDOW: u8 = 6;
 
+/// Likewise when paths are looked for, where probes are counted.
+const PATHS_WINDOW: u8 = 4;
+
 /// No probe is overdue sooner, however near its neighbours are.
 const OVERDUE_MIN: Duration = Duration::from_millis(100);
 
@@ -21,6 +28,9 @@ const OVERDUE_FIRST: Duration = Duration::from_millis(500);
 /// Long round trips may stretch the patience to this.
 const PATIENCE_MAX: Duration = Duration::from_secs(2);
 
+/// Answers that cannot be told apart are given at least that long to have all arrived.
+const SETTLING_MIN: Duration = Duration::from_millis(20);
+
 /// How many silent hops behind the last that was heard are asked round after round.
 const SILENT_TAIL: u8 = 5;
 
@@ -29,8 +39,8 @@ const SILENT_TAIL: u8 = 5;
 pub(super) struct Road {
     pub destination: Destination,
     pub flights: Flights,
-    /// Hops to ask, in this order, as soon as the pace allows.
-    wanted: VecDeque<u8>,
+    /// Hops to ask, and by which flow, in this order, as soon as the pace allows.
+    wanted: VecDeque<(u8, u16)>,
     hops: Vec<HopState>,
     first_hop: u8,
     /// The farthest hop that was asked.
@@ -39,12 +49,18 @@ pub(super) struct Road {
     heard: u8,
     /// The nearest hop at which the road ends.
     ending: Option<Ending>,
+    /// The hop limit with which the answer from the end arrived.
+    end_hop_limit: Option<u8>,
     rtt_max: Option<Duration>,
     began: Time,
     /// When something was last heard, or the road began.
     news_at: Time,
     /// Hops up to here have been reported.
     reported: u8,
+    /// The first hop that it asks itself.
+    lowest: u8,
+    /// The road that it goes by, and whether that has proved right.
+    lead: Option<(Lead, bool)>,
     /// Whether silence made all hops be asked at once.
     is_desperate: bool,
     /// Set if hops quote so little that answers cannot be told apart: one probe at a time, and none
@@ -57,6 +73,8 @@ pub(super) struct Road {
     /// When it is to be looked at again.
     pub due: Time,
     rounds: Rounds,
+    /// What is known of load-balanced paths, where they are looked for.
+    web: Option<Box<Web>>,
 }
 
 /// Where rounds stand.
@@ -110,22 +128,25 @@ impl Turn<'_> {
 }
 
 impl Road {
-    pub fn new(destination: Destination, plan: &Plan, now: Time) -> Road {
-        let hops = usize::from(plan.hops_max - plan.first_hop) + 1;
+    /// A road that has not begun; knows nothing and costs little.
+    pub fn waiting(destination: Destination, plan: &Plan, now: Time) -> Road {
         let before = plan.first_hop - 1;
         Road {
             destination,
             flights: Flights::default(),
             wanted: VecDeque::new(),
-            hops: vec![HopState::default(); hops],
+            hops: Vec::new(),
             first_hop: plan.first_hop,
             frontier: before,
             heard: before,
             ending: None,
+            end_hop_limit: None,
             rtt_max: None,
             began: now,
             news_at: now,
             reported: before,
+            lowest: plan.first_hop,
+            lead: None,
             is_desperate: false,
             one_by_one: None,
             is_done: false,
@@ -133,7 +154,60 @@ impl Road {
             answered: 0,
             due: now,
             rounds: Rounds { round: 0, began: now, next_hop: 0, last_hop: 0 },
+            web: None,
         }
+    }
+
+    pub fn begin(&mut self, lead: Option<Lead>, plan: &Plan, now: Time) {
+        let hops = usize::from(plan.hops_max - plan.first_hop) + 1;
+        *self = Road::waiting(self.destination, plan, now);
+        self.hops = vec![HopState::default(); hops];
+        if let Course::Paths { risk } = plan.course {
+            let web = Web::new(plan.first_hop, plan.hops_max, risk, plan.flows_max());
+            self.web = Some(Box::new(web));
+        }
+        if let Some(lead) = lead {
+            self.go_by(lead, plan);
+        }
+    }
+
+    /// Forgets what is needed no more once it is over and has taught others.
+    pub fn rest(&mut self) {
+        self.hops = Vec::new();
+        self.wanted = VecDeque::new();
+        self.web = None;
+    }
+
+    /// Begins where another road ended.
+    fn go_by(&mut self, lead: Lead, plan: &Plan) {
+        let Some(hop) = lead.first_hop(plan).filter(|hop| *hop <= plan.hops_max) else { return };
+        if hop <= self.first_hop {
+            return;
+        }
+        self.lowest = hop;
+        self.frontier = hop - 1;
+        self.lead = Some((lead, false));
+    }
+
+    /// What it teaches other roads, if it teaches anything.
+    pub fn model(&self, target: u32) -> Option<Model> {
+        let reached = self.ending.filter(|e| e.from == self.destination.target.address);
+        let last = match (reached, self.ending) {
+            (Some(ending), _) => ending.hop - 1,
+            // Somebody refused: for this address, perhaps not for others.
+            (None, Some(_)) => return None,
+            (None, None) => self.heard,
+        };
+        let own = self.hops.iter().take(usize::from(last + 1 - self.first_hop));
+        let mut routers: Vec<Option<IpAddr>> = own.map(|hop| hop.from).collect();
+        if let Some((lead, true)) = &self.lead {
+            let known = lead.model.routers.iter().take(usize::from(self.lowest - self.first_hop));
+            for (router, known) in routers.iter_mut().zip(known) {
+                *router = *known;
+            }
+        }
+        let hop_limit = reached.and(self.end_hop_limit);
+        routers.iter().any(Option::is_some).then_some(Model { target, routers, hop_limit })
     }
 
     /// The farthest hop at which a hop limit ran out.
@@ -145,18 +219,19 @@ impl Road {
         &mut self.hops[usize::from(hop - self.first_hop)]
     }
 
-    fn want(&mut self, hop: u8) {
+    fn want(&mut self, hop: u8, flow: u16) {
         self.hop(hop).asked += 1;
-        self.wanted.push_back(hop);
+        self.wanted.push_back((hop, flow));
     }
 
-    /// The next hop to ask, if any is to be asked now.
-    pub fn next_wanted(&mut self, plan: &Plan, now: Time) -> Option<u8> {
-        let is_beyond = |ending: Ending, hop: u8| hop > ending.hop;
-        while let (Some(hop), Some(ending)) = (self.wanted.front(), self.ending)
-            && is_beyond(ending, *hop)
+    /// Whether a probe is to be sent now.
+    pub fn wants(&mut self, plan: &Plan, now: Time) -> bool {
+        // Other flows may have a longer way to go.
+        let goes_beyond = self.web.as_ref().is_some_and(|web| web.has_begun());
+        while let (Some((hop, _)), Some(ending)) = (self.wanted.front().copied(), self.ending)
+            && hop > ending.hop
+            && !goes_beyond
         {
-            let hop = *hop;
             self.hop(hop).asked -= 1;
             self.wanted.pop_front();
         }
@@ -164,13 +239,15 @@ impl Road {
             Some(from) => (1, from),
             None => (plan.in_flight_max, now),
         };
-        let has_room = from <= now && self.flights.in_flight() < in_flight_max;
-        self.wanted.front().copied().filter(|_| has_room)
+        !self.wanted.is_empty() && from <= now && self.flights.in_flight() < in_flight_max
     }
 
-    /// Takes note of a probe of the wanted hop that goes now; its number.
-    pub fn launch(&mut self, plan: &Plan, flow: u16, now: Time) -> Option<u64> {
-        let hop = self.wanted.pop_front()?;
+    /// Takes note of the wanted probe, which goes now; its number.
+    pub fn launch(&mut self, plan: &Plan, now: Time) -> Option<u64> {
+        let (hop, flow) = self.wanted.pop_front()?;
+        if let Some(web) = &mut self.web {
+            web.ask(hop, flow, now);
+        }
         let state = self.hop(hop);
         state.sent += 1;
         let query = state.sent;
@@ -209,6 +286,7 @@ impl Road {
         match turn.plan.course {
             Course::Once { queries } => self.advance_once(turn, queries.into()),
             Course::Rounds { interval, count } => self.advance_rounds(turn, interval, count),
+            Course::Paths { .. } => self.advance_paths(turn),
         }
         if !self.is_done {
             self.due = self.due.min(self.flights.next_overdue(overdue_after));
@@ -224,15 +302,17 @@ impl Road {
             return;
         }
         let is_stalled = self.wanted.is_empty() && self.flights.in_flight() == 0;
-        self.is_desperate |= is_stalled && self.frontier >= self.first_hop;
+        self.is_desperate |= is_stalled && self.flights.count() > 0;
         let known = self.heard - (self.first_hop - 1);
-        let limit = match self.is_desperate {
-            true => plan.hops_max,
-            false => self.heard.saturating_add(known).saturating_add(WINDOW).min(plan.hops_max),
+        let limit = match (self.is_desperate, &self.lead) {
+            (true, _) => plan.hops_max,
+            // Where the end is expected, there is little to look for ahead.
+            (false, Some(_)) => self.lowest.max(self.heard + 1).min(plan.hops_max),
+            _ => self.heard.saturating_add(known).saturating_add(WINDOW).min(plan.hops_max),
         };
         while self.frontier < limit {
             self.frontier += 1;
-            self.want(self.frontier);
+            self.want(self.frontier, 0);
         }
     }
 }
@@ -241,13 +321,22 @@ impl Road {
 impl Road {
     fn advance_once(&mut self, turn: &mut Turn<'_>, queries: u32) {
         self.widen(turn.plan);
+        self.check_lead(turn.plan);
         let last = self.ending.map_or(self.frontier, |ending| ending.hop);
-        for hop in self.first_hop..=last {
+        for hop in self.lowest..=last {
             self.ask_again(hop, queries);
         }
         self.due = Time::NEVER;
         let is_hopeless = self.ending.is_none() && self.is_hopeless(turn);
-        while self.reported < last && self.is_final(self.reported + 1, queries, is_hopeless) {
+        if matches!(self.lead, Some((_, true))) {
+            while self.reported + 1 < self.lowest {
+                self.report_shared(turn, self.reported + 1);
+            }
+        }
+        while self.reported + 1 >= self.lowest
+            && self.reported < last
+            && self.is_final(self.reported + 1, queries, is_hopeless)
+        {
             self.report_hop(turn, self.reported + 1, queries);
         }
         let is_over = match self.ending {
@@ -260,6 +349,41 @@ impl Road {
         }
     }
 
+    /// Judges the road that this one goes by, once the hop that it began with is decided.
+    fn check_lead(&mut self, plan: &Plan) {
+        let Some((lead, false)) = &self.lead else { return };
+        let hop = self.lowest;
+        if self.flights.decided_at(hop) == 0 {
+            return;
+        }
+        let from = self.hops[usize::from(hop - self.first_hop)].from;
+        let target = self.destination.target.address;
+        let is_right = match (lead.router(plan, hop), from) {
+            (Some(router), Some(from)) => router == from,
+            // In the same network silence is the router's limit.
+            (Some(_), None) => lead.is_near,
+            (None, Some(from)) => from == target && lead.model.hop_limit == self.end_hop_limit,
+            (None, None) => false,
+        };
+        if is_right {
+            self.lead = self.lead.take().map(|(lead, _)| (lead, true));
+            return;
+        }
+        self.lead = None;
+        self.lowest = self.first_hop;
+        for missed in self.first_hop..hop {
+            self.want(missed, 0);
+        }
+    }
+
+    fn report_shared(&mut self, turn: &mut Turn<'_>, hop: u8) {
+        let Some((lead, _)) = &self.lead else { return };
+        let from = lead.router(turn.plan, hop);
+        let shared = Some(Shared { target: lead.model.target, from });
+        self.reported = hop;
+        turn.report(Event::Hop(Hop { hop, probes: Vec::new(), is_end: false, shared }));
+    }
+
     /// Wants further probes of a hop once its first is decided.
     fn ask_again(&mut self, hop: u8, queries: u32) {
         // What outran the end was answered there, so it counts there.
@@ -267,14 +391,20 @@ impl Road {
         let (asked, decided) = match is_end {
             true => {
                 let sent = self.flights.since_hop(hop);
-                let waiting = self.wanted.iter().filter(|wanted| **wanted == hop).count();
+                let waiting = self.wanted.iter().filter(|(wanted, _)| *wanted == hop).count();
                 (sent.count() + waiting, 1)
             }
             false => (self.hop(hop).asked as usize, self.flights.decided_at(hop)),
         };
-        let desired = if decided > 0 { queries as usize } else { 1 };
+        let mut desired = if decided > 0 { queries as usize } else { 1 };
+        // Between the last router and an end that was met farther out lies silence: if that is the
+        // target's own, which limits its replies, another try may show it nearer.
+        let is_doubtful = self.ending.is_some_and(|ending| ending.hop > hop && hop > self.heard);
+        if is_doubtful && hop == self.heard + 1 && decided >= desired {
+            desired += 1;
+        }
         for _ in asked..desired {
-            self.want(hop);
+            self.want(hop, 0);
         }
     }
 
@@ -306,13 +436,14 @@ impl Road {
                 return true;
             }
             let in_flight = self.flights.since_hop(hop).any(|f| f.state == State::InFlight);
-            return !in_flight && !self.wanted.contains(&hop);
+            return !in_flight && !self.wanted.iter().any(|(wanted, _)| *wanted == hop);
         }
         if is_hopeless {
             return true;
         }
         let is_passed = self.heard > hop || self.ending.is_some();
-        if self.flights.at_hop(hop).count() < queries as usize {
+        let is_wanted = self.wanted.iter().any(|(wanted, _)| *wanted == hop);
+        if is_wanted || self.flights.at_hop(hop).count() < queries as usize {
             return false;
         }
         self.flights.at_hop(hop).all(|flight| match flight.state {
@@ -338,14 +469,19 @@ impl Road {
         }
         probes.sort_by_key(|probe| probe.number);
         let is_end = ending.is_some();
-        turn.report(Event::Hop(Hop { hop, probes, is_end, shared_with: None }));
+        turn.report(Event::Hop(Hop { hop, probes, is_end, shared: None }));
     }
 
-    /// Writes off unanswered probes.
-    fn settle(&mut self, turn: &mut Turn<'_>, which: impl Fn(&Flight) -> bool) {
-        let open: Vec<u64> =
-            self.flights.open().filter(|(_, f)| which(f)).map(|(number, _)| number).collect();
-        for number in open {
+    /// Writes off unanswered probes; their hops and flows.
+    fn settle(&mut self, turn: &mut Turn<'_>, which: impl Fn(&Flight) -> bool) -> Vec<(u8, u16)> {
+        let open: Vec<(u64, (u8, u16))> = self
+            .flights
+            .open()
+            .filter(|(_, flight)| which(flight))
+            .map(|(number, flight)| (number, (flight.hop, flight.flow)))
+            .collect();
+        for (number, _) in &open {
+            let number = *number;
             let is_moot = |flight: &Flight| self.ending.is_some_and(|end| flight.hop > end.hop);
             let outcome = match self.flights.find(number) {
                 Some(flight) if is_moot(flight) => Outcome::Moot,
@@ -357,6 +493,7 @@ impl Road {
             };
             self.end_probe(turn, number, State::Settled, outcome);
         }
+        open.into_iter().map(|(_, place)| place).collect()
     }
 }
 
@@ -423,10 +560,65 @@ impl Road {
                 self.due = self.due.min(at);
                 break;
             }
-            self.want(next_hop);
+            self.want(next_hop, 0);
             next_hop += 1;
         }
         self.rounds.next_hop = next_hop;
+    }
+}
+
+/// Path after path.
+impl Road {
+    fn advance_paths(&mut self, turn: &mut Turn<'_>) {
+        self.due = Time::NEVER;
+        let Some(mut web) = self.web.take() else { return };
+        for (hop, flow) in self.settle(turn, |flight| flight.state == State::Overdue) {
+            web.silent(hop, flow);
+        }
+        if !web.has_begun() {
+            self.widen_slowly(turn.plan);
+            let is_over = match self.ending {
+                Some(_) => self.wanted.is_empty() && self.flights.in_flight() == 0,
+                None => self.is_hopeless(turn),
+            };
+            if is_over {
+                let last = self.ending.map_or(self.heard, |ending| ending.hop);
+                web.begin(last.max(self.first_hop));
+            }
+        }
+        if web.has_begun() && self.wanted.is_empty() {
+            let (wants, due) = web.wants(turn.now);
+            for (hop, flow) in &wants {
+                self.want(*hop, *flow);
+            }
+            self.due = self.due.min(due);
+            if wants.is_empty() && due == Time::NEVER && self.flights.in_flight() == 0 {
+                turn.report(Event::Graph(web.graph()));
+                let end = self.end(turn.plan);
+                self.finish(turn, end);
+            }
+        }
+        self.web = Some(web);
+    }
+
+    /// Widens the window when all of it is decided, twice as far each time: what outruns the end
+    /// tells nothing about paths.
+    fn widen_slowly(&mut self, plan: &Plan) {
+        let is_decided = self.wanted.is_empty() && self.flights.in_flight() == 0;
+        if self.ending.is_some() || !is_decided {
+            return;
+        }
+        let asked = self.frontier - (self.first_hop - 1);
+        let limit = match self.heard < self.frontier && asked > 0 {
+            // Silence: as far as it goes.
+            true => plan.hops_max,
+            false => self.frontier.saturating_add(asked.max(PATHS_WINDOW)).min(plan.hops_max),
+        };
+        self.is_desperate |= limit == plan.hops_max;
+        while self.frontier < limit {
+            self.frontier += 1;
+            self.want(self.frontier, 0);
+        }
     }
 }
 
@@ -438,6 +630,7 @@ impl Road {
         found.is_duplicate = flight.state == State::Answered;
         found.is_late = flight.state == State::Settled;
         let (hop, from, says, rtt) = (flight.hop, found.from, found.says, found.rtt);
+        let hop_limit = found.hop_limit;
         let is_first = !found.is_duplicate;
         self.end_probe(turn, number, State::Answered, Outcome::Answer(Box::new(found)));
         if !is_first {
@@ -446,6 +639,9 @@ impl Road {
         self.answered += 1;
         self.news_at = turn.now;
         self.rtt_max = self.rtt_max.max(Some(rtt));
+        if let Some(web) = &mut self.web {
+            web.answer(hop, flight.flow, from, !says.is_expired(), rtt);
+        }
         if says.is_expired() {
             self.heard = self.heard.max(hop);
             if self.ending.is_some_and(|ending| ending.hop <= hop) && self.reported < hop {
@@ -458,6 +654,7 @@ impl Road {
             }
         } else if self.ending.is_none_or(|ending| hop <= ending.hop) {
             self.ending = Some(Ending { hop, from, says });
+            self.end_hop_limit = hop_limit;
         }
     }
 
@@ -467,7 +664,7 @@ impl Road {
             return;
         }
         self.end_probe(turn, number, State::Settled, Outcome::SendError(fault));
-        if self.answered == 0 && matches!(turn.plan.course, Course::Once { .. }) {
+        if self.answered == 0 && !matches!(turn.plan.course, Course::Rounds { .. }) {
             self.settle(turn, |_| true);
             self.finish(turn, End::Unsendable(fault));
         }
@@ -479,7 +676,9 @@ impl Road {
         if self.one_by_one.is_some() {
             return;
         }
-        self.one_by_one = Some(now + self.overdue_after(plan));
+        let oldest = self.flights.open().map(|(_, flight)| flight.sent_at()).min();
+        let took = now.since(oldest.unwrap_or(now));
+        self.one_by_one = Some(now + (took * 3).max(SETTLING_MIN).min(self.overdue_after(plan)));
         for hop in self.flights.forget() {
             self.hop(hop).asked -= 1;
         }
@@ -501,12 +700,18 @@ impl Road {
         let end = match (turn.plan.course, self.ending) {
             (Course::Once { queries }, ending) => {
                 let last = ending.map_or(self.heard, |ending| ending.hop).min(self.frontier);
-                while self.reported < last {
+                while self.reported < last && self.reported + 1 >= self.lowest {
                     self.report_hop(turn, self.reported + 1, queries.into());
                 }
                 if ending.is_some() { self.end(turn.plan) } else { End::Unknown }
             }
             (Course::Rounds { .. }, _) => self.end(turn.plan),
+            (Course::Paths { .. }, ending) => {
+                if let Some(web) = &self.web {
+                    turn.report(Event::Graph(web.graph()));
+                }
+                if ending.is_some() { self.end(turn.plan) } else { End::Unknown }
+            }
         };
         self.finish(turn, end);
     }
@@ -531,10 +736,11 @@ impl Road {
         let is_once = matches!(turn.plan.course, Course::Once { .. });
         let is_duplicate = answer(&probe).is_some_and(|answer| answer.is_duplicate);
         let from = answer(&probe).map(|answer| answer.from);
-        let state = self.hop(hop);
-        state.from = if is_once { state.from.or(from) } else { from.or(state.from) };
-        if is_once && !is_duplicate {
-            self.hop(hop).ends.push(probe.clone());
+        if let Some(state) = self.hops.get_mut(usize::from(hop - self.first_hop)) {
+            state.from = if is_once { state.from.or(from) } else { from.or(state.from) };
+            if is_once && !is_duplicate {
+                state.ends.push(probe.clone());
+            }
         }
         turn.report(Event::Probe(probe));
     }

@@ -1,5 +1,8 @@
 //! The trace engine against a road that is a function: which hop a probe reaches, and what it says.
 
+mod paths;
+mod share;
+
 use probe::method::{self, Greeting, Method};
 use probe::targets::Target;
 use probe::token::Key;
@@ -11,12 +14,16 @@ use probe::{Arrival, Engine, Output, Stamp, StampedBy, Time, Transmit};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use wire::checksum::Sum;
 use wire::icmp::{Echo, Error, Meaning, Message};
 use wire::tcp::{Segment, flag};
 use wire::{Family, icmp, ip, udp};
 
 const MS: Duration = Duration::from_millis(1);
 const PORT: u16 = 40_000;
+
+/// Of [`method::RAW`].
+const RAW_PROTOCOL: u8 = 253;
 
 /// A probe as the network saw it.
 #[derive(Clone)]
@@ -36,6 +43,7 @@ struct Road<'a> {
     family: Family,
     protocol: u8,
     respond: Box<Respond<'a>>,
+    targets: Vec<IpAddr>,
     sent: Vec<Seen>,
     stop_at: Option<Time>,
 }
@@ -47,16 +55,24 @@ impl<'a> Road<'a> {
         respond: impl FnMut(&Seen) -> Vec<Back> + 'a,
     ) -> Road<'a> {
         let protocol = method.carrier().protocol(family);
-        Road { family, protocol, respond: Box::new(respond), sent: Vec::new(), stop_at: None }
+        Road {
+            family,
+            protocol,
+            respond: Box::new(respond),
+            targets: vec![target(family)],
+            sent: Vec::new(),
+            stop_at: None,
+        }
     }
 
     /// Runs a trace to its end; the reports, and when it was over.
     fn run(&mut self, plan: Plan) -> (Vec<Report>, Time) {
-        let destination = Destination {
-            target: Target { address: target(self.family), zone: 0 },
+        let destination = |address: &IpAddr| Destination {
+            target: Target { address: *address, zone: 0 },
             source: here(self.family),
         };
-        let mut engine = Trace::new(plan, vec![destination], Time::ZERO);
+        let destinations = self.targets.iter().map(destination).collect();
+        let mut engine = Trace::new(plan, destinations, Time::ZERO);
         let (mut now, mut reports) = (Time::ZERO, Vec::new());
         let mut pending: BTreeMap<(Time, u64), Back> = BTreeMap::new();
         let (mut message, mut order) = (Vec::new(), 0);
@@ -175,19 +191,34 @@ fn arrival(seen: &Seen) -> (IpAddr, u8, Vec<u8>) {
     match seen.protocol {
         ip::protocol::UDP => return error(seen, to, Meaning::PortUnreachable, 500),
         ip::protocol::TCP => {
-            let syn = Segment::parse(&seen.message).expect("a segment");
+            let asked = Segment::parse(&seen.message).expect("a segment");
+            let acknowledges = asked.flags & flag::ACK != 0;
             let answer = Segment {
-                source_port: syn.destination_port,
-                destination_port: syn.source_port,
-                sequence: 1,
-                acknowledgment: syn.sequence.wrapping_add(1),
-                flags: flag::RST | flag::ACK,
+                source_port: asked.destination_port,
+                destination_port: asked.source_port,
+                sequence: if acknowledges { asked.acknowledgment } else { 1 },
+                acknowledgment: if acknowledges { 0 } else { asked.sequence.wrapping_add(1) },
+                flags: if acknowledges { flag::RST } else { flag::RST | flag::ACK },
                 window: 0,
                 urgent: 0,
                 options: &[],
                 payload: &[],
             };
             answer.emit(to, here(family), &mut out).expect("fits");
+        }
+        ip::protocol::UDP_LITE => return error(seen, to, Meaning::PortUnreachable, 500),
+        ip::protocol::DCCP => {
+            // A reset: long sequence numbers, and what is acknowledged behind two reserved bytes.
+            let ports = [&seen.message[2..4], &seen.message[..2]].concat();
+            out.extend_from_slice(&ports);
+            out.extend_from_slice(&[7, 0, 0, 0, 7 << 1 | 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            out.extend_from_slice(&seen.message[10..16]);
+            out.extend_from_slice(&[0; 4]);
+        }
+        other if other == RAW_PROTOCOL => {
+            let [in_v4, in_v6] = [Meaning::ProtocolUnreachable, Meaning::NextHeaderUnknown];
+            let meaning = if in_v4.numbers(family).is_some() { in_v4 } else { in_v6 };
+            return error(seen, to, meaning, 500);
         }
         _ => {
             let Ok(Message::EchoRequest(echo)) = Message::parse(family, &seen.message) else {
@@ -256,7 +287,7 @@ fn answers(hop: &Hop) -> Vec<&Answer> {
 
 /// Every method in both families.
 fn everywhere(mut act: impl FnMut(Family, &'static dyn Method)) {
-    for method in method::ALL {
+    for method in method::ALL.iter().chain(method::EXTRA) {
         for family in Family::ALL {
             act(family, *method);
         }
@@ -312,6 +343,12 @@ fn a_flow_is_held_where_balancers_look() {
             let verifies = match seen.protocol {
                 ip::protocol::UDP => udp::verify(source, to, &seen.message),
                 ip::protocol::TCP => wire::tcp::verify(source, to, &seen.message),
+                protocol @ (ip::protocol::UDP_LITE | ip::protocol::DCCP) => {
+                    let sum = Sum::new();
+                    let sum = sum.pseudo_header(source, to, protocol, seen.message.len());
+                    sum.bytes(&seen.message).finish() == 0
+                }
+                RAW_PROTOCOL => true,
                 _ => icmp::verify(source, to, &seen.message),
             };
             assert!(verifies, "{family} {method:?}");
@@ -422,6 +459,48 @@ fn a_quote_without_any_name_is_asked_for_one_by_one() {
         for hop in hops(&reports) {
             assert_eq!(answers(hop).len(), 3);
             assert!(answers(hop).iter().all(|a| a.rtt == MS * u32::from(hop.hop)), "{hop:?}");
+        }
+    }
+}
+
+#[test]
+fn a_target_that_limits_its_replies_is_not_thought_farther_than_it_is() {
+    everywhere(|family, method| {
+        // Its first two answers are not given.
+        let mut chain = chain(5, MS);
+        let mut arrived = 0;
+        let respond = move |seen: &Seen| {
+            arrived += u32::from(hop_of(seen) >= 5);
+            if hop_of(seen) >= 5 && arrived <= 2 { Vec::new() } else { chain(seen) }
+        };
+        let plan = Plan { course: Course::Once { queries: 1 }, ..plan(method) };
+        let (reports, _) = Road::new(family, method, respond).run(plan);
+        let verdict = verdict(&reports);
+        assert!(matches!(verdict.end, End::Reached { hop: 5, .. }), "{verdict:?}");
+    });
+}
+
+#[test]
+fn the_token_names_what_the_error_queue_does_not() {
+    for family in Family::ALL {
+        let respond = move |seen: &Seen| {
+            let hop = hop_of(seen);
+            let (from, meaning) = match hop < 9 {
+                true => (router(family, hop), Meaning::HopLimitExceeded),
+                false => (target(family), Meaning::PortUnreachable),
+            };
+            let mut nameless = seen.clone();
+            nameless.transmit.header.identification = None;
+            nameless.message[6..8].fill(0);
+            vec![with_delay(hop.min(9), error(&nameless, from, meaning, 500))]
+        };
+        let plan = Plan { sees_quoted_headers: false, ..plan(&method::UDP) };
+        let (reports, end) = Road::new(family, &method::UDP, respond).run(plan);
+        assert!(matches!(verdict(&reports).end, End::Reached { hop: 9, .. }));
+        assert!(end <= Time::ZERO + 27 * MS, "{end}");
+        for hop in hops(&reports) {
+            let is_exact = |a: &&Answer| a.rtt == MS * u32::from(hop.hop) && a.is_certain;
+            assert_eq!(answers(hop).into_iter().filter(is_exact).count(), 3, "{hop:?}");
         }
     }
 }
@@ -549,9 +628,11 @@ fn strangers_have_no_effect() {
         let respond = move |seen: &Seen| {
             let mut back = chain(seen);
             let names: &[usize] = match seen.protocol {
-                ip::protocol::UDP => &[0, 1, 2, 3, 6, 7],
+                ip::protocol::UDP | ip::protocol::UDP_LITE | ip::protocol::DCCP => {
+                    &[0, 1, 2, 3, 6, 7]
+                }
                 // Changed ports beside the right sequence number are a translator's.
-                ip::protocol::TCP => &[4, 5, 6, 7],
+                ip::protocol::TCP | RAW_PROTOCOL => &[4, 5, 6, 7],
                 _ => &[0, 4, 5, 6, 7],
             };
             for byte in names {
@@ -561,6 +642,10 @@ fn strangers_have_no_effect() {
                 other.transmit.header.identification = Some(1);
                 let from = router(family, 66);
                 back.push(with_delay(0, error(&other, from, Meaning::HopLimitExceeded, 8)));
+                // The right sequence number on the way to another address is a translator's, too.
+                if matches!(seen.protocol, ip::protocol::TCP | RAW_PROTOCOL) {
+                    continue;
+                }
                 let mut other = seen.clone();
                 other.transmit.to = address(family, 201);
                 back.push(with_delay(0, error(&other, from, Meaning::HopLimitExceeded, 8)));

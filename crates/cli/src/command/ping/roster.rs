@@ -1,10 +1,9 @@
 //! Who is asked: what the user named, in that order, and the engine's indexes of it.
 
 use crate::print::Whom;
-use crate::resolve::{Resolved, Unresolved};
+use crate::resolve::{Resolved, Unresolved, zoned};
 use crate::spec;
 use probe::targets::{Target, Targets, TooMany};
-use std::net::IpAddr;
 
 /// Everything that the user named.
 #[derive(Clone, Debug, Default)]
@@ -125,18 +124,6 @@ impl Roster {
         });
         counts.sum()
     }
-}
-
-/// A link-local address needs to know its link.
-fn zoned(target: Target, zone: u32) -> Target {
-    let is_local = match target.address {
-        IpAddr::V4(_) => false,
-        IpAddr::V6(address) => {
-            let is_link_local_group = address.segments()[0] & 0xff0f == 0xff02;
-            address.is_unicast_link_local() || is_link_local_group
-        }
-    };
-    if is_local && target.zone == 0 { Target { zone, ..target } } else { target }
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Listens to the run: keeps the verdicts, shows hosts as they answer, and draws progress.
 
-use super::asked::Asked;
 use super::machine::Machine;
 use super::progress::Progress;
 use super::verdict::{Table, Verdict};
+use crate::command::asked::Asked;
 use probe::ping::{Ping, Report};
 use probe::{Engine, Observer, Signal, Time};
 use std::io;

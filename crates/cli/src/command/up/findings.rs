@@ -1,7 +1,7 @@
 //! What a run found out, in numbers.
 
-use super::asked::Asked;
 use super::verdict::{Class, Table};
+use crate::command::asked::Asked;
 use probe::RttSource;
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
 //! Results for people: who answered, who did not, and the sum of it. Neighbours of one fate share a
 //! line.
 
-use super::asked::{Asked, Label, Row};
 use super::findings::Findings;
 use super::verdict::{Answer, Class, Reason, Table, Verdict};
+use crate::command::asked::{Asked, Label, Row};
 use crate::lang::Language;
 use crate::meaning;
 use probe::SendFaultReason;

@@ -1,10 +1,10 @@
 //! Results for programs: JSON, one object a line, and CSV. A host that answers is shown at once,
 //! the others at the end; JSON ends with a summary.
 
-use super::asked::{Asked, Label};
 use super::findings::Findings;
 use super::verdict::{Reason, Verdict};
 use crate::args::Format;
+use crate::command::asked::{Asked, Label};
 use crate::meaning;
 use crate::print::csv::quoted;
 use crate::resolve::Unresolved;

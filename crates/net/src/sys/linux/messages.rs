@@ -1,9 +1,10 @@
 //! Buffers in which datagrams come and go, many a system call, none allocated on the way.
 
-use super::{Address, Socket};
+use super::{Address, Socket, numbers};
 use libc::{c_int, c_uint, iovec, mmsghdr};
 use std::io;
 use std::net::IpAddr;
+use wire::Family;
 
 /// Room for the control messages of one datagram.
 const CONTROL_WORDS: usize = 64;
@@ -18,6 +19,7 @@ pub(crate) struct Inbox {
     _vectors: Box<[iovec]>,
     headers: Box<[mmsghdr]>,
     used: usize,
+    is_named: bool,
 }
 
 /// One received datagram.
@@ -28,6 +30,8 @@ pub(crate) struct Incoming<'a> {
     pub(crate) control: &'a [u8],
     /// The sender, or on the error queue the destination of what failed.
     pub(crate) name: Option<IpAddr>,
+    /// The port beside it, where the protocol has ports.
+    pub(crate) port: u16,
 }
 
 impl Inbox {
@@ -35,7 +39,7 @@ impl Inbox {
     pub(crate) fn new(count: usize, each_bytes: usize) -> Inbox {
         let mut bytes = vec![0; count * each_bytes].into_boxed_slice();
         let mut control = vec![[0; CONTROL_WORDS]; count].into_boxed_slice();
-        let mut names = vec![Address::unspecified(); count].into_boxed_slice();
+        let names = vec![Address::unspecified(); count].into_boxed_slice();
         let mut vectors: Box<[iovec]> = bytes
             .chunks_exact_mut(each_bytes)
             .map(|chunk| iovec { iov_base: chunk.as_mut_ptr().cast(), iov_len: chunk.len() })
@@ -45,19 +49,36 @@ impl Inbox {
                 // SAFETY: all-zero bytes are a valid value of this structure of integers and
                 // pointers.
                 let mut header: mmsghdr = unsafe { std::mem::zeroed() };
-                header.msg_hdr.msg_name = std::ptr::from_mut(&mut names[i]).cast();
                 header.msg_hdr.msg_iov = &raw mut vectors[i];
                 header.msg_hdr.msg_iovlen = 1;
                 header.msg_hdr.msg_control = control[i].as_mut_ptr().cast();
                 header
             })
             .collect();
-        Inbox { each_bytes, bytes, control, names, _vectors: vectors, headers, used: count }
+        Inbox {
+            each_bytes,
+            bytes,
+            control,
+            names,
+            _vectors: vectors,
+            headers,
+            used: count,
+            is_named: true,
+        }
     }
 
     /// How many datagrams it has room for.
     pub(crate) fn capacity(&self) -> usize {
         self.headers.len()
+    }
+
+    /// Says whether names are to come with what is received: filling them in is a good part of a
+    /// receive.
+    pub(crate) fn want_names(&mut self, on: bool) {
+        if self.is_named != on {
+            self.is_named = on;
+            self.used = self.capacity();
+        }
     }
 
     /// Receives up to `limit` datagrams that are there, or entries of the error queue; 0 if there
@@ -68,8 +89,11 @@ impl Inbox {
         limit: usize,
         from_errors: bool,
     ) -> io::Result<usize> {
-        for header in &mut self.headers[..self.used] {
-            header.msg_hdr.msg_namelen = size_of::<Address>() as libc::socklen_t;
+        let name_bytes = if self.is_named { size_of::<Address>() } else { 0 };
+        for (header, name) in self.headers[..self.used].iter_mut().zip(&mut self.names) {
+            let name = if self.is_named { std::ptr::from_mut(name) } else { std::ptr::null_mut() };
+            header.msg_hdr.msg_name = name.cast();
+            header.msg_hdr.msg_namelen = name_bytes as libc::socklen_t;
             header.msg_hdr.msg_controllen = size_of::<[u64; CONTROL_WORDS]>() as _;
             header.msg_hdr.msg_flags = 0;
         }
@@ -123,6 +147,7 @@ impl Inbox {
             // whole and is borrowed as long as `self`.
             control: unsafe { std::slice::from_raw_parts(control, control_bytes) },
             name: (header.msg_hdr.msg_namelen > 0).then(|| self.names[index].ip()).flatten(),
+            port: self.names[index].port(),
         }
     }
 }
@@ -133,7 +158,15 @@ pub(crate) struct Outbox {
     names: Box<[Address]>,
     vectors: Box<[iovec]>,
     headers: Box<[mmsghdr]>,
+    controls: Box<[SendControl]>,
+    has_controls: bool,
 }
+
+/// Room for a control message that holds one number; `None` says nothing.
+type SendControl = Option<[u64; 3]>;
+
+/// What `struct cmsghdr` states as its length, with a number behind it.
+const CONTROL_BYTES: usize = size_of::<libc::cmsghdr>() + size_of::<c_int>();
 
 impl Outbox {
     /// Room for `count` datagrams.
@@ -148,6 +181,8 @@ impl Outbox {
             names: vec![Address::unspecified(); count].into_boxed_slice(),
             vectors: vec![nowhere; count].into_boxed_slice(),
             headers,
+            controls: vec![None; count].into_boxed_slice(),
+            has_controls: false,
         }
     }
 
@@ -166,10 +201,31 @@ impl Outbox {
         self.names[index] = to;
     }
 
+    /// Gives one datagram a hop limit of its own, until [`Outbox::forget_controls`].
+    pub(crate) fn hop_limit(&mut self, index: usize, family: Family, hop_limit: u8) {
+        let n = numbers(family);
+        let mut bytes = [0; size_of::<[u64; 3]>()];
+        let at = size_of::<libc::cmsghdr>();
+        bytes[..size_of::<usize>()].copy_from_slice(&CONTROL_BYTES.to_ne_bytes());
+        bytes[at - 8..at - 4].copy_from_slice(&n.level.to_ne_bytes());
+        bytes[at - 4..at].copy_from_slice(&n.one_hop_limit.to_ne_bytes());
+        bytes[at..at + 4].copy_from_slice(&c_int::from(hop_limit).to_ne_bytes());
+        let words = bytes.as_chunks().0;
+        self.controls[index] = Some(std::array::from_fn(|i| u64::from_ne_bytes(words[i])));
+        self.has_controls = true;
+    }
+
+    /// Takes back what single datagrams were given.
+    pub(crate) fn forget_controls(&mut self) {
+        if std::mem::take(&mut self.has_controls) {
+            self.controls.fill(None);
+        }
+    }
+
     /// Sends the datagrams from index `first` up to `end`; returns how many were sent before one
     /// failed.
     pub(crate) fn send(&mut self, socket: &Socket, first: usize, end: usize) -> io::Result<usize> {
-        if end - first == 1 {
+        if end - first == 1 && !self.has_controls {
             return self.send_one(socket, first);
         }
         for index in first..end {
@@ -181,10 +237,13 @@ impl Outbox {
             header.msg_name = std::ptr::from_mut(name).cast();
             header.msg_iov = &raw mut self.vectors[index];
             header.msg_iovlen = 1;
+            let control = self.controls[index].as_mut();
+            header.msg_controllen = control.as_ref().map_or(0, |_| CONTROL_BYTES) as _;
+            header.msg_control = control.map_or(std::ptr::null_mut(), |c| c.as_mut_ptr().cast());
         }
         let count = (end - first) as c_uint;
-        // SAFETY: the headers of this range were just pointed at names, vectors and buffers of the
-        // same range, none of which changes before the call returns.
+        // SAFETY: the headers of this range were just pointed at names, vectors, buffers and
+        // control messages of the same range, none of which changes before the call returns.
         let sent = unsafe {
             libc::sendmmsg(
                 socket.fd(),

@@ -1,0 +1,189 @@
+//! The options of `askway trace`: long ones by meaning, short ones as traceroute's users know them.
+
+use crate::args::{BadValue, Common, Format, When, duration, number, size};
+use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use net::Access;
+use probe::method::{self, Method};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What the command line says.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Where to: addresses, names, prefixes (192.0.2.0/28), ranges (192.0.2.1-20); - for stdin
+    #[arg(value_name = "TARGET", required_unless_present = "file")]
+    pub targets: Vec<String>,
+    /// Read targets from a file, one or more a line; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+    /// Only IPv4
+    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
+    pub v4: bool,
+    /// Only IPv6
+    #[arg(short = '6', long = "ipv6")]
+    pub v6: bool,
+    /// Trace every address of a name, not only the first
+    #[arg(long)]
+    pub all_addresses: bool,
+
+    /// How hops are asked
+    #[arg(short, long, value_name = "KIND", default_value = "udp", value_parser = kinds(),
+        help_heading = "What")]
+    pub kind: &'static dyn Method,
+    /// As the classic traceroute: UDP to ports that count up, so that each probe may take another
+    /// way
+    #[arg(long, help_heading = "What")]
+    pub classic: bool,
+    /// The target's port, the first one with --classic [default: 33434, TCP 80]
+    #[arg(short, long, value_name = "PORT", value_parser = identifier, help_heading = "What")]
+    pub port: Option<u16>,
+    /// Bytes of payload [default: 32]
+    #[arg(long, value_name = "BYTES", value_parser = size, help_heading = "What")]
+    pub size: Option<usize>,
+    /// TOS byte, or traffic class
+    #[arg(short, long, value_name = "0-255", value_parser = byte, help_heading = "What")]
+    pub tos: Option<u8>,
+    /// DSCP by number or name: 46, ef, af41, cs5, le
+    #[arg(long, value_name = "DSCP", value_parser = dscp, conflicts_with = "tos",
+        help_heading = "What")]
+    pub dscp: Option<u8>,
+
+    /// The first hop to ask
+    #[arg(short, long, value_name = "HOP", value_parser = hops, default_value = "1",
+        help_heading = "When")]
+    pub first_hop: u8,
+    /// The last hop to ask
+    #[arg(short, long, value_name = "HOP", value_parser = hops, default_value = "30",
+        help_heading = "When")]
+    pub max_hops: u8,
+    /// Probes to each hop
+    #[arg(short, long, value_name = "N", value_parser = queries, default_value = "3",
+        help_heading = "When")]
+    pub queries: u8,
+    /// How long an answer is waited for at most before its probe counts as silent
+    #[arg(short = 'w', long, value_name = "TIME", value_parser = some_time, default_value = "1.5s",
+        help_heading = "When")]
+    pub timeout: Duration,
+    /// How long after the last news a silent end of the road is given up
+    #[arg(long, value_name = "TIME", value_parser = some_time, default_value = "1.5s",
+        help_heading = "When")]
+    pub patience: Duration,
+    /// The least time between two probes [default: 0 to one target, 1ms to several]
+    #[arg(short = 'z', long, value_name = "TIME", value_parser = duration, help_heading = "When")]
+    pub gap: Option<Duration>,
+    /// How many probes may be unanswered on one road at one time
+    #[arg(short = 'N', long, value_name = "N", value_parser = in_flight, default_value = "64",
+        help_heading = "When")]
+    pub in_flight: u32,
+    /// How many roads are under way at one time
+    #[arg(long, value_name = "N", value_parser = roads, default_value = "64",
+        help_heading = "When")]
+    pub roads: u32,
+    /// Whether hops that several roads have in common are asked once: auto (from 16 targets on),
+    /// always, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help_heading = "When"
+    )]
+    pub share_hops: When,
+
+    /// Send through this interface or VRF; an address is a source, as --source
+    #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
+    pub interface: Option<String>,
+    /// Source address
+    #[arg(short = 'S', long, value_name = "ADDRESS", help_heading = "Where from")]
+    pub source: Option<IpAddr>,
+    /// Source port, or ICMP identifier
+    #[arg(long, value_name = "PORT", value_parser = identifier, help_heading = "Where from")]
+    pub source_port: Option<u16>,
+    /// Firewall mark
+    #[arg(long, value_name = "MARK", value_parser = mark, help_heading = "Where from")]
+    pub mark: Option<u32>,
+    /// Sockets: raw, datagram, or auto (raw where allowed)
+    #[arg(long, value_name = "SOCKETS", value_parser = access, default_value = "auto",
+        hide_default_value = true, help_heading = "Where from")]
+    pub access: Access,
+
+    /// How results are written: human, json, csv, atlas (RIPE Atlas), text (plain, to paste)
+    #[arg(long, value_name = "FORMAT", conflicts_with_all = ["json", "csv"],
+        hide_possible_values = true, help_heading = "Output")]
+    pub format: Option<Form>,
+    /// Show addresses only, do not ask for their names
+    #[arg(short = 'n', long, help_heading = "Output")]
+    pub numeric: bool,
+    /// Only how each road ends
+    #[arg(long, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// How results are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+    /// Comma-separated values with a header line.
+    Csv,
+    /// As RIPE Atlas writes it.
+    Atlas,
+    /// Plain text with everything on top that a reader elsewhere does not know.
+    Text,
+}
+
+impl Options {
+    /// How results are written.
+    pub fn form(&self, common: &Common) -> Form {
+        self.format.unwrap_or(match common.format() {
+            Format::Human => Form::Human,
+            Format::Json => Form::Json,
+            Format::Csv => Form::Csv,
+        })
+    }
+}
+
+/// Every method, by name.
+pub fn kinds() -> impl TypedValueParser<Value = &'static dyn Method> {
+    PossibleValuesParser::new(method::ALL.iter().map(|method| method.name()))
+        .map(|name| method::by_name(&name).expect("the names are theirs"))
+}
+
+fn queries(text: &str) -> Result<u8, BadValue> {
+    at_least_one(text, 255).map(|count| count as u8)
+}
+
+fn in_flight(text: &str) -> Result<u32, BadValue> {
+    at_least_one(text, 4_096).map(|count| count as u32)
+}
+
+fn roads(text: &str) -> Result<u32, BadValue> {
+    at_least_one(text, 65_536).map(|count| count as u32)
+}
+
+/// A whole number that is not 0.
+///
+/// # Errors
+/// If it is none, or above.
+pub fn at_least_one(text: &str, most: u64) -> Result<u64, BadValue> {
+    match number(text, most)? {
+        0 => Err(bad("nothing would be sent", "at least 1")),
+        count => Ok(count),
+    }
+}
+
+/// A length of time that is not 0.
+///
+/// # Errors
+/// If it is none.
+pub fn some_time(text: &str) -> Result<Duration, BadValue> {
+    match duration(text)? {
+        Duration::ZERO => Err(bad("no time at all", "a number and ms, s, m or h: 200ms, 5s")),
+        span => Ok(span),
+    }
+}

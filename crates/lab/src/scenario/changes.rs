@@ -1,0 +1,106 @@
+//! The tables `[[at]]` of a scenario: what changes at some moment.
+
+use super::text::{Table, Value};
+use super::{Impairments, LinkPlan, Names, NodePlan, StaticRoute, links, node_named, nodes};
+use crate::{NodeId, ScenarioFault};
+use probe::Time;
+
+/// A change, and when it comes.
+#[derive(Clone, Debug)]
+pub(crate) struct ChangePlan {
+    pub(crate) at: Time,
+    pub(crate) what: Change,
+}
+
+/// What changes.
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    /// A link, by its index: whether it is down, and what it does from now on, there and back.
+    Link { link: usize, is_down: bool, directions: Box<[Impairments; 2]> },
+    /// A node: its stated routes, if they change, and whether it is silent.
+    Node { node: NodeId, routes: Option<Vec<StaticRoute>>, is_silent: bool },
+}
+
+/// Reads all changes, in the order in which they come.
+pub(super) fn read(
+    root: &mut Table<'_>,
+    names: &Names,
+    nodes: &[NodePlan],
+    links: &[LinkPlan],
+) -> Result<Vec<ChangePlan>, ScenarioFault> {
+    let Some(list) = root.take("at") else { return Ok(Vec::new()) };
+    let mut timed = Vec::new();
+    for value in list.list()? {
+        let time = value.table()?.need("time")?.duration()?;
+        timed.push((Time::ZERO + time, value));
+    }
+    timed.sort_by_key(|(at, _)| *at);
+    let silent = nodes.iter().map(|node| node.is_silent).collect();
+    let states = links.iter().map(|link| (false, link.there.clone(), link.back.clone())).collect();
+    let mut state = State { names, links, states, silent };
+    timed
+        .into_iter()
+        .map(|(at, value)| Ok(ChangePlan { at, what: state.change(&value)? }))
+        .collect()
+}
+
+/// How things stand after the changes read so far; each says only what it changes.
+struct State<'a> {
+    names: &'a Names,
+    links: &'a [LinkPlan],
+    states: Vec<(bool, Impairments, Impairments)>,
+    silent: Vec<bool>,
+}
+
+impl State<'_> {
+    fn change(&mut self, value: &Value<'_>) -> Result<Change, ScenarioFault> {
+        let mut table = value.table()?;
+        table.take("time");
+        let change = match (table.take("link"), table.take("node")) {
+            (Some(link), None) => self.link_change(&link, &mut table)?,
+            (None, Some(node)) => self.node_change(&node, &mut table)?,
+            _ => return Err(table.fault("a change needs either `link` or `node`".to_string())),
+        };
+        table.finish()?;
+        Ok(change)
+    }
+
+    fn link_change(
+        &mut self,
+        name: &Value<'_>,
+        table: &mut Table<'_>,
+    ) -> Result<Change, ScenarioFault> {
+        let link = link_named(name, self.links)?;
+        let (was_down, there, back) = self.states[link].clone();
+        let is_down = table.take("down").map_or(Ok(was_down), |value| value.boolean())?;
+        let (there, back) = links::read_directions(table, &there, &back)?;
+        self.states[link] = (is_down, there.clone(), back.clone());
+        Ok(Change::Link { link, is_down, directions: Box::new([there, back]) })
+    }
+
+    fn node_change(
+        &mut self,
+        name: &Value<'_>,
+        table: &mut Table<'_>,
+    ) -> Result<Change, ScenarioFault> {
+        let node = node_named(name, self.names)?;
+        let was_silent = &mut self.silent[node.0 as usize];
+        *was_silent = table.take("silent").map_or(Ok(*was_silent), |value| value.boolean())?;
+        let routes = nodes::routes(table, self.names)?;
+        Ok(Change::Node { node, routes, is_silent: *was_silent })
+    }
+}
+
+/// The link that a value names, by its index.
+pub(super) fn link_named(value: &Value<'_>, links: &[LinkPlan]) -> Result<usize, ScenarioFault> {
+    let name = value.text()?;
+    let found = links.iter().position(|link| link.name == name);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+        let hint = match super::text::nearest(name, &known) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "a link is named by its ends, joined by `-`, or by its `name`".to_string(),
+        };
+        value.fault_with(format!("no link is named `{name}`"), hint)
+    })
+}
