@@ -38,7 +38,8 @@ impl Road {
     /// How much gets to the target, once that is known.
     pub fn settle_target(&mut self, turn: &Turn<'_>) -> Option<Settled> {
         let ceiling = self.ceiling(turn.plan);
-        if let Some(expected) = turn.plan.expected_bytes.filter(|bytes| *bytes < ceiling)
+        let expected = self.expectation.map(|expected| expected.mtu_bytes);
+        if let Some(expected) = expected.filter(|bytes| *bytes < ceiling)
             && self.table.standing(TARGET, expected + 1) == Standing::Unasked
         {
             self.want(TARGET, expected + 1);
@@ -83,7 +84,7 @@ impl Road {
                 return None;
             }
         }
-        let needed = self.tries_needed(turn.plan, self.is_likely(turn.plan, hop, passed));
+        let needed = self.tries_needed(turn.plan, self.is_likely(hop, passed));
         let is_final = self.is_final(turn, hop, doubtful, needed);
         if doubtful - passed > 1 {
             let tries = self.table.tries(hop, doubtful, self.overdue_after(turn.plan));
@@ -96,7 +97,7 @@ impl Road {
                     self.try_again(turn, hop, doubtful, false);
                 }
                 let width = if self.is_one_by_one { 1 } else { width };
-                let hints = self.hints(turn.plan);
+                let hints = self.hints();
                 for bytes in plateau::between(passed, doubtful, &hints, width) {
                     if self.table.standing(hop, bytes) == Standing::Unasked {
                         self.want(hop, bytes);
@@ -138,7 +139,7 @@ impl Road {
     ) -> Option<Settled> {
         let high = doubtful.unwrap_or(ceiling + 1);
         if let Some(doubtful) = doubtful.filter(|doubtful| doubtful - passed == 1) {
-            let needed = self.tries_needed(turn.plan, self.is_likely(turn.plan, hop, passed));
+            let needed = self.tries_needed(turn.plan, self.is_likely(hop, passed));
             let is_final = self.is_final(turn, hop, doubtful, needed);
             if is_final || self.is_given_up(turn.plan, hop, doubtful) {
                 let refused_bytes = Some(doubtful);
@@ -150,7 +151,7 @@ impl Road {
             self.look_at(at);
             return None;
         }
-        let middle = || plateau::between(passed, high, &self.hints(turn.plan), 1).first().copied();
+        let middle = || plateau::between(passed, high, &self.hints(), 1).first().copied();
         let bytes = match doubtful {
             None => ceiling,
             Some(doubtful) => middle().unwrap_or(doubtful),
@@ -160,9 +161,9 @@ impl Road {
     }
 
     /// Sizes that somebody named, or that were found elsewhere.
-    fn hints(&self, plan: &Plan) -> Vec<u32> {
+    fn hints(&self) -> Vec<u32> {
         let mut hints = self.table.named();
-        hints.extend(plan.expected_bytes);
+        hints.extend(self.expectation.map(|expected| expected.mtu_bytes));
         hints
     }
 
@@ -207,10 +208,10 @@ impl Road {
 
     /// Whether links like to end at a size, or somebody named it; and no hop tells another story of
     /// what gets to the target.
-    fn is_likely(&self, plan: &Plan, hop: u8, bytes: u32) -> bool {
+    fn is_likely(&self, hop: u8, bytes: u32) -> bool {
         let heard = self.table.heard();
         let passes_all = hop == TARGET && heard > 0 && self.table.reach(bytes + 1) == heard;
-        !passes_all && (plateau::is_one(bytes) || self.hints(plan).contains(&bytes))
+        !passes_all && (plateau::is_one(bytes) || self.hints().contains(&bytes))
     }
 
     /// Whether a size remains undecided: all tries say nothing.
