@@ -285,3 +285,18 @@ pub struct Finding {
     /// How wide the road is.
     pub verdict: Verdict,
 }
+
+impl Finding {
+    /// What a run by that method reported of one road; `None` without a verdict.
+    pub fn of(method: &'static str, events: Vec<Event>) -> Option<Finding> {
+        let (mut limits, mut remarks, mut verdict) = (Vec::new(), Vec::new(), None);
+        for event in events {
+            match event {
+                Event::Limit(limit) => limits.push(limit),
+                Event::Remark(remark) => remarks.push(remark),
+                Event::Verdict(last) => verdict = Some(last),
+            }
+        }
+        Some(Finding { method, limits, remarks, verdict: verdict? })
+    }
+}
