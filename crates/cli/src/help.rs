@@ -121,7 +121,7 @@ const TRACE: Texts = &[
     ("gap", "两次探测的最小间隔 [默认：一个目标为 0，多个为 1ms]"),
     ("in_flight", "一条路上同时有几个探测没有应答"),
     ("roads", "同时追踪几条路"),
-    ("share_hops", "几条路共有的跳不重复问"),
+    ("share_hops", "几条路共有的跳只问一次：auto（16个目标起）、always、never"),
     ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
     ("source", "源地址"),
     ("source_port", "源端口，或 ICMP 标识符"),

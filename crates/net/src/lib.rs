@@ -235,9 +235,10 @@ impl Network {
 
     /// Whether ICMP errors show the IP header of the probe as it was where the error arose, and all
     /// that came back of it. Otherwise addresses, ports and what follows the transport header are
-    /// told, and hop limit, identification, traffic class, flow label and checksum are 0.
+    /// told, and hop limit, identification, traffic class, flow label and checksum are 0. False as
+    /// well for raw ICMP sockets with IP options, where the kernel chooses the identification.
     pub fn sees_quoted_headers(&self, family: Family) -> bool {
-        self.is_raw(family)
+        self.is_raw(family) && self.wrapping.writes_headers()
     }
 
     /// Whether all probes of a lane leave from its port, so that they may take one way. False for

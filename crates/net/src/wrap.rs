@@ -1,7 +1,7 @@
 //! Datagrams with a header of their own: written here where the socket is raw, told to the kernel
 //! as far as it takes it where it is not.
 
-use crate::sys::{Address, Socket};
+use crate::sys::Address;
 use crate::{Fault, Network, rights, routes};
 use probe::{Carrier, Engine, Envelope, Fragmentation, Own, Stamp, StampedBy, Transmit};
 use std::net::IpAddr;
@@ -33,6 +33,12 @@ impl Wrapping {
         interface: Option<String>,
     ) -> Wrapping {
         Wrapping { envelope: envelope.clone(), carrier, interface, datagram: Vec::new() }
+    }
+
+    /// Whether raw sockets send headers of ours where a datagram asks for one. Linux refuses them
+    /// beside options of the socket's, and a socket that had options never gets rid of them.
+    pub(crate) fn writes_headers(&self) -> bool {
+        self.carrier != Carrier::Icmp || self.envelope.options.is_empty()
     }
 
     /// Puts the IP header before a transport message. The error is the system's number for what is
@@ -90,7 +96,8 @@ impl Network {
         transmit: &Transmit,
     ) -> Result<Option<Address>, Fault> {
         let wants_header = self.channels[index].is_raw
-            && (self.wrapping.carrier != Carrier::Icmp || transmit.header != Own::default());
+            && (self.wrapping.carrier != Carrier::Icmp
+                || transmit.header != Own::default() && self.wrapping.writes_headers());
         let wants_label = transmit.header.flow_label.is_some();
         if wants_header != self.channels[index].has_header
             || wants_label && !self.channels[index].has_label
@@ -190,8 +197,9 @@ impl Network {
     fn prepare(&mut self, index: usize, header: bool, label: bool) -> Result<(), Fault> {
         let channel = &mut self.channels[index];
         if header != channel.has_header {
-            switch_header(&channel.socket, header, &self.wrapping.envelope.options)
-                .map_err(|error| rights::host("write IP headers", error))?;
+            // In floods all have one, of a wrapper's if not of their own.
+            let done = channel.socket.include_header(header || channel.wrapper.is_some());
+            done.map_err(|error| rights::host("write IP headers", error))?;
             channel.has_header = header;
         }
         if label && !channel.has_label {
@@ -201,14 +209,6 @@ impl Network {
         }
         Ok(())
     }
-}
-
-/// Linux refuses options of the socket's beside a header of ours.
-fn switch_header(socket: &Socket, on: bool, options: &[u8]) -> std::io::Result<()> {
-    if !options.is_empty() {
-        socket.set_ip_options(if on { &[] } else { options })?;
-    }
-    socket.include_header(on)
 }
 
 /// Takes the UDP header off, which the kernel writes; says which port it goes to.

@@ -171,10 +171,11 @@ fn balance(sum: Sum, overhead_bytes: usize, message: &mut [u8]) {
     message[at..at + BALANCE_BYTES].copy_from_slice(&word.to_be_bytes());
 }
 
-/// The token at the start of a payload, as far as it is there.
+/// The token at the start of a payload, as far as it is there. Zeros are no token, but what a
+/// router that quotes little pads the quote with (RFC 4884 §4).
 fn proof_in(payload: &[u8], has_token: bool) -> Proof {
-    match payload.first_chunk::<TOKEN_BYTES>() {
-        Some(token) if has_token => Proof::Token(u64::from_be_bytes(*token)),
+    match payload.first_chunk::<TOKEN_BYTES>().map(|token| u64::from_be_bytes(*token)) {
+        Some(token) if has_token && token != 0 => Proof::Token(token),
         _ => Proof::None,
     }
 }

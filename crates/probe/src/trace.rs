@@ -207,7 +207,8 @@ pub struct Probe {
     pub number: u64,
     /// Which probe of its hop this is, 1-based.
     pub query: u32,
-    /// Which flow it belongs to, 0-based: to methods with ports an index into [`Plan::identifiers`].
+    /// Which flow it belongs to, 0-based; to methods with ports an index into
+    /// [`Plan::identifiers`].
     pub flow: u16,
     /// The target's port that it went to; without meaning to methods without ports.
     pub port: u16,

@@ -16,14 +16,19 @@ use wire::{Family, udp};
 /// Marks beyond the prime field of 65,521 in which runs name their probes.
 const FOREIGN_MARKS: Range<u64> = 65_522..65_535;
 
-/// A UDP message of fewer bytes bears no token.
+/// A UDP or ICMP message of fewer bytes bears no token.
 const TOKEN_LEAST_BYTES: usize = 18;
+
+/// A wrong probe that only its token tells from a right one.
+const NAMESAKE: u64 = 4;
 
 /// A wrong probe: whose it is said to be, and its message.
 struct WrongProbe {
     to: IpAddr,
     mark: u16,
     message: Vec<u8>,
+    /// Whether its first eight bytes already tell that it is wrong.
+    may_be_cut: bool,
 }
 
 impl Noise {
@@ -56,8 +61,9 @@ impl Noise {
         Some((now + Duration::from_nanos(1 + when % spread), bytes))
     }
 
-    /// A copy of a probe under a wrong name: with its ports or without, to its target or not.
-    fn wrong_copy(&mut self, model: Model<'_>) -> WrongProbe {
+    /// A copy of a probe with a wrong token, and under a wrong name unless `may_be_namesake`: with
+    /// its ports or without, to its target or not.
+    fn wrong_copy(&mut self, model: Model<'_>, may_be_namesake: bool) -> WrongProbe {
         let span = FOREIGN_MARKS.end - FOREIGN_MARKS.start;
         let mark = (FOREIGN_MARKS.start + self.near.below(span)) as u16;
         let mut message = model.message.to_vec();
@@ -72,8 +78,18 @@ impl Noise {
         let mut to = model.destination;
         // A run that names its probes by ports alone, and had no room for a token, knows them by
         // nothing else.
-        let has_token = model.carrier != Carrier::Udp || message.len() >= TOKEN_LEAST_BYTES;
-        match if has_token { self.near.below(4) } else { 0 } {
+        let is_tcp = model.carrier == Carrier::Tcp;
+        let has_token = is_tcp || message.len() >= TOKEN_LEAST_BYTES;
+        let what = match (has_token, model.carrier) {
+            (false, Carrier::Udp) => 0,
+            (false, _) => self.near.below(4),
+            (true, _) => self.near.below(4 + u64::from(may_be_namesake)),
+        };
+        if what == NAMESAKE {
+            let mark = u16::from_be_bytes([message[mark_at], message[mark_at + 1]]);
+            return WrongProbe { to, mark, message, may_be_cut: is_tcp };
+        }
+        match what {
             0 => {
                 let port = self.foreign_near_port();
                 message[port_at..port_at + 2].copy_from_slice(&port.to_be_bytes());
@@ -84,7 +100,8 @@ impl Noise {
             _ => {}
         }
         message[mark_at..mark_at + 2].copy_from_slice(&mark.to_be_bytes());
-        WrongProbe { to, mark, message }
+        let may_be_cut = model.carrier != Carrier::Udp;
+        WrongProbe { to, mark, message, may_be_cut }
     }
 
     fn foreign_near_port(&mut self) -> u16 {
@@ -93,10 +110,10 @@ impl Noise {
         free.unwrap_or(1)
     }
 
-    /// An error, time exceeded half the time, that quotes a wrong copy. If its ports are right and
-    /// no name tells it, it is quoted whole, so that its token does.
+    /// An error, time exceeded half the time, that quotes a wrong copy. If only its token tells it,
+    /// it is quoted whole.
     fn wrong_error(&mut self, model: Model<'_>) -> Option<Vec<u8>> {
-        let WrongProbe { to, mark, mut message } = self.wrong_copy(model);
+        let WrongProbe { to, mark, mut message, may_be_cut } = self.wrong_copy(model, true);
         let family = Family::of(model.source);
         if model.carrier == Carrier::Icmp {
             icmp::fill_checksum(model.source, to, &mut message);
@@ -109,8 +126,7 @@ impl Noise {
         let mut body = Vec::new();
         header.emit(&message, &mut body).ok()?;
         body.truncate(rules::of(family).error_max_bytes - rules::of(family).header_bytes - 8);
-        let has_name = model.carrier != Carrier::Udp;
-        if has_name && self.near.below(2) == 0 {
+        if may_be_cut && self.near.below(2) == 0 {
             body.truncate(header.bytes() + 8);
         }
         let meaning = Meaning::HopLimitExceeded;
@@ -124,7 +140,7 @@ impl Noise {
     /// What a target would answer, but to nobody here: a program that answers from another port, a
     /// segment that acknowledges what was not sent, an echo of what was not asked.
     fn wrong_answer(&mut self, model: Model<'_>) -> Option<Vec<u8>> {
-        let WrongProbe { mark, message, .. } = self.wrong_copy(model);
+        let WrongProbe { mark, message, .. } = self.wrong_copy(model, false);
         let family = Family::of(model.source);
         let mut out = Vec::new();
         match model.carrier {

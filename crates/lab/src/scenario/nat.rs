@@ -80,7 +80,7 @@ pub(super) fn read_dnat(
     Ok(Some(DnatPlan { to, host, quotes, hides }))
 }
 
-/// Finds the interfaces by which translators send, once links are known.
+/// Finds the interfaces by which translators send, once links are known, and checks the rest.
 pub(super) fn find_interfaces(
     nodes: &mut [NodePlan],
     links: &[LinkPlan],
@@ -90,8 +90,12 @@ pub(super) fn find_interfaces(
         if node.role == Role::Host && (node.nat.is_some() || node.dnat.is_some()) {
             return Err(source.fault(node.at, "only routers translate".to_string(), None));
         }
-        let Some(plan) = &mut node.nat else { continue };
         let id = super::node_id(index);
+        if node.dnat.as_ref().is_some_and(|plan| plan.host == id) {
+            let message = format!("`{}` cannot stand in for another itself", node.name);
+            return Err(source.fault(node.at, message, None));
+        }
+        let Some(plan) = &mut node.nat else { continue };
         let own = links.iter().filter(|link| link.ends.contains(&id));
         let names: Vec<&str> = own.map(|link| link.name.as_str()).collect();
         plan.out = names.iter().position(|name| *name == plan.link).ok_or_else(|| {

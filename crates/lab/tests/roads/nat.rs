@@ -183,6 +183,7 @@ fn mistakes_in_translators_are_shown() {
     for (router, message) in [
         ("nat = \"r2-b\"", "`r1` has no link named `r2-b`"),
         ("dnat = { to = \"b\", host = \"b\" }", "`to` and `host` are the same"),
+        ("dnat = { to = \"b\", host = \"r1\" }", "`r1` cannot stand in for another itself"),
         ("nat = { out = \"a-r1\", quotes = \"half\" }", "`quotes` wants another word"),
     ] {
         let text = line("", "").replace("r1 = {}", &format!("r1 = {{ {router} }}"));

@@ -18,6 +18,26 @@ fn thirty_hops_take_a_tenth_of_a_second() {
 }
 
 #[test]
+fn runs_repeat_noise_included() {
+    each(|method, family| {
+        for text in [
+            include_str!("../../scenarios/uneven.toml"),
+            include_str!("../../scenarios/asymmetric.toml"),
+            include_str!("../../scenarios/nat.toml"),
+            include_str!("../../scenarios/rewriting.toml"),
+        ] {
+            let story = |seed: u64| {
+                let text = format!("seed = {seed}\n{text}");
+                let prober = trip(method, family, 9).over(&text).prober;
+                format!("{:?} {:?}", prober.heard, prober.strange)
+            };
+            assert_eq!(story(1), story(1));
+            assert_ne!(story(1), story(2));
+        }
+    });
+}
+
+#[test]
 fn tails_are_silent() {
     each(|method, family| {
         let names = |text| trip(method, family, 7).over(text).names();

@@ -287,6 +287,24 @@ fn source_port_and_address_are_as_asked() {
 }
 
 #[test]
+fn link_local_targets_and_options_work() {
+    let Some(mut bed) = Bed::open(&[]) else { return };
+    let chain = chain(&mut bed);
+    chain[1].address("left", "fe80::99/64");
+    for method in METHODS {
+        for access in [RAW, NOBODY] {
+            let orders = format!("trace={method} to=fe80::99 hops=1 interface=right");
+            let told = ask(&chain[0], access, &orders);
+            assert!(reports(&told)[0].starts_with(&format!("0 {} ", end(method))), "{told:?}");
+            let to = chain.v4(3);
+            let orders = format!("trace={method} to={to} hops=3 record_route");
+            let told = ask(&chain[0], access, &orders);
+            check_road(&told, 0, &chain, end(method));
+        }
+    }
+}
+
+#[test]
 fn silent_connections_end_before_they_speak_again() {
     let Some(mut bed) = Bed::open(&[]) else { return };
     let chain = chain(&mut bed);

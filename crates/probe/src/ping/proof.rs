@@ -70,9 +70,10 @@ impl Payload {
     }
 
     /// Whether a quoted payload, cut anywhere, may be the start of what was sent with that token.
+    /// Zeros are no token, but what a router that quotes little pads the quote with (RFC 4884 §4).
     pub fn quotes(&self, token: u64, quoted: &[u8]) -> bool {
         let quoted = &quoted[..quoted.len().min(self.token_bytes)];
-        token.to_be_bytes().starts_with(quoted)
+        token.to_be_bytes().starts_with(quoted) || quoted.iter().all(|byte| *byte == 0)
     }
 }
 
@@ -136,5 +137,11 @@ mod tests {
         assert!(payload.quotes(TOKEN, &[1, 2, 3]));
         assert!(payload.quotes(TOKEN, &[1, 2, 3, 4, 5, 6, 7, 8, 0xee]));
         assert!(!payload.quotes(TOKEN, &[1, 2, 4]));
+        assert!(!payload.quotes(TOKEN, &[1, 2, 0, 0, 0, 0, 0, 0]));
+    }
+
+    #[test]
+    fn padding_is_no_token() {
+        assert!(payload(12).quotes(TOKEN, &[0; 100]));
     }
 }

@@ -315,8 +315,8 @@ impl HopBook {
         }
     }
 
-    /// Keeps a probe in the history, which stays in the order of the sends. What leaves it is judged
-    /// for good.
+    /// Keeps a probe in the history, which stays in the order of the sends. What leaves it is
+    /// judged for good.
     fn remember(&mut self, probe: &Probe, rtt: Option<Duration>) {
         if self.history.len() == HISTORY_MAX {
             let is_silent = self.history.front().is_some_and(|sample| sample.rtt.is_none());

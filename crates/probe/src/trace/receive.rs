@@ -10,6 +10,9 @@ use crate::{Arrival, Carrier, Time};
 use wire::Family;
 use wire::icmp::{self, Error, Message, Quoted};
 
+/// So many of the newest probes are looked through for a token.
+const PROVEN_MAX: usize = 256;
+
 /// Which probe an arrival is about.
 enum About {
     /// That one of that road; whether it says so itself.
@@ -112,7 +115,9 @@ impl Trace {
         let lane = self.lane_of(trail.port);
         // A translator may have changed destination and ports; then the proof must be there.
         let is_plain = known.is_some() && lane.is_some() && self.fits_port(trail);
-        let number = match self.named_by(road, quoted, trail) {
+        let named = self.named_by(road, quoted, trail);
+        let named = named.filter(|number| self.proves(road, *number, trail));
+        let number = match named.or_else(|| self.proven_by(road, lane?, trail)) {
             Some(number) => number,
             None if is_plain && self.is_silent_about_names(quoted, trail) => {
                 return self.only_one(road, lane?);
@@ -120,8 +125,7 @@ impl Trace {
             None => return None,
         };
         let is_proven = matches!(trail.proof, Proof::Token(_) | Proof::Short(_));
-        let is_ours = self.proves(road, number, trail) && (is_plain || is_proven);
-        is_ours.then_some(About::Probe { road, number, is_certain: true })
+        (is_plain || is_proven).then_some(About::Probe { road, number, is_certain: true })
     }
 
     /// The probe that a quote's two names lead to. Where they disagree, a translator has rewritten
@@ -156,6 +160,18 @@ impl Trace {
             candidates.iter().flatten().filter_map(|number| Some((rank(number)?, *number)));
         // Of equals the last: what NAT leaves alone, the header's name, comes after.
         ranked.max_by_key(|(rank, _)| *rank).map(|(_, number)| number)
+    }
+
+    /// The probe whose token a quote shows, where its names were not seen or are another's now.
+    fn proven_by(&self, road: u32, lane: u16, trail: &Trail) -> Option<u64> {
+        if !matches!(trail.proof, Proof::Token(_)) {
+            return None;
+        }
+        let flights = &self.roads.get(road as usize)?.flights;
+        let newest = (0..flights.count()).rev().take(PROVEN_MAX);
+        let is_of_lane =
+            |number: &u64| flights.find(*number).is_some_and(|f| self.plan.lane_of(f.flow) == lane);
+        newest.filter(is_of_lane).find(|number| self.proves(road, *number, trail))
     }
 
     /// Whether a quote is too short to name its probe.

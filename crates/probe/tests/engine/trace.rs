@@ -439,6 +439,48 @@ fn a_quote_without_any_name_is_asked_for_one_by_one() {
 }
 
 #[test]
+fn a_target_that_limits_its_replies_is_not_thought_farther_than_it_is() {
+    everywhere(|family, method| {
+        // Its first two answers are not given.
+        let mut chain = chain(5, MS);
+        let mut arrived = 0;
+        let respond = move |seen: &Seen| {
+            arrived += u32::from(hop_of(seen) >= 5);
+            if hop_of(seen) >= 5 && arrived <= 2 { Vec::new() } else { chain(seen) }
+        };
+        let plan = Plan { course: Course::Once { queries: 1 }, ..plan(method) };
+        let (reports, _) = Road::new(family, method, respond).run(plan);
+        let verdict = verdict(&reports);
+        assert!(matches!(verdict.end, End::Reached { hop: 5, .. }), "{verdict:?}");
+    });
+}
+
+#[test]
+fn the_token_names_what_the_error_queue_does_not() {
+    for family in Family::ALL {
+        let respond = move |seen: &Seen| {
+            let hop = hop_of(seen);
+            let (from, meaning) = match hop < 9 {
+                true => (router(family, hop), Meaning::HopLimitExceeded),
+                false => (target(family), Meaning::PortUnreachable),
+            };
+            let mut nameless = seen.clone();
+            nameless.transmit.header.identification = None;
+            nameless.message[6..8].fill(0);
+            vec![with_delay(hop.min(9), error(&nameless, from, meaning, 500))]
+        };
+        let plan = Plan { sees_quoted_headers: false, ..plan(&method::UDP) };
+        let (reports, end) = Road::new(family, &method::UDP, respond).run(plan);
+        assert!(matches!(verdict(&reports).end, End::Reached { hop: 9, .. }));
+        assert!(end <= Time::ZERO + 27 * MS, "{end}");
+        for hop in hops(&reports) {
+            let is_exact = |a: &&Answer| a.rtt == MS * u32::from(hop.hop) && a.is_certain;
+            assert_eq!(answers(hop).into_iter().filter(is_exact).count(), 3, "{hop:?}");
+        }
+    }
+}
+
+#[test]
 fn translators_are_located_by_what_they_change() {
     let family = Family::V4;
     let nat = address(family, 99);

@@ -1,6 +1,6 @@
 //! The options of `askway trace`: long ones by meaning, short ones as traceroute's users know them.
 
-use crate::args::{BadValue, Common, Format, duration, number, size};
+use crate::args::{BadValue, Common, Format, When, duration, number, size};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use net::Access;
@@ -81,9 +81,17 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = roads, default_value = "64",
         help_heading = "When")]
     pub roads: u32,
-    /// Do not ask the hops again that several roads have in common
-    #[arg(long, help_heading = "When")]
-    pub share_hops: bool,
+    /// Whether hops that several roads have in common are asked once: auto (from 16 targets on),
+    /// always, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help_heading = "When"
+    )]
+    pub share_hops: When,
 
     /// Send through this interface or VRF; an address is a source, as --source
     #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]

@@ -1,6 +1,7 @@
 //! From options to what the network and the engine need, and what no packet carries.
 
 use super::options::Options;
+use crate::args::When;
 use crate::failure::{Exit, Failure};
 use crate::road::Road;
 use net::{Batch, Stamps, Want};
@@ -12,6 +13,9 @@ use wire::Family;
 
 /// The pause between probes to several targets, unless another is given.
 const GAP: Duration = Duration::from_millis(1);
+
+/// From so many targets on, hops that roads have in common are asked once.
+const SHARING_MIN: usize = 16;
 
 /// Payload of a probe unless another is given: with IPv4 and UDP headers 60 bytes, as traceroute's.
 const PAYLOAD_BYTES: usize = 32;
@@ -131,7 +135,7 @@ impl Options {
             burst: BURST,
             send_buffer_bytes: None,
             stamps: Stamps::Both,
-            batch: Batch::One,
+            batch: Batch::Many,
         }
     }
 
@@ -158,7 +162,11 @@ impl Options {
             flow_label: sees_quoted_headers.then_some((secret as u32 & 0xf_ffff).max(1)),
             sees_quoted_headers,
             roads_max: self.roads,
-            shares_hops: self.share_hops,
+            shares_hops: match self.share_hops {
+                When::Auto => targets >= SHARING_MIN,
+                When::Always => true,
+                When::Never => false,
+            },
             ..usual
         }
     }

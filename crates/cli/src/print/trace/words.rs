@@ -300,7 +300,8 @@ impl Words {
                 "第 {hop} 跳限制应答：约每 {seconds:.1} 秒一个，最多连续 {burst} 个；不是丢失"
             ),
             false => format!(
-                "hop {hop} limits its replies: about one in {seconds:.1} s, {burst} at once; not lost"
+                "hop {hop} limits its replies: about one in {seconds:.1} s, {burst} at once; \
+                 not lost"
             ),
         }
     }
