@@ -119,7 +119,10 @@ fn top(common: &Common, unix_ns: i128) -> Vec<String> {
     };
     let words = env::args_os().skip(1).map(|word| escape(&word.to_string_lossy()));
     let command = words.fold("askway".to_owned(), |line, word| line + " " + &word);
-    vec![format!("{at}, {host}, askway {}", env!("CARGO_PKG_VERSION")), format!("$ {command}")]
+    vec![
+        format!("{at}, {host}, askway {}", env!("CARGO_PKG_VERSION")),
+        format!("command: {command}"),
+    ]
 }
 
 /// No name has an address: there is nothing to send.

@@ -1,6 +1,7 @@
 //! Whole outputs. A case is a file: `$ askway ...`, standard output, `! ` and each line of standard
-//! error, `= ` and the exit code. `ASKWAY_BLESS=1` writes what is seen into the files. Of AS numbers
-//! `systems.mmdb` knows two: 64500 for the hosts of the town, 64501 with a name that means no good.
+//! error, `= ` and the exit code. `ASKWAY_BLESS=1` writes what is seen into the files. Of AS
+//! numbers `systems.mmdb` knows two: 64500 of the hosts of the town, and 64501, whose name means no
+//! good.
 
 use super::{askway, here};
 use std::fs;
