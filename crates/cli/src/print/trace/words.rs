@@ -371,6 +371,7 @@ impl Words {
         if *repeated > 0 {
             let _ = match self.is_chinese() {
                 true => write!(text, "；重复的 {repeated} 个只问一次"),
+                false if *repeated == 1 => write!(text, "; 1 came again and was asked once"),
                 false => write!(text, "; {repeated} came again and were asked once"),
             };
         }
