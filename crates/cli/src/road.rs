@@ -11,7 +11,6 @@ use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::thread;
 use wire::Family;
 
 /// The first identifier in a lab: any will do, as long as it is always the same.
@@ -80,25 +79,6 @@ impl Road {
                 Ok(Road::Network(Box::new(network), Box::new(want.clone())))
             }
         }
-    }
-
-    /// Opens one road for each of several carriers. Opening gives up the rights of a thread, so all
-    /// but the last are opened on threads of their own.
-    ///
-    /// # Errors
-    /// As [`Road::open`], for each.
-    pub fn open_each(wants: &[Want], lab: Option<&LabChoice>) -> Vec<Result<Road, Failure>> {
-        let Some((last, others)) = wants.split_last() else { return Vec::new() };
-        let on_a_thread = |want: &Want| match lab {
-            Some(_) => Road::open(want, lab),
-            None => thread::scope(|scope| {
-                let opened = scope.spawn(|| Road::open(want, None)).join();
-                opened.expect("opening sockets does not panic")
-            }),
-        };
-        let mut roads: Vec<Result<Road, Failure>> = others.iter().map(on_a_thread).collect();
-        roads.push(Road::open(last, lab));
-        roads
     }
 
     /// The identifiers that a plan may use, one a lane.

@@ -1,6 +1,7 @@
 //! `askway mtu TARGET...`: how wide is the road?
 
 mod options;
+mod ways;
 
 use super::Command;
 use super::asked::{Asked, Row};
@@ -11,17 +12,17 @@ use crate::failure::{Exit, Failure};
 use crate::print::mtu::csv::Csv;
 use crate::print::mtu::human::Human;
 use crate::print::mtu::json::Json;
-use crate::print::mtu::{Measured, Printer};
+use crate::print::mtu::{Book, Measured, Printer};
 use crate::print::{Closed, Out, Unresolved};
 use crate::resolve::{self, Resolved};
-use crate::road::Road;
 use crate::spec::{List, Rules};
 use clap::{ArgMatches, Args, FromArgMatches};
 use options::Options;
+use probe::Carrier;
 use probe::method::Method;
-use probe::mtu::{Conclusion, End, Event, Evidence, Expectation, Finding, Mtu, Report, conclude};
-use probe::{Carrier, Engine, Observer, Signal, Time};
+use probe::mtu::{Conclusion, End, Evidence, Expectation, Finding, conclude};
 use std::net::IpAddr;
+use ways::{Job, Ways};
 use wire::Family;
 
 /// The command.
@@ -31,12 +32,6 @@ pub const COMMAND: Command = Command {
     define: Options::augment_args,
     run,
 };
-
-/// A method, and the road by which its probes go.
-struct Way {
-    method: &'static dyn Method,
-    road: Road,
-}
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
@@ -48,9 +43,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     if common.lab.is_some() {
         let wanted = |it: &Family| family.is_none_or(|only| only == *it);
         let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
-        let ways = open(&families, &options, common)?;
-        let found = names.iter().map(|name| ways[0].road.resolve(name, family)).collect();
-        return go(ways, asked(list, found, &options)?, &families, &options, common);
+        let ways = Ways::open(&families, &options, common)?;
+        let found = names.iter().map(|name| ways.road().resolve(name, family)).collect();
+        return go(ways, asked(list, found, &options)?, &options, common);
     }
     let asked = asked(list, resolve::resolve_all(&names, family), &options)?;
     let occurs =
@@ -60,7 +55,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         let routes = Routes::new(asked, 0, |_| None, true);
         return show(&routes, &[], &Names::none(), &options, common);
     }
-    go(open(&families, &options, common)?, asked, &families, &options, common)
+    go(Ways::open(&families, &options, common)?, asked, &options, common)
 }
 
 fn asked(list: List, found: Vec<Resolved>, options: &Options) -> Result<Asked, Failure> {
@@ -71,51 +66,32 @@ fn asked(list: List, found: Vec<Resolved>, options: &Options) -> Result<Asked, F
     })
 }
 
-/// Opens a road for each method, echo first. Where the user names no method, one that opens will
-/// do.
-fn open(families: &[Family], options: &Options, common: &Common) -> Result<Vec<Way>, Failure> {
-    let methods = options.methods();
-    let wants: Vec<net::Want> =
-        methods.iter().map(|method| options.want(*method, families.to_vec())).collect();
-    let opened = Road::open_each(&wants, common.lab_choice().as_ref());
-    let mut ways = Vec::new();
-    let mut fault = None;
-    for (method, road) in methods.into_iter().zip(opened) {
-        match road {
-            Ok(road) => ways.push(Way { method, road }),
-            Err(failure) => fault = fault.or(Some(failure)),
-        }
-    }
-    match fault {
-        Some(failure) if ways.is_empty() => Err(failure),
-        _ => Ok(ways),
-    }
-}
-
-fn go(
-    mut ways: Vec<Way>,
-    asked: Asked,
-    families: &[Family],
-    options: &Options,
-    common: &Common,
-) -> Result<Exit, Failure> {
+fn go(mut ways: Ways, asked: Asked, options: &Options, common: &Common) -> Result<Exit, Failure> {
     let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
-    let routes = Routes::new(asked, zone, |target| ways[0].road.source_towards(target), true);
-    let mut names = if options.numeric { Names::none() } else { Names::start(&ways[0].road) };
+    let routes = Routes::new(asked, zone, |target| ways.road().source_towards(target), true);
+    let mut names = if options.numeric { Names::none() } else { Names::start(ways.road()) };
     let mut found: Vec<Found> = routes.destinations().iter().map(|_| Found::default()).collect();
-    for way in &mut ways {
-        if !measure(way, &routes, families, options, &mut found)? {
+    for method in options.methods() {
+        if !measure(&mut ways, method, &routes, &mut found)? {
             break;
         }
     }
-    let now = ways[0].road.now();
+    let now = ways.road().now();
     for address in found.iter().flat_map(Found::addresses) {
         names.want(address, now);
-        while names.is_awaited(address, ways[0].road.now()) {
+    }
+    for address in found.iter().flat_map(Found::addresses) {
+        while names.is_awaited(address, ways.road().now()) {
             names.wait();
         }
     }
     show(&routes, &found, &names, options, common)
+}
+
+impl Book for Names {
+    fn name(&self, address: IpAddr) -> Option<&str> {
+        self.of(address)
+    }
 }
 
 /// What is known of a road.
@@ -132,6 +108,14 @@ impl Found {
 
     fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.both.iter().chain(&self.forward)
+    }
+
+    /// What is to be expected of the way there, if it is no wider than there and back.
+    fn expectation(&self) -> Option<Expectation> {
+        let verdict = self.both.as_ref()?.verdict;
+        let mtu_bytes = verdict.mtu_bytes?;
+        let is_reached = matches!(verdict.end, End::Reached { .. });
+        is_reached.then_some(Expectation { mtu_bytes, local_bytes: verdict.local_bytes })
     }
 
     /// Addresses that are shown.
@@ -158,10 +142,9 @@ impl Found {
 
 /// Asks all roads of which something is left to find out; whether nobody interrupted that.
 fn measure(
-    way: &mut Way,
+    ways: &mut Ways,
+    method: &'static dyn Method,
     routes: &Routes,
-    families: &[Family],
-    options: &Options,
     found: &mut [Found],
 ) -> Result<bool, Failure> {
     let is_open = |found: &Found| {
@@ -169,55 +152,22 @@ fn measure(
         found.both.is_none() || !conclusion.forward_is_exact || !conclusion.is_reached
     };
     let roads: Vec<usize> = (0..found.len()).filter(|road| is_open(&found[*road])).collect();
-    if roads.is_empty() {
+    let job = Job {
+        destinations: roads.iter().map(|road| routes.destinations()[*road]).collect(),
+        expectations: roads.iter().map(|road| found[*road].expectation()).collect(),
+    };
+    if roads.is_empty() || !ways.has(method) {
         return Ok(true);
     }
-    let destinations = roads.iter().map(|road| routes.destinations()[*road]).collect();
-    let plan = options.plan(&way.road, way.method, families, roads.len());
-    let mut engine = Mtu::new(plan, destinations, way.road.now());
-    for (index, road) in roads.iter().enumerate() {
-        let reached = found[*road].both.as_ref().filter(|finding| is_reached(finding));
-        if let Some((verdict, mtu_bytes)) =
-            reached.and_then(|finding| Some((finding.verdict, finding.verdict.mtu_bytes?)))
-        {
-            let local_bytes = verdict.local_bytes;
-            engine.expect(index as u32, Expectation { mtu_bytes, local_bytes });
-        }
-    }
-    let events = roads.iter().map(|_| Vec::new()).collect();
-    let mut listener = Listener { events, is_interrupted: false };
-    way.road.drive(&mut engine, &mut listener)?;
-    for (road, events) in roads.into_iter().zip(listener.events) {
-        let finding = Finding::of(way.method.name(), events);
-        match way.method.carrier() {
+    let told = ways.ask(method, job)?;
+    for (road, events) in roads.into_iter().zip(told.events) {
+        let finding = Finding::of(method.name(), events);
+        match method.carrier() {
             Carrier::Icmp => found[road].both = finding,
             _ => found[road].forward = finding,
         }
     }
-    Ok(!listener.is_interrupted)
-}
-
-fn is_reached(finding: &Finding) -> bool {
-    matches!(finding.verdict.end, End::Reached { .. })
-}
-
-/// Takes down what an engine reports.
-struct Listener {
-    events: Vec<Vec<Event>>,
-    is_interrupted: bool,
-}
-
-impl Observer<Mtu> for Listener {
-    fn report(&mut self, _engine: &Mtu, report: Report) {
-        self.events[report.target as usize].push(report.event);
-    }
-
-    fn signal(&mut self, engine: &mut Mtu, now: Time, signal: Signal) {
-        if signal != Signal::Status {
-            self.is_interrupted = true;
-            engine.stop(now);
-        }
-    }
+    Ok(!told.is_interrupted)
 }
 
 /// Shows everything, in the order in which targets were named.

@@ -6,7 +6,6 @@ pub mod human;
 pub mod json;
 
 use super::{Unresolved, Whom};
-use crate::print::trace::Book;
 use probe::mtu::{Conclusion, End, Finding, Limit, Remark, Way};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -24,6 +23,12 @@ pub trait Printer {
 
     /// A name has no address.
     fn unresolved(&mut self, unresolved: &Unresolved<'_>, out: &mut Vec<u8>);
+}
+
+/// Who is who.
+pub trait Book {
+    /// The name of an address, if known; safe for a terminal.
+    fn name(&self, address: IpAddr) -> Option<&str>;
 }
 
 /// What was found out about a road.
