@@ -58,31 +58,31 @@ impl Human {
         format!("{place}{who}  {about}{}  {}", self.bytes(limit.mtu_bytes), self.why(road, limit))
     }
 
-    /// How a limit is known: `drops larger ones silently`.
+    /// How a limit is known, and by how many tries.
     fn why(&self, road: &Measured<'_>, limit: &Limit) -> String {
+        let what = self.what(road, limit);
+        match (limit.evidence, self.language) {
+            (Evidence::Silence { tries }, Language::English) => format!("{what} ({tries} tries)"),
+            (Evidence::Silence { tries }, Language::Chinese) => format!("{what}（{tries} 次）"),
+            _ => what.to_owned(),
+        }
+    }
+
+    /// How a limit is known: `drops larger ones silently`.
+    fn what(&self, road: &Measured<'_>, limit: &Limit) -> &'static str {
         match (limit.evidence, road.way(limit)) {
-            (Evidence::Local, _) => {
-                self.pick("sends no larger ones", "不发送更大的数据报").to_owned()
+            (Evidence::Local, _) => self.pick("sends no larger ones", "不发送更大的数据报"),
+            (Evidence::Said { .. }, _) => self.pick("says packet too big", "报告数据报过大"),
+            (Evidence::Silence { .. }, Direction::There) => {
+                self.pick("drops larger ones silently", "悄悄丢弃更大的数据报")
             }
-            (Evidence::Said { .. }, _) => {
-                self.pick("says packet too big", "报告数据报过大").to_owned()
+            (Evidence::Silence { .. }, Direction::Back) => {
+                self.pick("larger ones arrive and do not return", "更大的数据报到达后没有返回")
             }
-            (Evidence::Silence { tries }, Direction::There) => match self.language {
-                Language::English => format!("drops larger ones silently ({tries} tries)"),
-                Language::Chinese => format!("悄悄丢弃更大的数据报（{tries} 次）"),
-            },
-            (Evidence::Silence { tries }, Direction::Back) => match self.language {
-                Language::English => {
-                    format!("larger ones arrive and do not return ({tries} tries)")
-                }
-                Language::Chinese => format!("更大的数据报到达后没有返回（{tries} 次）"),
-            },
-            (Evidence::Silence { tries }, Direction::Either) => match self.language {
-                Language::English => {
-                    format!("larger ones get lost behind it or on the way back ({tries} tries)")
-                }
-                Language::Chinese => format!("更大的数据报在其后或回程丢失（{tries} 次）"),
-            },
+            (Evidence::Silence { .. }, Direction::Either) => self.pick(
+                "larger ones get lost behind it or on the way back",
+                "更大的数据报在其后或回程丢失",
+            ),
         }
     }
 
@@ -151,7 +151,10 @@ impl Human {
                 (Language::Chinese, _) => format!("瓶颈在第 {} 跳", hops(limit)),
             };
             let why = match limit.from {
-                Some(from) => format!(": {} {}", who(road, from), self.why(road, limit)),
+                Some(from) => {
+                    let colon = self.pick(": ", "：");
+                    format!("{colon}{} {}", who(road, from), self.what(road, limit))
+                }
                 None => String::new(),
             };
             let _ = match self.language {
