@@ -11,6 +11,9 @@ use crate::Carrier;
 /// do not count.
 const WINDOW: u8 = 8;
 
+/// So many silent hops in a row end a road whose target is silent.
+const SILENT_TAIL: u8 = 4;
+
 /// How far narrow links have been found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Walk {
@@ -74,7 +77,8 @@ impl Road {
         let mut is_open = false;
         let mut next = None;
         let mut hop = reach + 1;
-        while hop <= last && hop - reach <= WINDOW + mute {
+        let window = if is_deaf { SILENT_TAIL } else { WINDOW };
+        while hop <= last && hop - reach <= window + mute {
             if self.may_be_target(turn, hop, is_open) {
                 is_open = true;
                 break;
@@ -118,7 +122,7 @@ impl Road {
                     is_open = true;
                 }
             }
-            if is_deaf && mute >= WINDOW {
+            if is_deaf && mute >= SILENT_TAIL {
                 break;
             }
             hop += 1;
