@@ -8,6 +8,7 @@ pub mod asked;
 pub mod ping;
 pub mod trace;
 pub mod up;
+pub mod watch;
 
 /// A command of askway's own.
 pub struct Command {
@@ -22,7 +23,7 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] = &[ping::COMMAND, up::COMMAND, trace::COMMAND];
+pub const ALL: &[Command] = &[ping::COMMAND, up::COMMAND, trace::COMMAND, watch::COMMAND];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

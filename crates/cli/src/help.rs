@@ -134,6 +134,38 @@ const TRACE: Texts = &[
     ("quiet", "只说每条路的结果"),
 ];
 
+const WATCH: Texts = &[
+    ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("all_addresses", "观察到一个名字的所有地址的路，而不只是第一个"),
+    ("kind", "怎样问各跳 [默认：icmp，不允许时用 udp]"),
+    ("port", "目标的端口 [默认：33434，TCP 为 80]"),
+    ("size", "数据的字节数 [默认：32]"),
+    ("tos", "TOS 字节，即流量类别"),
+    ("dscp", "DSCP，数字或名字：46、ef、af41、cs5、le"),
+    ("interval", "一轮到下一轮的时间；一轮问每跳一次"),
+    ("count", "这么多轮之后结束 [默认：不结束；报告为 10]"),
+    ("first_hop", "从第几跳问起"),
+    ("max_hops", "问到第几跳为止"),
+    ("timeout", "一个探测等多久，之后算沉默"),
+    ("speed", "回放或实验网络快多少倍；不用实时界面时实验网络从不等待"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("source_port", "源端口，或 ICMP 标识符"),
+    ("mark", "防火墙标记"),
+    ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
+    ("report", "不用实时界面，而在结束时像 mtr 那样逐行列出；没有终端时就是这样"),
+    ("wide", "名字不截断的报告"),
+    ("order", "各列的顺序，每列一个字母；空格分隔"),
+    ("both", "名字和地址都显示"),
+    ("numeric", "只显示地址，不问名字"),
+    ("intervals", "每个丢失率都带真实值的范围"),
+    ("record", "把得知的一切写进文件，以便回放"),
+    ("replay", "回放录下的文件，什么也不发送"),
+];
+
 /// A parser with its help in that language.
 pub fn translated(parser: clap::Command, command: &str, language: Language) -> clap::Command {
     if language == Language::English {
@@ -161,6 +193,7 @@ fn own_texts(command: &str) -> Texts {
         "ping" => PING,
         "trace" => TRACE,
         "up" => UP,
+        "watch" => WATCH,
         _ => &[],
     }
 }

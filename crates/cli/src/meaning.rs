@@ -90,6 +90,11 @@ pub fn name(meaning: Meaning) -> &'static str {
     row(meaning).1
 }
 
+/// What goes by that name in JSON and CSV.
+pub fn by_name(name: &str) -> Option<Meaning> {
+    WORDS.iter().find(|(_, known, ..)| *known == name).map(|(meaning, ..)| *meaning)
+}
+
 /// The phrase for people.
 pub fn phrase(meaning: Meaning, language: Language) -> &'static str {
     let (_, _, english, chinese) = row(meaning);

@@ -89,6 +89,14 @@ impl Road {
         }
     }
 
+    /// The lab's name of the node that the run is at, not safe for a terminal; `None` outside a lab.
+    pub fn node(&self) -> Option<&str> {
+        match self {
+            Road::Network(..) => None,
+            Road::Lab(walk) => Some(walk.world.name(walk.at)),
+        }
+    }
+
     /// A fresh secret for the run's tokens: random on the network, from the seed in a lab.
     pub fn key(&self) -> Key {
         match self {

@@ -73,6 +73,11 @@ impl Noise {
         if chance % 2 == 0 {
             return None;
         }
+        // A stranger's ping with the payload of a trace's probe would bear its token, which nobody
+        // else can make; near misses take its place.
+        if model.is_named && shape % 5 < 3 {
+            return None;
+        }
         let sender = somebody(&mut self.random, map, family)?;
         let (sender, message) = match shape % 5 {
             0 => (model.destination, self.stranger_reply(family, model)?),

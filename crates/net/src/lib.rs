@@ -20,8 +20,8 @@ mod wrap;
 
 pub use clock::WallClock;
 pub use routes::{
-    interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
-    lay_privileges_aside, may_raw, source_towards, would_be_raw,
+    host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
+    lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
 };
 pub use sys::Signals;
 

@@ -101,6 +101,16 @@ pub fn is_broadcast(to: IpAddr) -> bool {
     refused && socket.set_broadcast().is_ok() && socket.connect(&peer).is_ok()
 }
 
+/// This host's name as it calls itself, not safe for a terminal; empty if it has none.
+pub fn host_name() -> String {
+    sys::host_name()
+}
+
+/// Stops this process and whatever was started with it until somebody continues it, as ^Z does.
+pub fn suspend() {
+    sys::suspend();
+}
+
 /// Whether this process may do what is kept from ordinary users (effective user id 0).
 pub fn is_superuser() -> bool {
     sys::is_superuser()

@@ -1,9 +1,9 @@
 //! `askway trace TARGET...`: by which road?
 
-mod names;
-mod options;
-mod plan;
-mod route;
+pub mod names;
+pub mod options;
+pub mod plan;
+pub mod route;
 mod systems;
 mod watch;
 

@@ -4,11 +4,11 @@
 pub mod atlas;
 pub mod csv;
 pub mod facts;
-mod fields;
+pub mod fields;
 pub mod human;
 pub mod json;
 pub mod text;
-mod words;
+pub mod words;
 
 pub use words::queries;
 

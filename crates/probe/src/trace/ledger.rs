@@ -60,8 +60,50 @@ struct HopBook {
     history: VecDeque<Sample>,
     responders: Vec<Responder>,
     trips: Option<RoundTrips>,
+    variation: Option<Variation>,
     /// Who answered last.
     latest: Option<IpAddr>,
+}
+
+/// How the round trips of a hop vary from one to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Variation {
+    /// The last difference; 0 with one round trip.
+    pub last_ns: u64,
+    /// The mean difference.
+    pub mean_ns: f64,
+    /// The greatest difference.
+    pub max_ns: u64,
+    /// The geometric mean of the round trips themselves; one of 0 counts as 1 ns.
+    pub geometric_mean_ns: f64,
+    count: u64,
+    newest_ns: u64,
+    logarithms: f64,
+}
+
+impl Variation {
+    fn first(rtt_ns: u64) -> Variation {
+        let logarithms = (rtt_ns.max(1) as f64).ln();
+        Variation {
+            last_ns: 0,
+            mean_ns: 0.0,
+            max_ns: 0,
+            geometric_mean_ns: logarithms.exp(),
+            count: 1,
+            newest_ns: rtt_ns,
+            logarithms,
+        }
+    }
+
+    fn push(&mut self, rtt_ns: u64) {
+        self.last_ns = rtt_ns.abs_diff(self.newest_ns);
+        self.mean_ns += (self.last_ns as f64 - self.mean_ns) / self.count as f64;
+        self.max_ns = self.max_ns.max(self.last_ns);
+        self.count += 1;
+        self.newest_ns = rtt_ns;
+        self.logarithms += (rtt_ns.max(1) as f64).ln();
+        self.geometric_mean_ns = (self.logarithms / self.count as f64).exp();
+    }
 }
 
 /// One probe of a hop.
@@ -139,6 +181,8 @@ pub struct HopSummary {
     pub limit: Option<ReplyLimit>,
     /// The round trips; `None` without any.
     pub rtt: Option<RttSummary>,
+    /// How they vary from one to the next; `None` without any.
+    pub variation: Option<Variation>,
     /// Who answered last.
     pub latest: Option<IpAddr>,
 }
@@ -196,6 +240,12 @@ impl Ledger {
     /// The newest probes of a hop, in the order of the sends; at most [`HISTORY_MAX`].
     pub fn history(&self, hop: u8) -> impl DoubleEndedIterator<Item = &Sample> {
         self.book(hop).into_iter().flat_map(|book| &book.history)
+    }
+
+    /// What is known of one hop, also of one beyond [`Ledger::length`], by itself; `None` if it was
+    /// never asked.
+    pub fn hop(&self, hop: u8) -> Option<HopSummary> {
+        self.book(hop).map(|book| book.summary(hop))
     }
 
     /// What is known of the hops, from 1 to [`Ledger::length`].
@@ -284,6 +334,10 @@ impl HopBook {
             Some(trips) => trips.push(rtt_ns),
             None => self.trips = Some(RoundTrips::first(rtt_ns)),
         }
+        match &mut self.variation {
+            Some(variation) => variation.push(rtt_ns),
+            None => self.variation = Some(Variation::first(rtt_ns)),
+        }
         self.respond(answer, rtt_ns);
         let before = self.latest.replace(answer.from);
         before.filter(|before| *before != answer.from)
@@ -364,6 +418,7 @@ impl HopBook {
             backward_ratio: None,
             limit: fit.map(|fit| fit.limit),
             rtt: self.trips.as_ref().map(RoundTrips::summary),
+            variation: self.variation,
             latest: self.latest,
         }
     }
@@ -477,6 +532,20 @@ mod tests {
         let hops = book(10, |hop, _| hop == 1);
         assert_eq!(hops[0].loss_ratio, None);
         assert_eq!(hops[1].loss_ratio, Some(0.0));
+    }
+
+    #[test]
+    fn round_trips_vary_from_one_to_the_next() {
+        let mut ledger = Ledger::default();
+        for (number, ms) in [(0, 1), (1, 4), (2, 2)] {
+            let Outcome::Answer(mut found) = answer(1) else { unreachable!("it is one") };
+            found.rtt = ms * MS;
+            take(&mut ledger, probe(1, number, Outcome::Answer(found)));
+        }
+        let it = ledger.hop(1).and_then(|hop| hop.variation).expect("three round trips");
+        assert_eq!((it.last_ns, it.max_ns), (2_000_000, 3_000_000));
+        assert!((it.mean_ns - 2_500_000.0).abs() < 1e-6, "{it:?}");
+        assert!((it.geometric_mean_ns - 2_000_000.0).abs() < 1e-3, "{it:?}");
     }
 
     #[test]

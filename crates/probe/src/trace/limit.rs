@@ -44,20 +44,25 @@ pub(super) fn fit(chances: &[Chance]) -> Option<Fit> {
         return None;
     }
     let by_chance = log_likelihood(chances.len() - answered, chances.len());
-    let mut best: Option<(usize, Fit)> = None;
+    let mut best: Option<(ReplyLimit, f64)> = None;
+    let mut least = chances.len() + 1;
     for interval in intervals(chances) {
         for (burst, tokens) in bursts(chances, interval) {
             let limit = ReplyLimit { interval, burst };
-            let denied = replay(chances, limit, tokens);
-            let wrong = denied.iter().zip(chances).filter(|(no, c)| **no == c.is_answered).count();
-            if best.as_ref().is_none_or(|(least, _)| wrong < *least) {
-                best = Some((wrong, Fit { limit, denied }));
+            // What is no better than the best is not gone through to its end.
+            let replayed = replay(chances, limit, tokens).zip(chances);
+            let wrong = replayed.filter(|(no, chance)| *no == chance.is_answered);
+            let wrong = wrong.take(least).count();
+            if wrong < least {
+                least = wrong;
+                best = Some((limit, tokens));
             }
         }
     }
-    let (wrong, fit) = best?;
-    let by_limit = log_likelihood(wrong, chances.len());
-    (by_limit > by_chance + EVIDENCE).then_some(fit)
+    let (limit, tokens) = best?;
+    let by_limit = log_likelihood(least, chances.len());
+    let denied = || replay(chances, limit, tokens).collect();
+    (by_limit > by_chance + EVIDENCE).then(|| Fit { limit, denied: denied() })
 }
 
 /// How likely the best guess of one rate makes `odd` of `all` independent events, as a logarithm.
@@ -102,7 +107,13 @@ fn intervals(chances: &[Chance]) -> Vec<Duration> {
         .collect();
     // Of equally good ones the roundest, since people set limits.
     let mut all: Vec<Duration> = spans.iter().copied().map(rounded).chain(spans.clone()).collect();
-    all.dedup();
+    let mut seen = Vec::with_capacity(all.len());
+    all.retain(|span| {
+        !seen.contains(span) && {
+            seen.push(*span);
+            true
+        }
+    });
     all
 }
 
@@ -146,35 +157,42 @@ fn bursts(chances: &[Chance], interval: Duration) -> Vec<(u32, f64)> {
     let waited = first.map_or(Duration::ZERO, |(answered, first)| answered.at.since(first.at));
     let waited = waited.saturating_sub(steps(chances) / 2);
     let pending = (1.0 - waited.as_secs_f64() / interval.as_secs_f64()).max(0.0);
+    // Or others had drawn from the bucket, and what was left and the next token are seen.
+    let after_run = chances.iter().skip(run as usize).find(|chance| chance.is_answered);
+    let next = after_run.zip(chances.first()).map(|(next, first)| next.at.since(first.at));
+    let next = next.map(|next| next.saturating_sub(steps(chances) / 2).as_secs_f64());
+    let left = next.map_or(0.0, |next| f64::from(run + 1) - next / interval.as_secs_f64());
     let mut tries = Vec::new();
     for burst in [1, longest.saturating_sub(1), longest, longest + 1, run, drained, drained + 1] {
         let burst = burst.max(1);
-        for tokens in [0.0, f64::from(run), f64::from(burst), pending] {
-            tries.push((burst, tokens.min(f64::from(burst))));
+        for tokens in [0.0, f64::from(run), f64::from(burst), pending, left.max(0.0)] {
+            let once_more = (burst, tokens.min(f64::from(burst)));
+            if !tries.contains(&once_more) {
+                tries.push(once_more);
+            }
         }
     }
-    tries.dedup();
     tries
 }
 
 /// For each probe, whether the bucket was empty.
-fn replay(chances: &[Chance], limit: ReplyLimit, tokens: f64) -> Vec<bool> {
-    let interval = limit.interval.as_secs_f64();
-    let mut tokens = tokens;
+fn replay(
+    chances: &[Chance],
+    limit: ReplyLimit,
+    mut tokens: f64,
+) -> impl Iterator<Item = bool> + '_ {
+    let interval_ns = limit.interval.as_nanos() as f64;
     let mut last = chances.first().map_or(Time::ZERO, |chance| chance.at);
-    chances
-        .iter()
-        .map(|chance| {
-            tokens += chance.at.since(last).as_secs_f64() / interval;
-            tokens = tokens.min(f64::from(limit.burst));
-            last = chance.at;
-            let is_denied = tokens < 1.0 - SLACK;
-            if !is_denied {
-                tokens = (tokens - 1.0).max(0.0);
-            }
-            is_denied
-        })
-        .collect()
+    chances.iter().map(move |chance| {
+        tokens += chance.at.0.saturating_sub(last.0) as f64 / interval_ns;
+        tokens = tokens.min(f64::from(limit.burst));
+        last = chance.at;
+        let is_denied = tokens < 1.0 - SLACK;
+        if !is_denied {
+            tokens = (tokens - 1.0).max(0.0);
+        }
+        is_denied
+    })
 }
 
 #[cfg(test)]
@@ -188,7 +206,7 @@ mod tests {
         let at = |i| Time(i * step_ms * 1_000_000);
         let asked: Vec<Chance> =
             (0..count).map(|i| Chance { at: at(i), is_answered: false }).collect();
-        let denied = replay(&asked, limit, f64::from(burst));
+        let denied: Vec<bool> = replay(&asked, limit, f64::from(burst)).collect();
         let answer = |(chance, no): (Chance, bool)| Chance { is_answered: !no, ..chance };
         asked.into_iter().zip(denied).map(answer).collect()
     }
@@ -212,6 +230,20 @@ mod tests {
             let off = (interval - interval_ms as f64).abs() / interval_ms as f64;
             assert!(off < 0.11, "{interval_ms} {burst} {step_ms}: {:?}", fit.limit);
         }
+    }
+
+    #[test]
+    fn a_bucket_that_others_drew_from_is_found() {
+        let text = "!!..!.........!.........!.....";
+        let at = |i: usize| Time(i as u64 * 100_000_000);
+        let chances: Vec<Chance> = text
+            .bytes()
+            .enumerate()
+            .map(|(i, c)| Chance { at: at(i), is_answered: c == b'!' })
+            .collect();
+        let fit = fit(&chances).expect("a limit");
+        assert_eq!(fit.limit.interval, Duration::from_secs(1));
+        assert_eq!(fit.denied.iter().filter(|denied| **denied).count(), 25);
     }
 
     #[test]

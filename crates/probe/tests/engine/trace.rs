@@ -14,12 +14,16 @@ use probe::{Arrival, Engine, Output, Stamp, StampedBy, Time, Transmit};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use wire::checksum::Sum;
 use wire::icmp::{Echo, Error, Meaning, Message};
 use wire::tcp::{Segment, flag};
 use wire::{Family, icmp, ip, udp};
 
 const MS: Duration = Duration::from_millis(1);
 const PORT: u16 = 40_000;
+
+/// Of [`method::RAW`].
+const RAW_PROTOCOL: u8 = 253;
 
 /// A probe as the network saw it.
 #[derive(Clone)]
@@ -187,19 +191,34 @@ fn arrival(seen: &Seen) -> (IpAddr, u8, Vec<u8>) {
     match seen.protocol {
         ip::protocol::UDP => return error(seen, to, Meaning::PortUnreachable, 500),
         ip::protocol::TCP => {
-            let syn = Segment::parse(&seen.message).expect("a segment");
+            let asked = Segment::parse(&seen.message).expect("a segment");
+            let acknowledges = asked.flags & flag::ACK != 0;
             let answer = Segment {
-                source_port: syn.destination_port,
-                destination_port: syn.source_port,
-                sequence: 1,
-                acknowledgment: syn.sequence.wrapping_add(1),
-                flags: flag::RST | flag::ACK,
+                source_port: asked.destination_port,
+                destination_port: asked.source_port,
+                sequence: if acknowledges { asked.acknowledgment } else { 1 },
+                acknowledgment: if acknowledges { 0 } else { asked.sequence.wrapping_add(1) },
+                flags: if acknowledges { flag::RST } else { flag::RST | flag::ACK },
                 window: 0,
                 urgent: 0,
                 options: &[],
                 payload: &[],
             };
             answer.emit(to, here(family), &mut out).expect("fits");
+        }
+        ip::protocol::UDP_LITE => return error(seen, to, Meaning::PortUnreachable, 500),
+        ip::protocol::DCCP => {
+            // A reset: long sequence numbers, and what is acknowledged behind two reserved bytes.
+            let ports = [&seen.message[2..4], &seen.message[..2]].concat();
+            out.extend_from_slice(&ports);
+            out.extend_from_slice(&[7, 0, 0, 0, 7 << 1 | 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            out.extend_from_slice(&seen.message[10..16]);
+            out.extend_from_slice(&[0; 4]);
+        }
+        other if other == RAW_PROTOCOL => {
+            let [in_v4, in_v6] = [Meaning::ProtocolUnreachable, Meaning::NextHeaderUnknown];
+            let meaning = if in_v4.numbers(family).is_some() { in_v4 } else { in_v6 };
+            return error(seen, to, meaning, 500);
         }
         _ => {
             let Ok(Message::EchoRequest(echo)) = Message::parse(family, &seen.message) else {
@@ -268,7 +287,7 @@ fn answers(hop: &Hop) -> Vec<&Answer> {
 
 /// Every method in both families.
 fn everywhere(mut act: impl FnMut(Family, &'static dyn Method)) {
-    for method in method::ALL {
+    for method in method::ALL.iter().chain(method::EXTRA) {
         for family in Family::ALL {
             act(family, *method);
         }
@@ -324,6 +343,12 @@ fn a_flow_is_held_where_balancers_look() {
             let verifies = match seen.protocol {
                 ip::protocol::UDP => udp::verify(source, to, &seen.message),
                 ip::protocol::TCP => wire::tcp::verify(source, to, &seen.message),
+                protocol @ (ip::protocol::UDP_LITE | ip::protocol::DCCP) => {
+                    let sum = Sum::new();
+                    let sum = sum.pseudo_header(source, to, protocol, seen.message.len());
+                    sum.bytes(&seen.message).finish() == 0
+                }
+                RAW_PROTOCOL => true,
                 _ => icmp::verify(source, to, &seen.message),
             };
             assert!(verifies, "{family} {method:?}");
@@ -603,9 +628,11 @@ fn strangers_have_no_effect() {
         let respond = move |seen: &Seen| {
             let mut back = chain(seen);
             let names: &[usize] = match seen.protocol {
-                ip::protocol::UDP => &[0, 1, 2, 3, 6, 7],
+                ip::protocol::UDP | ip::protocol::UDP_LITE | ip::protocol::DCCP => {
+                    &[0, 1, 2, 3, 6, 7]
+                }
                 // Changed ports beside the right sequence number are a translator's.
-                ip::protocol::TCP => &[4, 5, 6, 7],
+                ip::protocol::TCP | RAW_PROTOCOL => &[4, 5, 6, 7],
                 _ => &[0, 4, 5, 6, 7],
             };
             for byte in names {
@@ -616,7 +643,7 @@ fn strangers_have_no_effect() {
                 let from = router(family, 66);
                 back.push(with_delay(0, error(&other, from, Meaning::HopLimitExceeded, 8)));
                 // The right sequence number on the way to another address is a translator's, too.
-                if seen.protocol == ip::protocol::TCP {
+                if matches!(seen.protocol, ip::protocol::TCP | RAW_PROTOCOL) {
                     continue;
                 }
                 let mut other = seen.clone();

@@ -154,7 +154,8 @@ impl Options {
     }
 }
 
-fn kinds() -> impl TypedValueParser<Value = &'static dyn Method> {
+/// Every method, by name.
+pub fn kinds() -> impl TypedValueParser<Value = &'static dyn Method> {
     PossibleValuesParser::new(method::ALL.iter().map(|method| method.name()))
         .map(|name| method::by_name(&name).expect("the names are theirs"))
 }
@@ -171,14 +172,22 @@ fn roads(text: &str) -> Result<u32, BadValue> {
     at_least_one(text, 65_536).map(|count| count as u32)
 }
 
-fn at_least_one(text: &str, most: u64) -> Result<u64, BadValue> {
+/// A whole number that is not 0.
+///
+/// # Errors
+/// If it is none, or above.
+pub fn at_least_one(text: &str, most: u64) -> Result<u64, BadValue> {
     match number(text, most)? {
         0 => Err(bad("nothing would be sent", "at least 1")),
         count => Ok(count),
     }
 }
 
-fn some_time(text: &str) -> Result<Duration, BadValue> {
+/// A length of time that is not 0.
+///
+/// # Errors
+/// If it is none.
+pub fn some_time(text: &str) -> Result<Duration, BadValue> {
     match duration(text)? {
         Duration::ZERO => Err(bad("no time at all", "a number and ms, s, m or h: 200ms, 5s")),
         span => Ok(span),

@@ -147,6 +147,7 @@ fn word(greeting: Greeting) -> &'static str {
         Greeting::Datagram => "datagram",
         Greeting::SynAck => "syn_ack",
         Greeting::Reset => "reset",
+        Greeting::Segment { .. } => "segment",
     }
 }
 

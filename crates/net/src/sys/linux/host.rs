@@ -22,3 +22,12 @@ pub(crate) fn interface_name(index: u32) -> Option<String> {
     let name = unsafe { CStr::from_ptr(name.as_ptr()) };
     Some(name.to_string_lossy().into_owned())
 }
+
+/// This host's name; empty if it has none.
+pub(crate) fn host_name() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: the pointer and the length are of one buffer, whose last byte stays zero.
+    let result = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len() - 1) };
+    let name = CStr::from_bytes_until_nul(&name).unwrap_or_default();
+    if result == 0 { name.to_string_lossy().into_owned() } else { String::new() }
+}

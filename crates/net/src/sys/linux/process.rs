@@ -249,3 +249,9 @@ pub(crate) fn is_superuser() -> bool {
     // SAFETY: takes nothing, cannot fail.
     unsafe { libc::geteuid() == 0 }
 }
+
+/// Stops this process group until somebody continues it, as ^Z does.
+pub(crate) fn suspend() {
+    // SAFETY: no pointers are involved; with the default action the threads stop here.
+    unsafe { libc::kill(0, libc::SIGTSTP) };
+}
