@@ -262,12 +262,29 @@ fn from(outcome: &Outcome) -> Option<IpAddr> {
     }
 }
 
+/// Whether it comes after its probe was decided.
+fn is_afterthought(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Answer(answer) if answer.is_late || answer.is_duplicate)
+}
+
 impl Observer<Trace> for Watch<'_> {
     fn report(&mut self, _engine: &Trace, report: Report) {
         let road = report.target;
         let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.book);
         let is_over = self.routes.is_behind(road, self.rows.front());
         if is_over && !self.printer.mixes_roads() {
+            return;
+        }
+        if let Event::Probe(probe) = &report.event
+            && is_afterthought(&probe.outcome)
+            && self.sheets.get(&road).is_none_or(|sheet| sheet.is_closed)
+        {
+            // The verdict is out; whoever takes objects gets this one too.
+            if self.printer.mixes_roads() {
+                let mut page = Page::default();
+                self.printer.probe(&about, probe, &mut page);
+                self.out.text.append(&mut page.text);
+            }
             return;
         }
         let sheet = self.sheets.entry(road).or_default();
