@@ -4,6 +4,7 @@ pub mod names;
 pub mod options;
 pub mod plan;
 pub mod route;
+mod systems;
 mod watch;
 
 use super::Command;
@@ -30,7 +31,8 @@ use probe::token::Key;
 use probe::trace::Trace;
 use route::Routes;
 use std::{env, fs};
-use watch::Watch;
+use systems::Systems;
+use watch::{Directory, Watch};
 use wire::Family;
 
 /// The command.
@@ -46,6 +48,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     options.check()?;
     let family = options.family()?;
     let list = targets(&options, family)?;
+    let systems = Systems::open(options.asn_db.as_deref(), options.asn)?;
     match common.lab_choice() {
         Some(lab) => {
             let wanted = |it: &Family| family.is_none_or(|only| only == *it);
@@ -53,7 +56,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
             let road = Road::open(&options.want(families.clone()), Some(&lab))?;
             let found = list.names().map(|name| road.resolve(name, family)).collect();
             let asked = asked(list, found, &options)?;
-            go(road, asked, &families, &options, common)
+            go(road, asked, systems, &families, &options, common)
         }
         None => {
             let names: Vec<String> = list.names().map(str::to_owned).collect();
@@ -66,7 +69,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
                 return nobody(asked, &options, common);
             }
             let road = Road::open(&options.want(families.clone()), None)?;
-            go(road, asked, &families, &options, common)
+            go(road, asked, systems, &families, &options, common)
         }
     }
 }
@@ -116,7 +119,10 @@ fn top(common: &Common, unix_ns: i128) -> Vec<String> {
     };
     let words = env::args_os().skip(1).map(|word| escape(&word.to_string_lossy()));
     let command = words.fold("askway".to_owned(), |line, word| line + " " + &word);
-    vec![format!("{at}, {host}, askway {}", env!("CARGO_PKG_VERSION")), format!("$ {command}")]
+    vec![
+        format!("{at}, {host}, askway {}", env!("CARGO_PKG_VERSION")),
+        format!("command: {command}"),
+    ]
 }
 
 /// No name has an address: there is nothing to send.
@@ -124,13 +130,15 @@ fn nobody(asked: Asked, options: &Options, common: &Common) -> Result<Exit, Fail
     let routes = Routes::new(asked, 0, |_| None, true);
     let plan = probe::trace::Plan::new(options.kind, vec![0], Key([0, 0]));
     let printer = printer(options, common, 0);
-    let mut watch = Watch::new(&routes, plan, printer, Names::none(), Epoch::Fixed(0), false);
+    let book = Directory { names: Names::none(), systems: Systems::default() };
+    let mut watch = Watch::new(&routes, plan, printer, book, Epoch::Fixed(0), false);
     finish(&mut watch, || Time::ZERO)
 }
 
 fn go(
     mut road: Road,
     asked: Asked,
+    systems: Systems,
     families: &[Family],
     options: &Options,
     common: &Common,
@@ -143,7 +151,8 @@ fn go(
     let is_live = common.lab.is_none();
     let unix_ns = road.epoch_ns().saturating_add(road.now().0.into());
     let printer = printer(options, common, unix_ns);
-    let mut watch = Watch::new(&routes, plan.clone(), printer, names, road.epoch(), is_live);
+    let book = Directory { names, systems };
+    let mut watch = Watch::new(&routes, plan.clone(), printer, book, road.epoch(), is_live);
     let mut engine = Trace::new(plan, routes.destinations().to_vec(), road.now());
     road.drive(&mut engine, &mut watch)?;
     finish(&mut watch, || road.now())

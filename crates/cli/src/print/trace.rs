@@ -90,6 +90,18 @@ pub struct Road<'a> {
 pub trait Book {
     /// The name of an address, if known; safe for a terminal.
     fn name(&self, address: IpAddr) -> Option<&str>;
+
+    /// The autonomous system of an address, if asked for and known.
+    fn system(&self, address: IpAddr) -> Option<System>;
+}
+
+/// An autonomous system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// Its number.
+    pub number: u32,
+    /// Its name; safe for a terminal.
+    pub name: Option<String>,
 }
 
 /// All targets together.

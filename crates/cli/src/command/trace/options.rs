@@ -117,6 +117,12 @@ pub struct Options {
     /// Show addresses only, do not ask for their names
     #[arg(short = 'n', long, help_heading = "Output")]
     pub numeric: bool,
+    /// Show AS numbers, from a database of the system's
+    #[arg(short = 'A', long, help_heading = "Output")]
+    pub asn: bool,
+    /// Show AS numbers from this file, a MaxMind DB such as GeoLite2-ASN.mmdb
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub asn_db: Option<PathBuf>,
     /// Only how each road ends
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,

@@ -3,10 +3,11 @@
 
 use super::names::Names;
 use super::route::Routes;
+use super::systems::Systems;
 use crate::command::asked::Row;
 use crate::failure::Exit;
 use crate::print::trace::facts::Track;
-use crate::print::trace::{Book, Page, Printer, Totals, queries};
+use crate::print::trace::{Book, Page, Printer, System, Totals, queries};
 use crate::print::{Closed, Out, Unresolved};
 use crate::road::Epoch;
 use probe::trace::ledger::Ledger;
@@ -26,7 +27,7 @@ pub struct Watch<'a> {
     plan: Plan,
     printer: Box<dyn Printer>,
     out: Out,
-    names: Names,
+    book: Directory,
     epoch: Epoch,
     /// Whether standard output is written each time the run has nothing to do.
     is_live: bool,
@@ -56,9 +57,21 @@ enum Item {
     Verdict(Verdict),
 }
 
-impl Book for Names {
+/// Who is who, as far as known.
+pub struct Directory {
+    /// Names.
+    pub names: Names,
+    /// Autonomous systems.
+    pub systems: Systems,
+}
+
+impl Book for Directory {
     fn name(&self, address: IpAddr) -> Option<&str> {
-        self.of(address)
+        self.names.of(address)
+    }
+
+    fn system(&self, address: IpAddr) -> Option<System> {
+        self.systems.of(address)
     }
 }
 
@@ -68,7 +81,7 @@ impl<'a> Watch<'a> {
         routes: &'a Routes,
         plan: Plan,
         printer: Box<dyn Printer>,
-        names: Names,
+        book: Directory,
         epoch: Epoch,
         is_live: bool,
     ) -> Watch<'a> {
@@ -85,7 +98,7 @@ impl<'a> Watch<'a> {
             plan,
             printer,
             out: Out::default(),
-            names,
+            book,
             epoch,
             is_live,
             totals,
@@ -145,9 +158,9 @@ impl<'a> Watch<'a> {
     /// Writes whatever of a road waits for nothing any more.
     fn write(&mut self, road: u32, now: Time) {
         let Some(mut sheet) = self.sheets.remove(&road) else { return };
-        let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.names);
+        let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.book);
         while let Some(item) = sheet.queue.front() {
-            if item.addresses().any(|address| self.names.is_awaited(address, now)) {
+            if item.addresses().any(|address| self.book.names.is_awaited(address, now)) {
                 break;
             }
             match sheet.queue.pop_front() {
@@ -169,7 +182,7 @@ impl<'a> Watch<'a> {
     }
 
     fn write_all(&mut self, now: Time) {
-        self.names.learn();
+        self.book.names.learn();
         let waiting = self.sheets.iter().filter(|(_, sheet)| !sheet.queue.is_empty());
         let waiting: Vec<u32> = waiting.map(|(road, _)| *road).collect();
         for road in waiting {
@@ -185,7 +198,7 @@ impl<'a> Watch<'a> {
     pub fn finish(&mut self, now: impl Fn() -> Time) -> Result<(), Closed> {
         self.write_all(now());
         while self.sheets.values().any(|sheet| !sheet.queue.is_empty()) {
-            self.names.wait();
+            self.book.names.wait();
             self.write_all(now());
         }
         self.printer.finish(&self.totals, &mut self.out.text);
@@ -243,7 +256,7 @@ fn from(outcome: &Outcome) -> Option<IpAddr> {
 impl Observer<Trace> for Watch<'_> {
     fn report(&mut self, _engine: &Trace, report: Report) {
         let road = report.target;
-        let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.names);
+        let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.book);
         let is_over = self.routes.is_behind(road, self.rows.front());
         if is_over && !self.printer.mixes_roads() {
             return;
@@ -260,12 +273,12 @@ impl Observer<Trace> for Watch<'_> {
             Event::Probe(probe) => {
                 self.printer.probe(&about, &probe, &mut sheet.page);
                 if let Some(from) = from(&probe.outcome) {
-                    self.names.want(from, report.at);
+                    self.book.names.want(from, report.at);
                 }
             }
             Event::Hop(hop) => {
                 if let Some(from) = hop.shared.and_then(|shared| shared.from) {
-                    self.names.want(from, report.at);
+                    self.book.names.want(from, report.at);
                 }
                 sheet.queue.push_back(Item::Hop(hop));
             }
@@ -277,7 +290,7 @@ impl Observer<Trace> for Watch<'_> {
             }
             Event::Round { .. } | Event::Graph(_) => {}
         }
-        self.names.learn();
+        self.book.names.learn();
         self.write(road, report.at);
         self.show();
         if let Err(closed) = self.out.relieve() {

@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, Located, Responder, Try};
 use super::words::{self, Words};
-use super::{Page, Printer, Road, Totals};
+use super::{Page, Printer, Road, System, Totals};
 use crate::escape::escape;
 use crate::lang::Language;
 use crate::print::Unresolved;
@@ -222,12 +222,19 @@ fn number(plan: &Plan, hop: u8) -> String {
     format!("{hop:>width$}")
 }
 
-/// An address as people should see it: `r3 (192.0.2.3)`.
+/// An address as people should see it: `r3 (192.0.2.3) [AS64500 Example Net]`.
 fn who(road: &Road<'_>, address: IpAddr) -> String {
-    match road.book.name(address) {
+    let mut text = match road.book.name(address) {
         Some(name) => format!("{name} ({address})"),
         None => address.to_string(),
+    };
+    if let Some(System { number, name }) = road.book.system(address) {
+        let _ = match name {
+            Some(name) => write!(text, " [AS{number} {name}]"),
+            None => write!(text, " [AS{number}]"),
+        };
     }
+    text
 }
 
 /// Seconds, with digits for short roads too.

@@ -119,6 +119,9 @@ impl Words {
             }
             Says::Greeting(Greeting::SynAck) => of_port("open", "开放"),
             Says::Greeting(Greeting::Reset) => of_port("closed", "关闭"),
+            Says::Greeting(Greeting::Segment { .. }) => {
+                self.pick("answered by TCP", "有TCP应答").to_owned()
+            }
             Says::Error { meaning, kind, code, mtu_bytes } => {
                 let mut text = meaning::phrase(meaning, self.0).to_owned();
                 if !says.is_arrival() {
@@ -368,6 +371,7 @@ impl Words {
         if *repeated > 0 {
             let _ = match self.is_chinese() {
                 true => write!(text, "；重复的 {repeated} 个只问一次"),
+                false if *repeated == 1 => write!(text, "; 1 came again and was asked once"),
                 false => write!(text, "; {repeated} came again and were asked once"),
             };
         }
