@@ -582,6 +582,23 @@ fn an_answer_in_the_targets_stead_is_named() {
 }
 
 #[test]
+fn a_filter_that_says_port_unreachable_is_no_arrival() {
+    for family in Family::ALL {
+        let respond = move |seen: &Seen| {
+            let hop = hop_of(seen);
+            let meaning = match hop <= 3 {
+                true => Meaning::HopLimitExceeded,
+                false => Meaning::PortUnreachable,
+            };
+            vec![with_delay(hop.min(3), error(seen, router(family, hop.min(3)), meaning, 500))]
+        };
+        let (reports, _) = Road::new(family, &method::UDP, respond).run(plan(&method::UDP));
+        let verdict = verdict(&reports);
+        assert!(matches!(verdict.end, End::Refused { hop: 4, .. }), "{verdict:?}");
+    }
+}
+
+#[test]
 fn a_program_that_answers_by_udp_is_the_end() {
     for family in Family::ALL {
         let respond = move |seen: &Seen| {
