@@ -16,6 +16,8 @@ use crate::print::Closed;
 use crate::print::trace::Printer;
 use crate::print::trace::atlas::Atlas;
 use crate::print::trace::csv::Csv;
+use crate::print::trace::graph::dot::Dot;
+use crate::print::trace::graph::svg::Svg;
 use crate::print::trace::human::Human;
 use crate::print::trace::json::Json;
 use crate::print::trace::text::Text;
@@ -100,6 +102,8 @@ fn printer(options: &Options, common: &Common, unix_ns: i128) -> Box<dyn Printer
         Form::Json => Box::new(Json { is_quiet: options.quiet }),
         Form::Csv => Box::new(Csv { is_quiet: options.quiet }),
         Form::Atlas => Box::new(Atlas),
+        Form::Dot => Box::new(Dot),
+        Form::Svg => Box::new(Svg),
         Form::Text => Box::new(Text::new(top(common, unix_ns), options.quiet)),
     }
 }
@@ -146,6 +150,10 @@ fn go(
     let holds_flows = families.iter().all(|family| road.holds_flows(*family));
     let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
     let routes = Routes::new(asked, zone, |target| road.source_towards(target), holds_flows);
+    if options.paths && !holds_flows {
+        let hint = "choose --kind udp or icmp, or run it as root";
+        return Err(usage("without rights TCP probes cannot be held to one flow", hint));
+    }
     let plan = options.plan(&road, routes.destinations().len(), families);
     let names = if options.numeric { Names::none() } else { Names::start(&road) };
     let is_live = common.lab.is_none();
