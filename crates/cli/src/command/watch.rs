@@ -3,11 +3,15 @@
 mod book;
 mod coding;
 mod fields;
+#[cfg(feature = "tui")]
+mod live;
 mod machine;
 mod notes;
 mod options;
 mod record;
 mod report;
+#[cfg(feature = "tui")]
+mod screen;
 mod session;
 
 use super::Command;
@@ -15,6 +19,8 @@ use super::asked::{Asked, Row};
 use super::trace::names::Names;
 use super::trace::route::Routes;
 use crate::args::{Common, Format};
+#[cfg(feature = "tui")]
+use crate::clerk::Clerk;
 use crate::failure::{Exit, Failure};
 use crate::print::{Closed, Out};
 use crate::resolve::{self, Resolved, Unresolved};
@@ -49,12 +55,22 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     options.check()?;
     if let Some(path) = &options.replay {
         let (book, reader) = Reader::open(path)?;
+        #[cfg(feature = "tui")]
+        if options.is_live(common) {
+            return live::replay(book, reader, &options, common);
+        }
         return replay(book, reader, &options, common);
     }
+    #[cfg(feature = "tui")]
+    let clerk = Clerk::start(options.is_live(common));
     let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let mut refused = None;
     for method in options.methods() {
         match open(&options, method, common) {
+            #[cfg(feature = "tui")]
+            Ok(opened) if options.is_live(common) => {
+                return live::watch(opened, recorder, &options, common, clerk);
+            }
             Ok(opened) => return watch(opened, recorder, &options, common),
             // The next may be permitted.
             Err(failure) if failure.exit == Exit::NotPermitted => {
@@ -201,6 +217,8 @@ fn watch(
         epoch: opened.road.epoch(),
         is_live: common.lab.is_none(),
         leg: Leg::default(),
+        watcher: (),
+        is_ended: false,
     };
     begin(&mut session, &opened.unresolved, format);
     let plan = session.book.plan.clone();
@@ -220,7 +238,7 @@ fn watch(
     Ok(exit)
 }
 
-fn begin(session: &mut Session, unresolved: &[Unresolved], format: Format) {
+fn begin<W>(session: &mut Session<W>, unresolved: &[Unresolved], format: Format) {
     if let Some(recorder) = &mut session.recorder {
         recorder.begin(&session.book);
     }

@@ -71,13 +71,8 @@ pub fn report(book: &Book, index: usize, style: &Style, utc: bool) -> String {
 
 fn rows<'a>(book: &'a Book, index: usize, style: &Style) -> Vec<Row<'a>> {
     let road = &book.roads[index];
-    let mut summaries = road.ledger.hops();
-    let last = road.hops(book.plan.hops_max);
-    let known = summaries.len() as u8;
-    summaries.extend((known + 1..=last).filter_map(|hop| road.ledger.hop(hop)));
-    let first = book.plan.first_hop;
-    let asked = summaries.into_iter().filter(|summary| summary.hop >= first);
-    asked
+    book.summaries(index)
+        .into_iter()
         .map(|summary| {
             let name = summary.latest.map(|address| book.who(address, style.who));
             let responders = road.ledger.responders(summary.hop);
@@ -107,7 +102,7 @@ fn line(book: &Book, row: &Row<'_>, style: &Style, widest: usize, text: &mut Str
 }
 
 /// `text`, filled up or cut to that many columns.
-fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     let mut taken = 0;
     let fits = |character: &char| {
         taken += columns(character.encode_utf8(&mut [0; 4]));
