@@ -14,6 +14,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("setpriv", "util-linux"),
     ("ping", "iputils-ping"),
     ("fping", "fping"),
+    ("mtr", "mtr-tiny"),
     ("nft", "nftables"),
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),

@@ -184,6 +184,8 @@ fn book(opened: &Opened, options: &Options, is_report: bool) -> Book {
     });
     Book {
         roads: watched.collect(),
+        host: road.node().map_or_else(|| resolve::shown(&net::host_name()), resolve::shown),
+        utc: road.node().is_some(),
         holds_flows: families.iter().all(|family| road.holds_flows(*family)),
         epoch_ns: road.epoch_ns(),
         since: road.now(),
@@ -227,8 +229,8 @@ fn watch(
     opened.road.drive(&mut engine, &mut session)?;
     await_names(&mut session.book, || opened.road.now());
     session.flush();
-    let style = style(options, common, opened.road.node());
-    print(&session.book, &style, format, common.lab.is_some(), &mut session.out.text);
+    let style = style(options, common);
+    print(&session.book, &style, format, &mut session.out.text);
     let exit = match opened.unresolved.is_empty() {
         true => session.exit(),
         false => Exit::NameNotFound,
@@ -262,8 +264,7 @@ fn await_names(book: &mut Book, now: impl Fn() -> Time) {
     }
 }
 
-fn style(options: &Options, common: &Common, node: Option<&str>) -> Style {
-    let host = node.map_or_else(|| resolve::shown(&net::host_name()), resolve::shown);
+fn style(options: &Options, common: &Common) -> Style {
     Style {
         fields: options.order.clone(),
         is_wide: options.wide,
@@ -274,12 +275,11 @@ fn style(options: &Options, common: &Common, node: Option<&str>) -> Style {
         },
         intervals: options.intervals,
         language: common.language(),
-        host,
     }
 }
 
 /// Appends what a run came to.
-fn print(book: &Book, style: &Style, format: Format, utc: bool, out: &mut Vec<u8>) {
+fn print(book: &Book, style: &Style, format: Format, out: &mut Vec<u8>) {
     match format {
         Format::Json => machine::summaries(book, out),
         Format::Csv => {
@@ -288,7 +288,7 @@ fn print(book: &Book, style: &Style, format: Format, utc: bool, out: &mut Vec<u8
         }
         Format::Human => {
             for index in 0..book.roads.len() {
-                out.extend_from_slice(report::report(book, index, style, utc).as_bytes());
+                out.extend_from_slice(report::report(book, index, style).as_bytes());
             }
         }
     }
@@ -315,8 +315,8 @@ fn replay(
             machine::report(&book, report, &mut out.text);
         }
     }
-    let style = style(options, common, None);
-    print(&book, &style, format, false, &mut out.text);
+    let style = style(options, common);
+    print(&book, &style, format, &mut out.text);
     written(out)?;
     let is_reached = book.roads.iter().all(|road| road.is_reached());
     Ok(if is_reached { Exit::Yes } else { Exit::No })

@@ -8,7 +8,7 @@ use std::process::Output;
 #[test]
 fn outputs_are_as_written_down() {
     let writes = std::env::var_os("ASKWAY_BLESS").is_some();
-    let mut cases: Vec<_> = ["as", "ping"]
+    let mut cases: Vec<_> = ["as", "ping", "watch"]
         .iter()
         .flat_map(|group| fs::read_dir(here().join(group)).expect("the cases are there"))
         .map(|entry| entry.expect("a case").path())

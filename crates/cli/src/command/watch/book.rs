@@ -15,6 +15,10 @@ use std::net::IpAddr;
 pub struct Book {
     /// The roads, by index.
     pub roads: Vec<Watched>,
+    /// What the host is called that asks; safe for a terminal.
+    pub host: String,
+    /// Whether its clock is in no time zone, as that of a lab.
+    pub utc: bool,
     /// How they are asked.
     pub plan: Plan,
     /// Whether all probes of a road can belong to one flow.

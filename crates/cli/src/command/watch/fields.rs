@@ -256,7 +256,11 @@ fn variation(hop: &HopSummary, which: fn(&Variation) -> f64) -> String {
 }
 
 fn milliseconds(ns: f64) -> String {
-    format!("{:.1}", ns / 1e6)
+    match ns / 1e6 {
+        // So that columns stay apart.
+        long if long >= 999.95 => format!("{long:.0}"),
+        usual => format!("{usual:.1}"),
+    }
 }
 
 /// Between what and what the true loss lies: `0.0-27.8%`.

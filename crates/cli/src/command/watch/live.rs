@@ -22,9 +22,8 @@ pub fn watch(
 ) -> Result<Exit, Failure> {
     let is_lab = common.lab.is_some();
     let about = About {
-        style: style(options, common, opened.road.node()),
+        style: style(options, common),
         is_coloured: common.is_coloured(),
-        utc: is_lab,
         speed: is_lab.then_some(options.speed),
         is_replay: false,
         waker: opened.road.waker(),
@@ -57,7 +56,7 @@ pub fn watch(
     drop(watcher);
     await_names(&mut book, || opened.road.now());
     let mut out = Out::default();
-    print(&book, &style, Format::Human, is_lab, &mut out.text);
+    print(&book, &style, Format::Human, &mut out.text);
     written(out)?;
     closed.map(|()| exit)
 }
@@ -132,9 +131,8 @@ pub fn replay(
     common: &Common,
 ) -> Result<Exit, Failure> {
     let about = About {
-        style: style(options, common, None),
+        style: style(options, common),
         is_coloured: common.is_coloured(),
-        utc: false,
         speed: Some(options.speed),
         is_replay: true,
         waker: None,
@@ -145,7 +143,7 @@ pub fn replay(
     let style = screen.style();
     drop(screen);
     let mut out = Out::default();
-    print(&book, &style, Format::Human, false, &mut out.text);
+    print(&book, &style, Format::Human, &mut out.text);
     written(out)?;
     let is_reached = book.roads.iter().all(|road| road.is_reached());
     Ok(if is_reached { Exit::Yes } else { Exit::No })

@@ -29,8 +29,6 @@ pub struct Style {
     pub intervals: bool,
     /// The language of notes.
     pub language: Language,
-    /// What this host is called; safe for a terminal.
-    pub host: String,
 }
 
 /// A line of the table before its columns are put together.
@@ -40,15 +38,15 @@ struct Row<'a> {
     responders: Vec<&'a Responder>,
 }
 
-/// The report about one road. `utc` shows the time so, for labs, whose clock is in no time zone.
-pub fn report(book: &Book, index: usize, style: &Style, utc: bool) -> String {
+/// The report about one road.
+pub fn report(book: &Book, index: usize, style: &Style) -> String {
     let rows = rows(book, index, style);
-    let names = rows.iter().map(|row| columns(&row.name)).chain([columns(&style.host)]);
+    let names = rows.iter().map(|row| columns(&row.name)).chain([columns(&book.host)]);
     let widest = names.max().unwrap_or(0);
-    let mut text = format!("Start: {}\n", start(book, utc));
+    let mut text = format!("Start: {}\n", start(book));
     let heading = match style.is_wide {
-        true => format!("HOST: {}", padded(&style.host, widest + 2)),
-        false => cut(&format!("HOST: {}", style.host), NAMES_WIDTH),
+        true => format!("HOST: {}", padded(&book.host, widest + 2)),
+        false => cut(&format!("HOST: {}", book.host), NAMES_WIDTH),
     };
     let titles: String = style.fields.iter().map(|field| field.fit(field.title)).collect();
     let _ = writeln!(text, "{heading}{titles}");
@@ -118,10 +116,10 @@ pub fn padded(text: &str, width: usize) -> String {
 }
 
 /// When the figures begin, as ISO 8601 has it: local time with its distance from UTC.
-fn start(book: &Book, utc: bool) -> String {
+fn start(book: &Book) -> String {
     let ns = book.epoch_ns + i128::from(book.since.0);
     let seconds = i64::try_from(ns.div_euclid(1_000_000_000)).unwrap_or_default();
-    if utc {
+    if book.utc {
         let text = crate::wall::with_fraction(ns, 1);
         return format!("{}+0000", &text[..text.len() - ".0Z".len()]);
     }

@@ -42,8 +42,6 @@ pub struct About {
     pub style: report::Style,
     /// Whether there are colours.
     pub is_coloured: bool,
-    /// Whether the clock is in no time zone.
-    pub utc: bool,
     /// How fast a recording or a lab goes by; `None` if real time does by itself.
     pub speed: Option<f64>,
     /// Whether a recording is shown.
@@ -222,9 +220,7 @@ impl Screen {
                 let style = report::Style { is_wide: true, ..self.style() };
                 let clerk = &self.about.clerk;
                 let saved = match wish {
-                    Wish::Text => {
-                        snapshot::text(book, self.state.road, &style, self.about.utc, clerk)
-                    }
+                    Wish::Text => snapshot::text(book, self.state.road, &style, clerk),
                     _ => snapshot::json(book, self.state.road, clerk),
                 };
                 self.say(match saved {
@@ -310,8 +306,6 @@ fn view<'a>(about: &'a About, state: &'a State, book: &'a Book) -> View<'a> {
         state,
         language: about.style.language,
         is_coloured: about.is_coloured,
-        host: &about.style.host,
-        utc: about.utc,
         replay: about.speed.filter(|_| about.is_replay),
     }
 }

@@ -28,10 +28,6 @@ pub struct View<'a> {
     pub language: Language,
     /// Whether there are colours.
     pub is_coloured: bool,
-    /// What this host is called; safe for a terminal.
-    pub host: &'a str,
-    /// Whether the clock is in no time zone, as that of a lab.
-    pub utc: bool,
     /// How fast a recording goes by; `None` if none is shown.
     pub replay: Option<f64>,
 }
@@ -110,7 +106,7 @@ impl View<'_> {
     fn title(&self, width: u16) -> Line {
         let road = &self.book.roads[self.state.road];
         let from = road.source.map_or_else(String::new, |source| format!(" ({source})"));
-        let left = format!("askway watch  {}{from} -> {}", self.host, road.heading());
+        let left = format!("askway watch  {}{from} -> {}", self.book.host, road.heading());
         let right = self.time(self.book.now.0, true);
         let taken = crate::print::human::columns(&left) + right.len();
         let gap = usize::from(width).saturating_sub(taken).max(2);
@@ -236,7 +232,7 @@ impl View<'_> {
     /// A time of the run as clocks show it.
     fn time(&self, at_ns: u64, has_date: bool) -> String {
         let ns = self.book.epoch_ns + i128::from(at_ns);
-        let text = if self.utc {
+        let text = if self.book.utc {
             wall::with_fraction(ns, 1)
         } else {
             let at = local_time::at(i64::try_from(ns.div_euclid(1_000_000_000)).unwrap_or(0));

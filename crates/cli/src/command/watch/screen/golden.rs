@@ -98,7 +98,7 @@ fn run(words: &str) -> (Book, Style, Language) {
     let plan = session.book.plan.clone();
     let mut engine = Trace::new(plan, opened.routes.destinations().to_vec(), Time::ZERO);
     opened.road.drive(&mut engine, &mut session).expect("labs do not fail");
-    let style = style(&options, &common, opened.road.node());
+    let style = style(&options, &common);
     (session.book, style, common.language())
 }
 
@@ -117,23 +117,17 @@ fn press(state: &mut State, keys: &str, view: impl Fn(&State) -> super::state::S
     }
 }
 
-fn view<'a>(
-    book: &'a Book,
-    state: &'a State,
-    style: &'a Style,
-    language: Language,
-    is_coloured: bool,
-) -> View<'a> {
-    View { book, state, language, is_coloured, host: &style.host, utc: true, replay: None }
+fn view<'a>(book: &'a Book, state: &'a State, language: Language, is_coloured: bool) -> View<'a> {
+    View { book, state, language, is_coloured, replay: None }
 }
 
 fn picture(case: &Case, is_coloured: bool) -> Terminal<TestBackend> {
     let (book, style, language) = run(case.words);
     let mut state = State::new(style.fields.clone(), style.who);
-    press(&mut state, case.keys, |state| view(&book, state, &style, language, is_coloured).scene());
+    press(&mut state, case.keys, |state| view(&book, state, language, is_coloured).scene());
     let backend = TestBackend::new(case.size.0, case.size.1);
     let mut terminal = Terminal::new(backend).expect("memory is there");
-    let view = view(&book, &state, &style, language, is_coloured);
+    let view = view(&book, &state, language, is_coloured);
     terminal.draw(|frame| view.draw(frame.buffer_mut())).expect("memory takes it");
     terminal
 }

@@ -13,14 +13,8 @@ const NAMES_MAX: u32 = 1_000;
 ///
 /// # Errors
 /// If none can be written.
-pub fn text(
-    book: &Book,
-    road: usize,
-    style: &report::Style,
-    utc: bool,
-    clerk: &Clerk,
-) -> io::Result<String> {
-    let text = report::report(book, road, style, utc);
+pub fn text(book: &Book, road: usize, style: &report::Style, clerk: &Clerk) -> io::Result<String> {
+    let text = report::report(book, road, style);
     save(book, road, "txt", text.into_bytes(), clerk)
 }
 
