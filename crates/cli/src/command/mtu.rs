@@ -1,6 +1,7 @@
 //! `askway mtu TARGET...`: how wide is the road?
 
-mod options;
+pub mod after;
+pub mod options;
 mod ways;
 
 use super::Command;

@@ -36,6 +36,9 @@ pub struct Options {
     /// way
     #[arg(long, help_heading = "What")]
     pub classic: bool,
+    /// Then measure how wide the roads are, as askway mtu does
+    #[arg(long, help_heading = "What")]
+    pub mtu: bool,
     /// Find every load-balanced path, flow by flow
     #[arg(long, conflicts_with = "classic", help_heading = "What")]
     pub paths: bool,

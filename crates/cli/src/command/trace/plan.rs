@@ -2,6 +2,7 @@
 
 use super::options::{Form, Options};
 use crate::args::When;
+use crate::command::mtu::options as mtu;
 use crate::failure::{Exit, Failure};
 use crate::road::Road;
 use net::{Batch, Stamps, Want};
@@ -146,6 +147,28 @@ impl Options {
             send_buffer_bytes: None,
             stamps: Stamps::Both,
             batch: Batch::Many,
+        }
+    }
+
+    /// How widths are measured after the trace.
+    pub fn for_mtu(&self) -> mtu::Options {
+        mtu::Options {
+            targets: Vec::new(),
+            v4: self.v4,
+            v6: self.v6,
+            all_addresses: false,
+            max: probe::mtu::BYTES_MAX,
+            kind: None,
+            port: self.port.unwrap_or(method_of_classic().usual_port().unwrap_or(0)),
+            max_hops: self.max_hops,
+            timeout: self.timeout,
+            deadline: Duration::from_secs(30),
+            interface: self.interface.clone(),
+            source: self.source,
+            mark: self.mark,
+            access: self.access,
+            numeric: self.numeric,
+            quiet: self.quiet,
         }
     }
 
