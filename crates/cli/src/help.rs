@@ -134,6 +134,25 @@ const TRACE: Texts = &[
     ("quiet", "只说每条路的结果"),
 ];
 
+const MTU: Texts = &[
+    ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("all_addresses", "测量到一个名字的所有地址，而不只是第一个"),
+    ("max", "最大试到多大的 IP 数据报"),
+    ("kind", "怎样问：icmp（往返）或 udp（去程）[默认：两者，视需要]"),
+    ("port", "目标的 UDP 端口，那里不该有人监听"),
+    ("max_hops", "问到第几跳为止"),
+    ("timeout", "一个应答最多等多久，之后再试"),
+    ("deadline", "每种方式对一条路最多测多久"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("mark", "防火墙标记"),
+    ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
+    ("numeric", "只显示地址，不问名字"),
+    ("quiet", "只说每条路有多宽"),
+];
+
 const WATCH: Texts = &[
     ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
     ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
@@ -190,6 +209,7 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
 
 fn own_texts(command: &str) -> Texts {
     match command {
+        "mtu" => MTU,
         "ping" => PING,
         "trace" => TRACE,
         "up" => UP,
