@@ -16,7 +16,7 @@ mod flights;
 pub(crate) mod identity;
 pub mod ledger;
 pub mod limit;
-mod quote;
+pub(crate) mod quote;
 mod receive;
 mod road;
 mod share;
