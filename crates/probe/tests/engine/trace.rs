@@ -693,6 +693,26 @@ fn loops_and_endless_roads_are_told_apart() {
 }
 
 #[test]
+fn the_longest_road_has_255_hops() {
+    let family = Family::V6;
+    let rounds = Course::Rounds { interval: 1_000 * MS, count: Some(3) };
+    for course in [Course::Once { queries: 1 }, rounds, Course::Paths { risk: 0.05 }] {
+        let endless = move |seen: &Seen| {
+            let from = address(family, hop_of(seen));
+            vec![with_delay(0, error(seen, from, Meaning::HopLimitExceeded, 500))]
+        };
+        let plan = Plan { course, hops_max: 255, shares_hops: true, ..plan(&method::ICMP) };
+        let (reports, _) = Road::new(family, &method::ICMP, endless).run(plan);
+        assert_eq!(verdict(&reports).end, End::HopsExhausted, "{course:?}");
+        let farthest = reports.iter().filter_map(|report| match &report.event {
+            Event::Probe(probe) => Some(probe.hop),
+            _ => None,
+        });
+        assert_eq!(farthest.max(), Some(255));
+    }
+}
+
+#[test]
 fn rounds_follow_a_road_that_changes() {
     everywhere(|family, method| {
         let mut before = chain(5, MS);
