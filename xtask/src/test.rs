@@ -14,6 +14,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("setpriv", "util-linux"),
     ("ping", "iputils-ping"),
     ("fping", "fping"),
+    ("traceroute", "traceroute"),
+    ("tracepath", "iputils-tracepath"),
     ("nft", "nftables"),
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),

@@ -129,6 +129,8 @@ const TRACE: Texts = &[
     ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
     ("format", "结果的格式：human、json、csv、atlas（RIPE Atlas）、text（纯文本，便于粘贴）"),
     ("numeric", "只显示地址，不问名字"),
+    ("asn", "显示自治系统号，取自系统里的数据库"),
+    ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
     ("quiet", "只说每条路的结果"),
 ];
 

@@ -131,6 +131,11 @@ pub trait Method: Sync {
     /// Whether probes carry a payload of any size.
     fn carries_payload(&self) -> bool;
 
+    /// The least payload with which a probe bears its mark.
+    fn mark_min_bytes(&self) -> usize {
+        0
+    }
+
     /// Where the checksum stands in the message.
     fn checksum_offset(&self) -> usize;
 
@@ -158,9 +163,6 @@ impl fmt::Debug for dyn Method {
 /// Bytes of the token, and of the word that makes up for it in the checksum.
 const TOKEN_BYTES: usize = 8;
 const BALANCE_BYTES: usize = 2;
-
-/// Payloads shorter than this cannot hold a checksum at a chosen value.
-pub const STEADY_MIN_BYTES: usize = BALANCE_BYTES;
 
 /// Appends a payload: the token if there is room, room for the balance, and the alphabet from `@`
 /// on.

@@ -1,5 +1,5 @@
 //! Datagrams of any IP protocol, with nothing behind the IP header that belongs to it: our
-//! identifier, twice, since balancers may take the beginning for ports; the mark, the proof's short
+//! identifier and the flow, which balancers may take for ports; the mark, the proof's short
 //! form, and the token.
 
 use super::{Greeting, Method, Proof, Question, TOKEN_BYTES, Trail, be16, proof_in};
@@ -44,6 +44,10 @@ impl Method for RawMethod {
         true
     }
 
+    fn mark_min_bytes(&self) -> usize {
+        MARK_AT + 2
+    }
+
     /// There is none; what stands there is the identifier, which is the same in all probes.
     fn checksum_offset(&self) -> usize {
         0
@@ -51,7 +55,7 @@ impl Method for RawMethod {
 
     fn encode(&self, question: &Question, out: &mut Vec<u8>) {
         let start = out.len();
-        for word in [question.port, question.port, question.mark, question.token as u16] {
+        for word in [question.port, question.flow, question.mark, question.token as u16] {
             out.extend_from_slice(&word.to_be_bytes());
         }
         out.extend_from_slice(&question.token.to_be_bytes());

@@ -46,6 +46,10 @@ impl Method for UdpLiteMethod {
         true
     }
 
+    fn mark_min_bytes(&self) -> usize {
+        BALANCE_BYTES
+    }
+
     fn checksum_offset(&self) -> usize {
         CHECKSUM_AT
     }

@@ -338,22 +338,40 @@ fn a_flow_is_held_where_balancers_look() {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), road.sent.len(), "eight bytes name the probe");
-        for seen in &road.sent {
-            let (source, to) = (here(family), target(family));
-            let verifies = match seen.protocol {
-                ip::protocol::UDP => udp::verify(source, to, &seen.message),
-                ip::protocol::TCP => wire::tcp::verify(source, to, &seen.message),
-                protocol @ (ip::protocol::UDP_LITE | ip::protocol::DCCP) => {
-                    let sum = Sum::new();
-                    let sum = sum.pseudo_header(source, to, protocol, seen.message.len());
-                    sum.bytes(&seen.message).finish() == 0
-                }
-                RAW_PROTOCOL => true,
-                _ => icmp::verify(source, to, &seen.message),
-            };
-            assert!(verifies, "{family} {method:?}");
+        assert!(road.sent.iter().all(verifies), "{family} {method:?}");
+    });
+}
+
+#[test]
+fn probes_too_short_for_a_mark_are_right_all_the_same() {
+    everywhere(|family, method| {
+        for payload_bytes in [0, 1, 2, 9] {
+            let mut road = Road::new(family, method, chain(4, MS));
+            let (reports, _) = road.run(Plan { payload_bytes, ..plan(method) });
+            assert!(road.sent.iter().all(verifies), "{family} {method:?} {payload_bytes}");
+            let end = &verdict(&reports).end;
+            // An empty datagram is anybody's.
+            let is_nameless = method.overhead_bytes() + payload_bytes < 2;
+            let is_known = matches!(end, End::Reached { hop: 4, .. });
+            assert!(is_known != is_nameless, "{family} {method:?} {payload_bytes}: {end:?}");
         }
     });
+}
+
+/// Whether a probe's checksum is right.
+fn verifies(seen: &Seen) -> bool {
+    let to = seen.transmit.to;
+    let (source, message) = (here(Family::of(to)), &seen.message);
+    match seen.protocol {
+        ip::protocol::UDP => udp::verify(source, to, message),
+        ip::protocol::TCP => wire::tcp::verify(source, to, message),
+        protocol @ (ip::protocol::UDP_LITE | ip::protocol::DCCP) => {
+            let sum = Sum::new().pseudo_header(source, to, protocol, message.len());
+            sum.bytes(message).finish() == 0
+        }
+        RAW_PROTOCOL => true,
+        _ => icmp::verify(source, to, message),
+    }
 }
 
 #[test]
@@ -561,6 +579,23 @@ fn an_answer_in_the_targets_stead_is_named() {
         let End::Reached { hop: 4, from, .. } = verdict.end else { panic!("{verdict:?}") };
         assert_eq!(from, stand_in);
     });
+}
+
+#[test]
+fn a_filter_that_says_port_unreachable_is_no_arrival() {
+    for family in Family::ALL {
+        let respond = move |seen: &Seen| {
+            let hop = hop_of(seen);
+            let meaning = match hop <= 3 {
+                true => Meaning::HopLimitExceeded,
+                false => Meaning::PortUnreachable,
+            };
+            vec![with_delay(hop.min(3), error(seen, router(family, hop.min(3)), meaning, 500))]
+        };
+        let (reports, _) = Road::new(family, &method::UDP, respond).run(plan(&method::UDP));
+        let verdict = verdict(&reports);
+        assert!(matches!(verdict.end, End::Refused { hop: 4, .. }), "{verdict:?}");
+    }
 }
 
 #[test]

@@ -125,7 +125,8 @@ fn of_answer(answer: &Answer) -> Fields {
         }
     }
     if let Some(quote) = &answer.quote {
-        let odd = quote.hop_limit.filter(|hop_limit| *hop_limit != 1);
+        // Those that outran the end had hops to spare.
+        let odd = quote.hop_limit.filter(|it| *it != 1 && answer.says.is_expired());
         fields.extend(odd.map(|hop_limit| ("ittl", hop_limit.into())));
         for change in &quote.changes {
             match change {

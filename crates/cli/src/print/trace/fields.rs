@@ -147,6 +147,7 @@ fn word(greeting: Greeting) -> &'static str {
         Greeting::Datagram => "datagram",
         Greeting::SynAck => "syn_ack",
         Greeting::Reset => "reset",
+        Greeting::Segment { .. } => "segment",
     }
 }
 
@@ -265,9 +266,12 @@ fn somebody(
     said: Option<Says>,
     trips: Vec<Value>,
 ) -> Vec<(&'static str, Value)> {
+    let system = road.book.system(from);
     let mut fields = vec![
         ("from", from.to_string().into()),
         ("name", name(road, from)),
+        ("as_number", system.as_ref().map(|it| it.number).into()),
+        ("as_name", system.and_then(|it| it.name).into()),
         ("rtt_ns", Value::Values(trips)),
     ];
     says(said, None, &mut |name, value| {

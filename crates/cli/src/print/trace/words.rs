@@ -6,7 +6,7 @@ use crate::meaning;
 use crate::print::human::send_fault;
 use probe::method::Greeting;
 use probe::trace::limit::ReplyLimit;
-use probe::trace::{Change, Course, End, Extension, Naming, Plan, Says, Verdict};
+use probe::trace::{Change, Course, End, Extension, Graph, Layer, Naming, Plan, Says, Verdict};
 use probe::{SendFault, SendFaultReason};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -119,6 +119,9 @@ impl Words {
             }
             Says::Greeting(Greeting::SynAck) => of_port("open", "开放"),
             Says::Greeting(Greeting::Reset) => of_port("closed", "关闭"),
+            Says::Greeting(Greeting::Segment { .. }) => {
+                self.pick("answered by TCP", "有TCP应答").to_owned()
+            }
             Says::Error { meaning, kind, code, mtu_bytes } => {
                 let mut text = meaning::phrase(meaning, self.0).to_owned();
                 if !says.is_arrival() {
@@ -228,6 +231,56 @@ impl Words {
             true => format!("；探测 {sent} 个，历时 {seconds} 秒"),
             false if sent == 1 => format!("; 1 probe, {seconds} s"),
             false => format!("; {sent} probes, {seconds} s"),
+        }
+    }
+
+    /// How a hop with several routers parts what comes.
+    pub fn balances(self, layer: &Layer) -> String {
+        let (ways, flows, sent) = (layer.vertices.len(), layer.flows, layer.sent);
+        match (layer.is_per_packet, self.is_chinese()) {
+            (true, true) => format!("{ways} 路，逐包均衡（{sent} 个探测）"),
+            (true, false) => format!("{ways} ways, balanced packet by packet ({sent} probes)"),
+            (false, true) => format!("{ways} 路，按流均衡（{flows} 个流）"),
+            (false, false) => format!("{ways} ways, balanced by flow ({flows} flows)"),
+        }
+    }
+
+    /// How many paths there are, and how surely no other.
+    pub fn paths(self, graph: &Graph) -> String {
+        let percent = (1.0 - graph.risk) * 100.0;
+        match (graph.paths.len(), self.is_chinese()) {
+            (count, true) => format!("路径 {count} 条；每台路由器以 {percent:.0}% 的把握无遗漏"),
+            (1, false) => {
+                format!("1 path; none missed at any router with {percent:.0} % confidence")
+            }
+            (count, false) => {
+                format!("{count} paths; none missed at any router with {percent:.0} % confidence")
+            }
+        }
+    }
+
+    /// A number of flows.
+    pub fn flows(self, count: usize) -> String {
+        match (count, self.is_chinese()) {
+            (count, true) => format!("{count} 个流"),
+            (1, false) => "1 flow".to_owned(),
+            (count, false) => format!("{count} flows"),
+        }
+    }
+
+    /// How many probes were answered.
+    pub fn of_probes(self, answered: u64, sent: u64) -> String {
+        match self.is_chinese() {
+            true => format!("应答 {answered}/{sent}"),
+            false => format!("{answered} of {sent} probes answered"),
+        }
+    }
+
+    /// A round trip, and to which hop.
+    pub fn as_far_as(self, rtt: &str, hop: u8) -> String {
+        match self.is_chinese() {
+            true => format!("到第 {hop} 跳 {rtt} ms"),
+            false => format!("{rtt} ms to hop {hop}"),
         }
     }
 
@@ -368,6 +421,7 @@ impl Words {
         if *repeated > 0 {
             let _ = match self.is_chinese() {
                 true => write!(text, "；重复的 {repeated} 个只问一次"),
+                false if *repeated == 1 => write!(text, "; 1 came again and was asked once"),
                 false => write!(text, "; {repeated} came again and were asked once"),
             };
         }
