@@ -524,6 +524,31 @@ fn the_token_names_what_the_error_queue_does_not() {
 }
 
 #[test]
+fn a_strangers_token_is_not_taken_for_a_quote_without_names() {
+    for family in Family::ALL {
+        // One probe in the air, to which anything nameless would be put down.
+        let mut chain = chain(3, MS);
+        let respond = move |seen: &Seen| {
+            let mut nameless = seen.clone();
+            nameless.transmit.header.identification = None;
+            nameless.message[6..8].fill(0);
+            nameless.message[8..16].fill(3);
+            let from = router(family, 66);
+            let mut back = chain(seen);
+            back.push(with_delay(0, error(&nameless, from, Meaning::HopLimitExceeded, 500)));
+            back
+        };
+        let plan = Plan { sees_quoted_headers: false, in_flight_max: 1, ..plan(&method::UDP) };
+        let (reports, _) = Road::new(family, &method::UDP, respond).run(plan);
+        assert!(matches!(verdict(&reports).end, End::Reached { hop: 3, .. }), "{reports:?}");
+        for hop in hops(&reports) {
+            let from = if hop.is_end { target(family) } else { router(family, hop.hop) };
+            assert!(answers(hop).iter().all(|answer| answer.from == from), "{hop:?}");
+        }
+    }
+}
+
+#[test]
 fn translators_are_located_by_what_they_change() {
     let family = Family::V4;
     let nat = address(family, 99);
