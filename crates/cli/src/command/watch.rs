@@ -3,11 +3,15 @@
 mod book;
 mod coding;
 mod fields;
+#[cfg(feature = "tui")]
+mod live;
 mod machine;
 mod notes;
 mod options;
 mod record;
 mod report;
+#[cfg(feature = "tui")]
+mod screen;
 mod session;
 
 use super::Command;
@@ -15,6 +19,8 @@ use super::asked::{Asked, Row};
 use super::trace::names::Names;
 use super::trace::route::Routes;
 use crate::args::{Common, Format};
+#[cfg(feature = "tui")]
+use crate::clerk::Clerk;
 use crate::failure::{Exit, Failure};
 use crate::print::{Closed, Out};
 use crate::resolve::{self, Resolved, Unresolved};
@@ -49,12 +55,22 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     options.check()?;
     if let Some(path) = &options.replay {
         let (book, reader) = Reader::open(path)?;
+        #[cfg(feature = "tui")]
+        if options.is_live(common) {
+            return live::replay(book, reader, &options, common);
+        }
         return replay(book, reader, &options, common);
     }
+    #[cfg(feature = "tui")]
+    let clerk = Clerk::start(options.is_live(common));
     let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let mut refused = None;
     for method in options.methods() {
         match open(&options, method, common) {
+            #[cfg(feature = "tui")]
+            Ok(opened) if options.is_live(common) => {
+                return live::watch(opened, recorder, &options, common, clerk);
+            }
             Ok(opened) => return watch(opened, recorder, &options, common),
             // The next may be permitted.
             Err(failure) if failure.exit == Exit::NotPermitted => {
@@ -168,6 +184,8 @@ fn book(opened: &Opened, options: &Options, is_report: bool) -> Book {
     });
     Book {
         roads: watched.collect(),
+        host: road.node().map_or_else(|| resolve::shown(&net::host_name()), resolve::shown),
+        utc: road.node().is_some(),
         holds_flows: families.iter().all(|family| road.holds_flows(*family)),
         epoch_ns: road.epoch_ns(),
         since: road.now(),
@@ -205,6 +223,8 @@ fn watch(
         epoch: opened.road.epoch(),
         is_live: common.lab.is_none(),
         leg: Leg::default(),
+        watcher: (),
+        is_ended: false,
     };
     begin(&mut session, &opened.unresolved, format);
     let plan = session.book.plan.clone();
@@ -213,8 +233,8 @@ fn watch(
     opened.road.drive(&mut engine, &mut session)?;
     await_names(&mut session.book, || opened.road.now());
     session.flush();
-    let style = style(options, common, opened.road.node());
-    print(&session.book, &style, format, common.lab.is_some(), &mut session.out.text);
+    let style = style(options, common);
+    print(&session.book, &style, format, &mut session.out.text);
     let exit = match opened.unresolved.is_empty() {
         true => session.exit(),
         false => Exit::NameNotFound,
@@ -224,7 +244,7 @@ fn watch(
     Ok(exit)
 }
 
-fn begin(session: &mut Session, unresolved: &[Unresolved], format: Format) {
+fn begin<W>(session: &mut Session<W>, unresolved: &[Unresolved], format: Format) {
     if let Some(recorder) = &mut session.recorder {
         recorder.begin(&session.book);
     }
@@ -248,8 +268,7 @@ fn await_names(book: &mut Book, now: impl Fn() -> Time) {
     }
 }
 
-fn style(options: &Options, common: &Common, node: Option<&str>) -> Style {
-    let host = node.map_or_else(|| resolve::shown(&net::host_name()), resolve::shown);
+fn style(options: &Options, common: &Common) -> Style {
     Style {
         fields: options.order.clone(),
         is_wide: options.wide,
@@ -260,12 +279,11 @@ fn style(options: &Options, common: &Common, node: Option<&str>) -> Style {
         },
         intervals: options.intervals,
         language: common.language(),
-        host,
     }
 }
 
 /// Appends what a run came to.
-fn print(book: &Book, style: &Style, format: Format, utc: bool, out: &mut Vec<u8>) {
+fn print(book: &Book, style: &Style, format: Format, out: &mut Vec<u8>) {
     match format {
         Format::Json => machine::summaries(book, out),
         Format::Csv => {
@@ -274,7 +292,7 @@ fn print(book: &Book, style: &Style, format: Format, utc: bool, out: &mut Vec<u8
         }
         Format::Human => {
             for index in 0..book.roads.len() {
-                out.extend_from_slice(report::report(book, index, style, utc).as_bytes());
+                out.extend_from_slice(report::report(book, index, style).as_bytes());
             }
         }
     }
@@ -301,8 +319,8 @@ fn replay(
             machine::report(&book, report, &mut out.text);
         }
     }
-    let style = style(options, common, None);
-    print(&book, &style, format, false, &mut out.text);
+    let style = style(options, common);
+    print(&book, &style, format, &mut out.text);
     written(out)?;
     let is_reached = book.roads.iter().all(|road| road.is_reached());
     Ok(if is_reached { Exit::Yes } else { Exit::No })

@@ -6,7 +6,7 @@ use crate::print::human::{named, plain};
 use crate::print::trace::{self, Book as _};
 use probe::Time;
 use probe::targets::Target;
-use probe::trace::ledger::Ledger;
+use probe::trace::ledger::{HopSummary, Ledger};
 use probe::trace::{Answer, End, Event, Outcome, Plan, Report, Verdict};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,6 +15,10 @@ use std::net::IpAddr;
 pub struct Book {
     /// The roads, by index.
     pub roads: Vec<Watched>,
+    /// What the host is called that asks; safe for a terminal.
+    pub host: String,
+    /// Whether its clock is in no time zone, as that of a lab.
+    pub utc: bool,
     /// How they are asked.
     pub plan: Plan,
     /// Whether all probes of a road can belong to one flow.
@@ -130,6 +134,17 @@ impl Book {
             road.ledger = Ledger::default();
         }
         self.since = self.now;
+    }
+
+    /// What is known of a road's hops, from the first that is asked to the last to show.
+    pub fn summaries(&self, index: usize) -> Vec<HopSummary> {
+        let road = &self.roads[index];
+        let mut summaries = road.ledger.hops();
+        let known = summaries.len() as u8;
+        let last = road.hops(self.plan.hops_max);
+        summaries.extend((known.saturating_add(1)..=last).filter_map(|hop| road.ledger.hop(hop)));
+        summaries.retain(|summary| summary.hop >= self.plan.first_hop);
+        summaries
     }
 
     /// A road as printers of traces know it.

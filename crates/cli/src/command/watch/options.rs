@@ -2,6 +2,8 @@
 
 use super::fields::{self, Field};
 use crate::args::{BadValue, duration, number, parser, size};
+#[cfg(feature = "tui")]
+use crate::args::{Common, Format};
 use crate::command::trace::options::{self as trace, at_least_one, kinds, some_time};
 use crate::failure::{Exit, Failure};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
@@ -9,6 +11,8 @@ use clap::{Args, FromArgMatches};
 use net::Access;
 use probe::method::{self, Method};
 use probe::trace::Course;
+#[cfg(feature = "tui")]
+use std::io::{self, IsTerminal};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -165,6 +169,13 @@ impl Options {
             None if self.port.is_none() => vec![&method::ICMP, &method::UDP],
             None => vec![&method::UDP],
         }
+    }
+
+    /// Whether the run is shown live: on a terminal, and unless lines are asked for.
+    #[cfg(feature = "tui")]
+    pub fn is_live(&self, common: &Common) -> bool {
+        let is_for_people = common.format() == Format::Human && !self.report && !self.wide;
+        is_for_people && io::stdout().is_terminal() && io::stdin().is_terminal()
     }
 
     /// Round after round, in the live view without an end unless one was given.

@@ -29,8 +29,6 @@ pub struct Style {
     pub intervals: bool,
     /// The language of notes.
     pub language: Language,
-    /// What this host is called; safe for a terminal.
-    pub host: String,
 }
 
 /// A line of the table before its columns are put together.
@@ -40,15 +38,15 @@ struct Row<'a> {
     responders: Vec<&'a Responder>,
 }
 
-/// The report about one road. `utc` shows the time so, for labs, whose clock is in no time zone.
-pub fn report(book: &Book, index: usize, style: &Style, utc: bool) -> String {
+/// The report about one road.
+pub fn report(book: &Book, index: usize, style: &Style) -> String {
     let rows = rows(book, index, style);
-    let names = rows.iter().map(|row| columns(&row.name)).chain([columns(&style.host)]);
+    let names = rows.iter().map(|row| columns(&row.name)).chain([columns(&book.host)]);
     let widest = names.max().unwrap_or(0);
-    let mut text = format!("Start: {}\n", start(book, utc));
+    let mut text = format!("Start: {}\n", start(book));
     let heading = match style.is_wide {
-        true => format!("HOST: {}", padded(&style.host, widest + 2)),
-        false => cut(&format!("HOST: {}", style.host), NAMES_WIDTH),
+        true => format!("HOST: {}", padded(&book.host, widest + 2)),
+        false => cut(&format!("HOST: {}", book.host), NAMES_WIDTH),
     };
     let titles: String = style.fields.iter().map(|field| field.fit(field.title)).collect();
     let _ = writeln!(text, "{heading}{titles}");
@@ -71,13 +69,8 @@ pub fn report(book: &Book, index: usize, style: &Style, utc: bool) -> String {
 
 fn rows<'a>(book: &'a Book, index: usize, style: &Style) -> Vec<Row<'a>> {
     let road = &book.roads[index];
-    let mut summaries = road.ledger.hops();
-    let last = road.hops(book.plan.hops_max);
-    let known = summaries.len() as u8;
-    summaries.extend((known + 1..=last).filter_map(|hop| road.ledger.hop(hop)));
-    let first = book.plan.first_hop;
-    let asked = summaries.into_iter().filter(|summary| summary.hop >= first);
-    asked
+    book.summaries(index)
+        .into_iter()
         .map(|summary| {
             let name = summary.latest.map(|address| book.who(address, style.who));
             let responders = road.ledger.responders(summary.hop);
@@ -107,7 +100,7 @@ fn line(book: &Book, row: &Row<'_>, style: &Style, widest: usize, text: &mut Str
 }
 
 /// `text`, filled up or cut to that many columns.
-fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     let mut taken = 0;
     let fits = |character: &char| {
         taken += columns(character.encode_utf8(&mut [0; 4]));
@@ -123,10 +116,10 @@ pub fn padded(text: &str, width: usize) -> String {
 }
 
 /// When the figures begin, as ISO 8601 has it: local time with its distance from UTC.
-fn start(book: &Book, utc: bool) -> String {
+fn start(book: &Book) -> String {
     let ns = book.epoch_ns + i128::from(book.since.0);
     let seconds = i64::try_from(ns.div_euclid(1_000_000_000)).unwrap_or_default();
-    if utc {
+    if book.utc {
         let text = crate::wall::with_fraction(ns, 1);
         return format!("{}+0000", &text[..text.len() - ".0Z".len()]);
     }

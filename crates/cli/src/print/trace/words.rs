@@ -106,7 +106,8 @@ impl Words {
     }
 
     /// What an answer of the end says.
-    fn says(self, says: Says, port: Option<u16>) -> String {
+    /// What an answer says; `port` is the one that was asked, to methods that have ports.
+    pub fn says(self, says: Says, port: Option<u16>) -> String {
         let of_port = |english: &str, chinese: &str| match port {
             Some(port) if self.is_chinese() => format!("端口 {port} {chinese}"),
             Some(port) => format!("port {port} is {english}"),
