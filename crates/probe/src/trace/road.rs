@@ -560,7 +560,10 @@ impl Road {
                 self.due = self.due.min(at);
                 break;
             }
-            self.want(hop, 0);
+            // What the pace did not allow in the round before is not made up for.
+            if !self.wanted.iter().any(|(wanted, _)| *wanted == hop) {
+                self.want(hop, 0);
+            }
             next_hop += 1;
         }
         self.rounds.next_hop = next_hop;

@@ -773,6 +773,18 @@ fn the_longest_road_has_255_hops() {
 }
 
 #[test]
+fn rounds_that_come_faster_than_probes_may_leave_do_not_pile_up() {
+    let mut chain = chain(30, MS);
+    let respond = move |seen: &Seen| if hop_of(seen) > 3 { Vec::new() } else { chain(seen) };
+    let course = Course::Rounds { interval: MS, count: Some(2_000) };
+    let plan = Plan { course, in_flight_max: 8, ..plan(&method::ICMP) };
+    let timeout = plan.timeout;
+    let (reports, end) = Road::new(Family::V4, &method::ICMP, respond).run(plan);
+    assert_eq!(verdict(&reports).end, End::Silent { from_hop: 4 });
+    assert!(end <= Time::ZERO + 2_100 * MS + timeout, "{end}");
+}
+
+#[test]
 fn rounds_follow_a_road_that_changes() {
     everywhere(|family, method| {
         let mut before = chain(5, MS);
