@@ -15,6 +15,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ping", "iputils-ping"),
     ("fping", "fping"),
     ("mtr", "mtr-tiny"),
+    ("traceroute", "traceroute"),
+    ("tracepath", "iputils-tracepath"),
     ("nft", "nftables"),
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),

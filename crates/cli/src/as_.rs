@@ -6,6 +6,7 @@ mod console;
 mod fping;
 mod getopt;
 mod ping;
+mod traceroute;
 mod winping;
 
 use std::ffi::OsString;
@@ -21,7 +22,7 @@ pub struct Dialect {
 }
 
 /// Every dialect.
-pub const ALL: &[Dialect] = &[ping::PING, fping::FPING, winping::WINPING];
+pub const ALL: &[Dialect] = &[ping::PING, fping::FPING, traceroute::TRACEROUTE, winping::WINPING];
 
 /// The dialect of that name.
 pub fn by_name(name: &str) -> Option<&'static Dialect> {

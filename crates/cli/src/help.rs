@@ -121,6 +121,7 @@ const TRACE: Texts = &[
     ("gap", "两次探测的最小间隔 [默认：一个目标为 0，多个为 1ms]"),
     ("in_flight", "一条路上同时有几个探测没有应答"),
     ("roads", "同时追踪几条路"),
+    ("share_hops", "几条路共有的跳只问一次：auto（16个目标起）、always、never"),
     ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
     ("source", "源地址"),
     ("source_port", "源端口，或 ICMP 标识符"),
@@ -128,6 +129,8 @@ const TRACE: Texts = &[
     ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
     ("format", "结果的格式：human、json、csv、atlas（RIPE Atlas）、text（纯文本，便于粘贴）"),
     ("numeric", "只显示地址，不问名字"),
+    ("asn", "显示自治系统号，取自系统里的数据库"),
+    ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
     ("quiet", "只说每条路的结果"),
 ];
 

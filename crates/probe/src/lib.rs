@@ -13,6 +13,7 @@ use wire::ip::protocol;
 
 pub mod kind;
 pub mod method;
+pub mod mtu;
 pub mod ping;
 pub mod stats;
 pub mod targets;

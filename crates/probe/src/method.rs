@@ -1,5 +1,6 @@
 //! Probe methods of a trace: how a probe is written so that every hop can be heard, and how it is
-//! known again in what comes back. One file each; everything that lists them iterates [`ALL`].
+//! known again in what comes back. One file each; everything that lists them iterates [`ALL`], or
+//! [`EXTRA`] too.
 //!
 //! A ping's [`Kind`](crate::kind::Kind) asks a question and knows its answer. A method also has to
 //! hold still what load balancers look at (addresses, ports, the first four bytes of the transport
@@ -10,16 +11,28 @@ use std::fmt;
 use std::net::IpAddr;
 use wire::checksum::Sum;
 
+mod dccp;
 mod icmp;
+mod raw;
+mod segment;
 mod tcp;
 mod udp;
+mod udplite;
 
+pub use dccp::{DCCP, DccpMethod};
 pub use icmp::ICMP;
+pub use raw::{RAW, RawMethod};
+pub use segment::{SEGMENT, SegmentMethod};
 pub use tcp::TCP;
 pub use udp::UDP;
+pub use udplite::{UDPLITE, UdpLiteMethod};
 
-/// Every method, in the order in which help shows them.
+/// Every method that a user chooses by its name, in the order in which help shows them.
 pub const ALL: &[&dyn Method] = &[&UDP, &ICMP, &TCP];
+
+/// Methods that only those ask for who know why, with values of their own: raw sockets only, and
+/// not on every help page. Here each with its usual values.
+pub const EXTRA: &[&dyn Method] = &[&SEGMENT, &UDPLITE, &DCCP, &RAW];
 
 /// What one probe must say.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +104,11 @@ pub enum Greeting {
     SynAck,
     /// TCP: nobody listens.
     Reset,
+    /// TCP, to something else than a plain SYN.
+    Segment {
+        /// Its flags: see [`wire::tcp::flag`].
+        flags: u16,
+    },
 }
 
 /// A probe method.
@@ -113,6 +131,11 @@ pub trait Method: Sync {
     /// Whether probes carry a payload of any size.
     fn carries_payload(&self) -> bool;
 
+    /// The least payload with which a probe bears its mark.
+    fn mark_min_bytes(&self) -> usize {
+        0
+    }
+
     /// Where the checksum stands in the message.
     fn checksum_offset(&self) -> usize;
 
@@ -126,7 +149,7 @@ pub trait Method: Sync {
     fn recognise_answer(&self, message: &[u8]) -> Option<(Trail, Greeting)>;
 }
 
-/// The method of that name.
+/// The method of that name, of those that a user chooses by it.
 pub fn by_name(name: &str) -> Option<&'static dyn Method> {
     ALL.iter().copied().find(|method| method.name() == name)
 }
@@ -140,9 +163,6 @@ impl fmt::Debug for dyn Method {
 /// Bytes of the token, and of the word that makes up for it in the checksum.
 const TOKEN_BYTES: usize = 8;
 const BALANCE_BYTES: usize = 2;
-
-/// Payloads shorter than this cannot hold a checksum at a chosen value.
-pub const STEADY_MIN_BYTES: usize = BALANCE_BYTES;
 
 /// Appends a payload: the token if there is room, room for the balance, and the alphabet from `@`
 /// on.
@@ -171,8 +191,8 @@ fn balance(sum: Sum, overhead_bytes: usize, message: &mut [u8]) {
     message[at..at + BALANCE_BYTES].copy_from_slice(&word.to_be_bytes());
 }
 
-/// The token at the start of a payload, as far as it is there. Zeros are no token, but what a router
-/// that quotes little pads the quote with (RFC 4884 §4).
+/// The token at the start of a payload, as far as it is there. Zeros are no token, but what a
+/// router that quotes little pads the quote with (RFC 4884 §4).
 fn proof_in(payload: &[u8], has_token: bool) -> Proof {
     match payload.first_chunk::<TOKEN_BYTES>().map(|token| u64::from_be_bytes(*token)) {
         Some(token) if has_token && token != 0 => Proof::Token(token),

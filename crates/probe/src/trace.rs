@@ -13,7 +13,7 @@ use wire::icmp::Meaning;
 mod ends;
 mod engine;
 mod flights;
-mod identity;
+pub(crate) mod identity;
 pub mod ledger;
 pub mod limit;
 mod quote;
@@ -294,7 +294,9 @@ impl Says {
         match self {
             Says::Greeting(_) => true,
             Says::Error { meaning, .. } => {
-                matches!(meaning, Meaning::PortUnreachable | Meaning::ProtocolUnreachable)
+                use Meaning::{NextHeaderUnknown, PortUnreachable, ProtocolUnreachable};
+                // The last is how IPv6 calls the second (RFC 8200 §4).
+                matches!(meaning, PortUnreachable | ProtocolUnreachable | NextHeaderUnknown)
             }
         }
     }

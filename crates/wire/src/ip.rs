@@ -43,6 +43,15 @@ pub mod protocol {
 /// The most bytes of options that an IPv4 header can hold: IHL 15 less the fixed 20 (RFC 791 §3.1).
 pub const OPTIONS_MAX_BYTES: usize = 40;
 
+/// What every link carries without fragmenting at the IP layer; no path MTU is less (RFC 791 §3.2,
+/// RFC 8200 §5).
+pub fn mtu_min_bytes(family: Family) -> u32 {
+    match family {
+        Family::V4 => 68,
+        Family::V6 => 1_280,
+    }
+}
+
 /// Where a fragment belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fragment {

@@ -198,6 +198,10 @@ fn book(opened: &Opened, options: &Options, is_report: bool) -> Book {
 struct NoNames;
 
 impl crate::print::trace::Book for NoNames {
+    fn system(&self, _address: std::net::IpAddr) -> Option<crate::print::trace::System> {
+        None
+    }
+
     fn name(&self, _address: std::net::IpAddr) -> Option<&str> {
         None
     }

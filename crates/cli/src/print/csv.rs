@@ -76,8 +76,11 @@ fn cell(value: Value) -> String {
         }
         Value::Object(fields) => {
             let given = fields.into_iter().filter(|(_, value)| *value != Value::Null);
-            let pairs: Vec<String> =
-                given.map(|(name, value)| format!("{name}={}", cell(value))).collect();
+            let pair = |(name, value)| match value {
+                Value::Values(_) => format!("{name}=({})", cell(value)),
+                _ => format!("{name}={}", cell(value)),
+            };
+            let pairs: Vec<String> = given.map(pair).collect();
             pairs.join(" ")
         }
     }

@@ -5,16 +5,20 @@ pub mod atlas;
 pub mod csv;
 pub mod facts;
 pub mod fields;
+pub mod graph;
 pub mod human;
 pub mod json;
 pub mod text;
 pub mod words;
 
+pub use words::queries;
+
 use super::fields::Value;
 use super::{Unresolved, Whom};
 use facts::Facts;
 use probe::Time;
-use probe::trace::{Hop, Plan, Probe, Verdict};
+use probe::trace::limit::ReplyLimit;
+use probe::trace::{Graph, Hop, Plan, Probe, Verdict};
 use std::net::IpAddr;
 
 /// What a printer of traces must be able to show. What it writes for one road stays in that order.
@@ -36,6 +40,9 @@ pub trait Printer {
 
     /// A hop is known.
     fn hop(&mut self, road: &Road<'_>, hop: &Hop, facts: &Facts, page: &mut Page);
+
+    /// All ways to the target are known.
+    fn graph(&mut self, _road: &Road<'_>, _graph: &Graph, _page: &mut Page) {}
 
     /// A road ends.
     fn verdict(&mut self, road: &Road<'_>, verdict: &Verdict, page: &mut Page);
@@ -60,6 +67,8 @@ pub struct Page {
     pub hops: u8,
     /// Hops that are written once the road is known.
     pub hops_held: Vec<Value>,
+    /// Hops that limit their replies, and how; known when the road ends.
+    pub limits: Vec<(u8, ReplyLimit)>,
     /// When the first probe went.
     pub began_at: Option<Time>,
 }
@@ -85,6 +94,18 @@ pub struct Road<'a> {
 pub trait Book {
     /// The name of an address, if known; safe for a terminal.
     fn name(&self, address: IpAddr) -> Option<&str>;
+
+    /// The autonomous system of an address, if asked for and known.
+    fn system(&self, address: IpAddr) -> Option<System>;
+}
+
+/// An autonomous system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct System {
+    /// Its number.
+    pub number: u32,
+    /// Its name; safe for a terminal.
+    pub name: Option<String>,
 }
 
 /// All targets together.

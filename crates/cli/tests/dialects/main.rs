@@ -5,3 +5,4 @@ mod compare;
 mod fping;
 mod fping_lab;
 mod ping;
+mod traceroute;

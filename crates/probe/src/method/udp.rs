@@ -1,6 +1,8 @@
 //! UDP to a port where nobody listens. The mark is the checksum, held by two bytes of the payload.
 
-use super::{Greeting, Method, Proof, Question, Trail, balance, be16, fill, proof_in};
+use super::{
+    BALANCE_BYTES, Greeting, Method, Proof, Question, Trail, balance, be16, fill, proof_in,
+};
 use crate::Carrier;
 use wire::checksum::Sum;
 use wire::ip::protocol;
@@ -40,6 +42,10 @@ impl Method for UdpMethod {
         true
     }
 
+    fn mark_min_bytes(&self) -> usize {
+        BALANCE_BYTES
+    }
+
     fn checksum_offset(&self) -> usize {
         CHECKSUM_AT
     }
@@ -55,7 +61,8 @@ impl Method for UdpMethod {
         };
         let start = out.len();
         message.emit(question.source, question.to, out).expect("plans bound the payload");
-        if question.is_steady {
+        // Without room for the balance, the mark would make the checksum wrong.
+        if question.is_steady && question.payload_bytes >= BALANCE_BYTES {
             let message = &mut out[start..];
             message[CHECKSUM_AT..HEADER_BYTES].copy_from_slice(&question.mark.to_be_bytes());
             let length = message.len();

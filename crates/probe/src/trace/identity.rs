@@ -10,7 +10,7 @@ const PRIME: u64 = 65_521;
 
 /// Names probes, and finds their numbers again.
 #[derive(Clone, Debug)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     key: Key,
     mark: Affine,
     identification: Affine,

@@ -4,7 +4,7 @@ use super::engine::Trace;
 use super::flights::{Flight, State};
 use super::quote::{self, Sent};
 use super::{Answer, Naming, Says, identity};
-use crate::method::{Proof, STEADY_MIN_BYTES, Trail};
+use crate::method::{Proof, Trail};
 use crate::stats::round_trip;
 use crate::{Arrival, Carrier, Time};
 use wire::Family;
@@ -195,8 +195,7 @@ impl Trace {
 
     /// Whether probes bear their mark.
     fn marks(&self) -> bool {
-        let has_room = self.plan.payload_bytes >= STEADY_MIN_BYTES;
-        self.plan.is_steady() && (has_room || !self.plan.method.carries_payload())
+        self.plan.is_steady() && self.plan.payload_bytes >= self.plan.method.mark_min_bytes()
     }
 
     /// Whether a quote's header has an identification of our choice.

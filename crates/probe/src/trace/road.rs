@@ -745,10 +745,20 @@ impl Road {
         turn.report(Event::Probe(probe));
     }
 
+    /// Whether an address other than the target's was met on the way: a filter there may say "port
+    /// unreachable", but that is no arrival.
+    fn is_known_router(&self, from: IpAddr, before: u8) -> bool {
+        let nearer = self.hops.iter().take(usize::from(before - self.first_hop));
+        from != self.destination.target.address
+            && nearer.into_iter().any(|hop| hop.from == Some(from))
+    }
+
     /// How the road ends, as far as is known.
     fn end(&self, plan: &Plan) -> End {
         match self.ending {
-            Some(Ending { hop, from, says }) if says.is_arrival() => {
+            Some(Ending { hop, from, says })
+                if says.is_arrival() && !self.is_known_router(from, hop) =>
+            {
                 End::Reached { hop, from, says }
             }
             Some(Ending { hop, from, says }) => End::Refused { hop, from, says },

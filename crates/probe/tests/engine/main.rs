@@ -2,6 +2,7 @@
 //! when.
 
 mod hostile;
+mod mtu;
 mod trace;
 
 use probe::ping::{Goal, Linger, Outcome, Pace, Ping, Plan, Report, Until};

@@ -14,12 +14,16 @@ use probe::{Arrival, Engine, Output, Stamp, StampedBy, Time, Transmit};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
+use wire::checksum::Sum;
 use wire::icmp::{Echo, Error, Meaning, Message};
 use wire::tcp::{Segment, flag};
 use wire::{Family, icmp, ip, udp};
 
 const MS: Duration = Duration::from_millis(1);
 const PORT: u16 = 40_000;
+
+/// Of [`method::RAW`].
+const RAW_PROTOCOL: u8 = 253;
 
 /// A probe as the network saw it.
 #[derive(Clone)]
@@ -187,19 +191,34 @@ fn arrival(seen: &Seen) -> (IpAddr, u8, Vec<u8>) {
     match seen.protocol {
         ip::protocol::UDP => return error(seen, to, Meaning::PortUnreachable, 500),
         ip::protocol::TCP => {
-            let syn = Segment::parse(&seen.message).expect("a segment");
+            let asked = Segment::parse(&seen.message).expect("a segment");
+            let acknowledges = asked.flags & flag::ACK != 0;
             let answer = Segment {
-                source_port: syn.destination_port,
-                destination_port: syn.source_port,
-                sequence: 1,
-                acknowledgment: syn.sequence.wrapping_add(1),
-                flags: flag::RST | flag::ACK,
+                source_port: asked.destination_port,
+                destination_port: asked.source_port,
+                sequence: if acknowledges { asked.acknowledgment } else { 1 },
+                acknowledgment: if acknowledges { 0 } else { asked.sequence.wrapping_add(1) },
+                flags: if acknowledges { flag::RST } else { flag::RST | flag::ACK },
                 window: 0,
                 urgent: 0,
                 options: &[],
                 payload: &[],
             };
             answer.emit(to, here(family), &mut out).expect("fits");
+        }
+        ip::protocol::UDP_LITE => return error(seen, to, Meaning::PortUnreachable, 500),
+        ip::protocol::DCCP => {
+            // A reset: long sequence numbers, and what is acknowledged behind two reserved bytes.
+            let ports = [&seen.message[2..4], &seen.message[..2]].concat();
+            out.extend_from_slice(&ports);
+            out.extend_from_slice(&[7, 0, 0, 0, 7 << 1 | 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            out.extend_from_slice(&seen.message[10..16]);
+            out.extend_from_slice(&[0; 4]);
+        }
+        other if other == RAW_PROTOCOL => {
+            let [in_v4, in_v6] = [Meaning::ProtocolUnreachable, Meaning::NextHeaderUnknown];
+            let meaning = if in_v4.numbers(family).is_some() { in_v4 } else { in_v6 };
+            return error(seen, to, meaning, 500);
         }
         _ => {
             let Ok(Message::EchoRequest(echo)) = Message::parse(family, &seen.message) else {
@@ -268,7 +287,7 @@ fn answers(hop: &Hop) -> Vec<&Answer> {
 
 /// Every method in both families.
 fn everywhere(mut act: impl FnMut(Family, &'static dyn Method)) {
-    for method in method::ALL {
+    for method in method::ALL.iter().chain(method::EXTRA) {
         for family in Family::ALL {
             act(family, *method);
         }
@@ -319,16 +338,40 @@ fn a_flow_is_held_where_balancers_look() {
         names.sort();
         names.dedup();
         assert_eq!(names.len(), road.sent.len(), "eight bytes name the probe");
-        for seen in &road.sent {
-            let (source, to) = (here(family), target(family));
-            let verifies = match seen.protocol {
-                ip::protocol::UDP => udp::verify(source, to, &seen.message),
-                ip::protocol::TCP => wire::tcp::verify(source, to, &seen.message),
-                _ => icmp::verify(source, to, &seen.message),
-            };
-            assert!(verifies, "{family} {method:?}");
+        assert!(road.sent.iter().all(verifies), "{family} {method:?}");
+    });
+}
+
+#[test]
+fn probes_too_short_for_a_mark_are_right_all_the_same() {
+    everywhere(|family, method| {
+        for payload_bytes in [0, 1, 2, 9] {
+            let mut road = Road::new(family, method, chain(4, MS));
+            let (reports, _) = road.run(Plan { payload_bytes, ..plan(method) });
+            assert!(road.sent.iter().all(verifies), "{family} {method:?} {payload_bytes}");
+            let end = &verdict(&reports).end;
+            // An empty datagram is anybody's.
+            let is_nameless = method.overhead_bytes() + payload_bytes < 2;
+            let is_known = matches!(end, End::Reached { hop: 4, .. });
+            assert!(is_known != is_nameless, "{family} {method:?} {payload_bytes}: {end:?}");
         }
     });
+}
+
+/// Whether a probe's checksum is right.
+fn verifies(seen: &Seen) -> bool {
+    let to = seen.transmit.to;
+    let (source, message) = (here(Family::of(to)), &seen.message);
+    match seen.protocol {
+        ip::protocol::UDP => udp::verify(source, to, message),
+        ip::protocol::TCP => wire::tcp::verify(source, to, message),
+        protocol @ (ip::protocol::UDP_LITE | ip::protocol::DCCP) => {
+            let sum = Sum::new().pseudo_header(source, to, protocol, message.len());
+            sum.bytes(message).finish() == 0
+        }
+        RAW_PROTOCOL => true,
+        _ => icmp::verify(source, to, message),
+    }
 }
 
 #[test]
@@ -539,6 +582,23 @@ fn an_answer_in_the_targets_stead_is_named() {
 }
 
 #[test]
+fn a_filter_that_says_port_unreachable_is_no_arrival() {
+    for family in Family::ALL {
+        let respond = move |seen: &Seen| {
+            let hop = hop_of(seen);
+            let meaning = match hop <= 3 {
+                true => Meaning::HopLimitExceeded,
+                false => Meaning::PortUnreachable,
+            };
+            vec![with_delay(hop.min(3), error(seen, router(family, hop.min(3)), meaning, 500))]
+        };
+        let (reports, _) = Road::new(family, &method::UDP, respond).run(plan(&method::UDP));
+        let verdict = verdict(&reports);
+        assert!(matches!(verdict.end, End::Refused { hop: 4, .. }), "{verdict:?}");
+    }
+}
+
+#[test]
 fn a_program_that_answers_by_udp_is_the_end() {
     for family in Family::ALL {
         let respond = move |seen: &Seen| {
@@ -603,9 +663,11 @@ fn strangers_have_no_effect() {
         let respond = move |seen: &Seen| {
             let mut back = chain(seen);
             let names: &[usize] = match seen.protocol {
-                ip::protocol::UDP => &[0, 1, 2, 3, 6, 7],
+                ip::protocol::UDP | ip::protocol::UDP_LITE | ip::protocol::DCCP => {
+                    &[0, 1, 2, 3, 6, 7]
+                }
                 // Changed ports beside the right sequence number are a translator's.
-                ip::protocol::TCP => &[4, 5, 6, 7],
+                ip::protocol::TCP | RAW_PROTOCOL => &[4, 5, 6, 7],
                 _ => &[0, 4, 5, 6, 7],
             };
             for byte in names {
@@ -616,7 +678,7 @@ fn strangers_have_no_effect() {
                 let from = router(family, 66);
                 back.push(with_delay(0, error(&other, from, Meaning::HopLimitExceeded, 8)));
                 // The right sequence number on the way to another address is a translator's, too.
-                if seen.protocol == ip::protocol::TCP {
+                if matches!(seen.protocol, ip::protocol::TCP | RAW_PROTOCOL) {
                     continue;
                 }
                 let mut other = seen.clone();

@@ -1,6 +1,6 @@
 //! The options of `askway trace`: long ones by meaning, short ones as traceroute's users know them.
 
-use crate::args::{BadValue, Common, Format, duration, number, size};
+use crate::args::{BadValue, Common, Format, When, duration, number, size};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use net::Access;
@@ -36,6 +36,16 @@ pub struct Options {
     /// way
     #[arg(long, help_heading = "What")]
     pub classic: bool,
+    /// Then measure how wide the roads are, as askway mtu does
+    #[arg(long, help_heading = "What")]
+    pub mtu: bool,
+    /// Find every load-balanced path, flow by flow
+    #[arg(long, conflicts_with = "classic", help_heading = "What")]
+    pub paths: bool,
+    /// With --paths: how surely no branch of a router is missed, 95 or 99 %
+    #[arg(long, value_name = "PERCENT", value_parser = confidence, default_value = "95",
+        help_heading = "What")]
+    pub confidence: u8,
     /// The target's port, the first one with --classic [default: 33434, TCP 80]
     #[arg(short, long, value_name = "PORT", value_parser = identifier, help_heading = "What")]
     pub port: Option<u16>,
@@ -81,6 +91,17 @@ pub struct Options {
     #[arg(long, value_name = "N", value_parser = roads, default_value = "64",
         help_heading = "When")]
     pub roads: u32,
+    /// Whether hops that several roads have in common are asked once: auto (from 16 targets on),
+    /// always, never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_default_value = true,
+        hide_possible_values = true,
+        help_heading = "When"
+    )]
+    pub share_hops: When,
 
     /// Send through this interface or VRF; an address is a source, as --source
     #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
@@ -99,13 +120,20 @@ pub struct Options {
         hide_default_value = true, help_heading = "Where from")]
     pub access: Access,
 
-    /// How results are written: human, json, csv, atlas (RIPE Atlas), text (plain, to paste)
+    /// How results are written: human, json, csv, atlas (RIPE Atlas), text (plain, to paste); with
+    /// --paths also dot (Graphviz), svg
     #[arg(long, value_name = "FORMAT", conflicts_with_all = ["json", "csv"],
         hide_possible_values = true, help_heading = "Output")]
     pub format: Option<Form>,
     /// Show addresses only, do not ask for their names
     #[arg(short = 'n', long, help_heading = "Output")]
     pub numeric: bool,
+    /// Show AS numbers, from a database of the system's
+    #[arg(short = 'A', long, help_heading = "Output")]
+    pub asn: bool,
+    /// Show AS numbers from this file, a MaxMind DB such as GeoLite2-ASN.mmdb
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub asn_db: Option<PathBuf>,
     /// Only how each road ends
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
@@ -124,6 +152,10 @@ pub enum Form {
     Atlas,
     /// Plain text with everything on top that a reader elsewhere does not know.
     Text,
+    /// Paths in the language of Graphviz.
+    Dot,
+    /// Paths as a picture.
+    Svg,
 }
 
 impl Options {
@@ -145,6 +177,13 @@ pub fn kinds() -> impl TypedValueParser<Value = &'static dyn Method> {
 
 fn queries(text: &str) -> Result<u8, BadValue> {
     at_least_one(text, 255).map(|count| count as u8)
+}
+
+fn confidence(text: &str) -> Result<u8, BadValue> {
+    match number(text.trim_end_matches('%'), 100)? {
+        percent @ (95 | 99) => Ok(percent as u8),
+        _ => Err(bad("no such confidence", "95 or 99")),
+    }
 }
 
 fn in_flight(text: &str) -> Result<u32, BadValue> {

@@ -3,18 +3,23 @@
 
 use super::names::Names;
 use super::route::Routes;
+use super::systems::Systems;
 use crate::command::asked::Row;
 use crate::failure::Exit;
 use crate::print::trace::facts::Track;
-use crate::print::trace::{Book, Page, Printer, Totals};
+use crate::print::trace::{Book, Page, Printer, System, Totals, queries};
 use crate::print::{Closed, Out, Unresolved};
 use crate::road::Epoch;
-use probe::trace::{End, Event, Hop, Outcome, Plan, Report, Trace, Verdict};
+use probe::trace::ledger::Ledger;
+use probe::trace::{End, Event, Graph, Hop, Outcome, Plan, Report, Trace, Verdict};
 use probe::{Observer, Signal, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::process;
+
+/// Fewer probes to a hop show no reply limit.
+const TELLING_QUERIES: u8 = 8;
 
 /// The observer of a trace.
 pub struct Watch<'a> {
@@ -22,7 +27,7 @@ pub struct Watch<'a> {
     plan: Plan,
     printer: Box<dyn Printer>,
     out: Out,
-    names: Names,
+    book: Directory,
     epoch: Epoch,
     /// Whether standard output is written each time the run has nothing to do.
     is_live: bool,
@@ -39,6 +44,8 @@ pub struct Watch<'a> {
 struct Sheet {
     page: Page,
     track: Track,
+    /// What its probes say together, where they are enough to say something.
+    ledger: Option<Ledger>,
     /// What waits for names.
     queue: VecDeque<Item>,
     is_begun: bool,
@@ -47,12 +54,25 @@ struct Sheet {
 
 enum Item {
     Hop(Hop),
+    Graph(Graph),
     Verdict(Verdict),
 }
 
-impl Book for Names {
+/// Who is who, as far as known.
+pub struct Directory {
+    /// Names.
+    pub names: Names,
+    /// Autonomous systems.
+    pub systems: Systems,
+}
+
+impl Book for Directory {
     fn name(&self, address: IpAddr) -> Option<&str> {
-        self.of(address)
+        self.names.of(address)
+    }
+
+    fn system(&self, address: IpAddr) -> Option<System> {
+        self.systems.of(address)
     }
 }
 
@@ -62,7 +82,7 @@ impl<'a> Watch<'a> {
         routes: &'a Routes,
         plan: Plan,
         printer: Box<dyn Printer>,
-        names: Names,
+        book: Directory,
         epoch: Epoch,
         is_live: bool,
     ) -> Watch<'a> {
@@ -79,7 +99,7 @@ impl<'a> Watch<'a> {
             plan,
             printer,
             out: Out::default(),
-            names,
+            book,
             epoch,
             is_live,
             totals,
@@ -139,9 +159,9 @@ impl<'a> Watch<'a> {
     /// Writes whatever of a road waits for nothing any more.
     fn write(&mut self, road: u32, now: Time) {
         let Some(mut sheet) = self.sheets.remove(&road) else { return };
-        let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.names);
+        let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.book);
         while let Some(item) = sheet.queue.front() {
-            if item.addresses().any(|address| self.names.is_awaited(address, now)) {
+            if item.addresses().any(|address| self.book.names.is_awaited(address, now)) {
                 break;
             }
             match sheet.queue.pop_front() {
@@ -149,7 +169,13 @@ impl<'a> Watch<'a> {
                     let facts = sheet.track.take(&hop);
                     self.printer.hop(&about, &hop, &facts, &mut sheet.page);
                 }
+                Some(Item::Graph(graph)) => {
+                    self.printer.graph(&about, &graph, &mut sheet.page);
+                }
                 Some(Item::Verdict(verdict)) => {
+                    let hops = sheet.ledger.take().map(|ledger| ledger.hops()).unwrap_or_default();
+                    let limits = hops.iter().filter_map(|hop| Some((hop.hop, hop.limit?)));
+                    sheet.page.limits = limits.collect();
                     self.printer.verdict(&about, &verdict, &mut sheet.page);
                     sheet.is_closed = true;
                 }
@@ -160,7 +186,7 @@ impl<'a> Watch<'a> {
     }
 
     fn write_all(&mut self, now: Time) {
-        self.names.learn();
+        self.book.names.learn();
         let waiting = self.sheets.iter().filter(|(_, sheet)| !sheet.queue.is_empty());
         let waiting: Vec<u32> = waiting.map(|(road, _)| *road).collect();
         for road in waiting {
@@ -176,7 +202,7 @@ impl<'a> Watch<'a> {
     pub fn finish(&mut self, now: impl Fn() -> Time) -> Result<(), Closed> {
         self.write_all(now());
         while self.sheets.values().any(|sheet| !sheet.queue.is_empty()) {
-            self.names.wait();
+            self.book.names.wait();
             self.write_all(now());
         }
         self.printer.finish(&self.totals, &mut self.out.text);
@@ -211,14 +237,20 @@ impl Item {
     fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let probes = match self {
             Item::Hop(hop) => &hop.probes[..],
-            Item::Verdict(_) => &[],
+            Item::Graph(_) | Item::Verdict(_) => &[],
         };
+        let vertices = match self {
+            Item::Graph(graph) => &graph.layers[..],
+            _ => &[],
+        };
+        let vertices = vertices.iter().flat_map(|layer| &layer.vertices).map(|vertex| vertex.from);
         let end = match self {
+            Item::Hop(hop) => hop.shared.and_then(|shared| shared.from),
             Item::Verdict(Verdict { end: End::Reached { from, .. }, .. })
             | Item::Verdict(Verdict { end: End::Refused { from, .. }, .. }) => Some(*from),
             _ => None,
         };
-        probes.iter().filter_map(|probe| from(&probe.outcome)).chain(end)
+        probes.iter().filter_map(|probe| from(&probe.outcome)).chain(end).chain(vertices)
     }
 }
 
@@ -230,35 +262,62 @@ fn from(outcome: &Outcome) -> Option<IpAddr> {
     }
 }
 
+/// Whether it comes after its probe was decided.
+fn is_afterthought(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Answer(answer) if answer.is_late || answer.is_duplicate)
+}
+
 impl Observer<Trace> for Watch<'_> {
     fn report(&mut self, _engine: &Trace, report: Report) {
         let road = report.target;
-        let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.names);
+        let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.book);
         let is_over = self.routes.is_behind(road, self.rows.front());
         if is_over && !self.printer.mixes_roads() {
+            return;
+        }
+        if let Event::Probe(probe) = &report.event
+            && is_afterthought(&probe.outcome)
+            && self.sheets.get(&road).is_none_or(|sheet| sheet.is_closed)
+        {
+            // The verdict is out; whoever takes objects gets this one too.
+            if self.printer.mixes_roads() {
+                let mut page = Page::default();
+                self.printer.probe(&about, probe, &mut page);
+                self.out.text.append(&mut page.text);
+            }
             return;
         }
         let sheet = self.sheets.entry(road).or_default();
         if !std::mem::replace(&mut sheet.is_begun, true) {
             self.printer.begin(&about, &mut sheet.page);
+            sheet.ledger = (queries(&self.plan) >= TELLING_QUERIES).then(Ledger::default);
+        }
+        if let Some(ledger) = &mut sheet.ledger {
+            ledger.take(&report);
         }
         match report.event {
             Event::Probe(probe) => {
                 self.printer.probe(&about, &probe, &mut sheet.page);
                 if let Some(from) = from(&probe.outcome) {
-                    self.names.want(from, report.at);
+                    self.book.names.want(from, report.at);
                 }
             }
-            Event::Hop(hop) => sheet.queue.push_back(Item::Hop(hop)),
+            Event::Hop(hop) => {
+                if let Some(from) = hop.shared.and_then(|shared| shared.from) {
+                    self.book.names.want(from, report.at);
+                }
+                sheet.queue.push_back(Item::Hop(hop));
+            }
             Event::Verdict(verdict) => {
                 self.totals.sent += verdict.sent;
                 self.totals.answered += verdict.answered;
                 self.totals.reached += u64::from(matches!(verdict.end, End::Reached { .. }));
                 sheet.queue.push_back(Item::Verdict(verdict));
             }
-            Event::Round { .. } | Event::Graph(_) => {}
+            Event::Graph(graph) => sheet.queue.push_back(Item::Graph(graph)),
+            Event::Round { .. } => {}
         }
-        self.names.learn();
+        self.book.names.learn();
         self.write(road, report.at);
         self.show();
         if let Err(closed) = self.out.relieve() {

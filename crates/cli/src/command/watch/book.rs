@@ -77,6 +77,10 @@ impl Naming {
 }
 
 impl trace::Book for Naming {
+    fn system(&self, _address: IpAddr) -> Option<crate::print::trace::System> {
+        None
+    }
+
     fn name(&self, address: IpAddr) -> Option<&str> {
         self.given.get(&address).map(String::as_str).or_else(|| self.asked.of(address))
     }

@@ -11,6 +11,7 @@ use crate::resolve;
 use crate::wall;
 use probe::stats::RttSummary;
 use probe::trace::ledger::{HopSummary, Responder};
+use probe::trace::limit::ReplyLimit;
 use probe::trace::{Event, Report, Says};
 use serde_json::Value;
 
@@ -82,7 +83,12 @@ pub fn summaries(book: &Book, out: &mut Vec<u8>) {
             fields.write(out);
         }
         if let Some(verdict) = book.verdict(index) {
-            object(out, |sink| trace::fields::verdict(&book.road(index), &verdict, sink));
+            let hops = road.ledger.hops();
+            let limits: Vec<(u8, ReplyLimit)> =
+                hops.iter().filter_map(|hop| Some((hop.hop, hop.limit?))).collect();
+            object(out, |sink| {
+                trace::fields::verdict(&book.road(index), &verdict, &limits, sink);
+            });
         }
     }
 }

@@ -38,7 +38,9 @@ impl Printer for Atlas {
 
     fn hop(&mut self, _road: &Road<'_>, hop: &Hop, _facts: &Facts, page: &mut Page) {
         let probes = hop.probes.iter().map(|probe| Value::Object(of_probe(probe)));
-        let result = Value::Values(probes.collect());
+        let shared = hop.shared.and_then(|shared| shared.from);
+        let shared = shared.map(|from| Value::Object(vec![("from", from.to_string().into())]));
+        let result = Value::Values(probes.chain(shared).collect());
         page.hops_held.push(Value::Object(vec![("hop", hop.hop.into()), ("result", result)]));
         page.began_at = page.began_at.or(hop.probes.iter().map(|probe| probe.sent_at).min());
     }
@@ -123,7 +125,8 @@ fn of_answer(answer: &Answer) -> Fields {
         }
     }
     if let Some(quote) = &answer.quote {
-        let odd = quote.hop_limit.filter(|hop_limit| *hop_limit != 1);
+        // Those that outran the end had hops to spare.
+        let odd = quote.hop_limit.filter(|it| *it != 1 && answer.says.is_expired());
         fields.extend(odd.map(|hop_limit| ("ittl", hop_limit.into())));
         for change in &quote.changes {
             match change {

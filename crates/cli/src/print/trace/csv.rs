@@ -32,7 +32,8 @@ impl Printer for Csv {
     fn hop(&mut self, _road: &Road<'_>, _hop: &Hop, _facts: &Facts, _page: &mut Page) {}
 
     fn verdict(&mut self, road: &Road<'_>, verdict: &Verdict, page: &mut Page) {
-        row(COLUMNS, &mut page.text, |sink| fields::verdict(road, verdict, sink));
+        let Page { text, limits, .. } = page;
+        row(COLUMNS, text, |sink| fields::verdict(road, verdict, limits, sink));
     }
 
     fn unresolved(&mut self, unresolved: &Unresolved<'_>, out: &mut Vec<u8>) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 const INITIAL_HOP_LIMITS: [u8; 3] = [64, 128, 255];
 
 /// A way back that differs by less from the way out is not worth a word.
-const DETOUR_MIN: i16 = 3;
+const DETOUR_MIN: i16 = 2;
 
 /// What is to be told of one hop.
 #[derive(Clone, Debug, Default, PartialEq)]

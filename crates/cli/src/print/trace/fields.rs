@@ -10,6 +10,7 @@ use crate::resolve;
 use crate::wall;
 use probe::SendFault;
 use probe::method::Greeting;
+use probe::trace::limit::ReplyLimit;
 use probe::trace::{Answer, Change, End, Extension, Hop, Outcome, Probe, Says, Verdict};
 use std::net::IpAddr;
 use wire::ext::Role;
@@ -53,6 +54,7 @@ pub const COLUMNS: &[&str] = &[
     "end",
     "name",
     "loop_length",
+    "limits",
     "sent",
     "answered",
     "duration_ns",
@@ -145,6 +147,7 @@ fn word(greeting: Greeting) -> &'static str {
         Greeting::Datagram => "datagram",
         Greeting::SynAck => "syn_ack",
         Greeting::Reset => "reset",
+        Greeting::Segment { .. } => "segment",
     }
 }
 
@@ -218,7 +221,9 @@ pub fn hop(road: &Road<'_>, hop: &Hop, facts: &Facts, sink: Sink<'_>) {
     sink("answered", count(|fate| matches!(fate, Try::Answer(..))).into());
     let responders = facts.responders.iter().enumerate();
     let responders = responders.map(|(index, it)| Value::Object(responder(road, it, index, facts)));
-    sink("responders", Value::Values(responders.collect()));
+    let shared = hop.shared.and_then(|shared| shared.from);
+    let shared = shared.map(|from| Value::Object(stand_in(road, from)));
+    sink("responders", Value::Values(responders.chain(shared).collect()));
     sink("quoted_hop_limit", facts.quoted_hop_limit.into());
     sink("back_hops", facts.back_hops.into());
     let changes = facts.changes.iter().map(|located| {
@@ -235,22 +240,46 @@ fn responder(
     index: usize,
     facts: &Facts,
 ) -> Vec<(&'static str, Value)> {
-    let mut fields =
-        vec![("from", responder.from.to_string().into()), ("name", name(road, responder.from))];
     let trips = facts.tries.iter().filter_map(|fate| match fate {
         Try::Answer(of, rtt) if *of == index => Some(Value::from(*rtt)),
         _ => None,
     });
-    fields.push(("rtt_ns", Value::Values(trips.collect())));
+    let mut fields = somebody(road, responder.from, Some(responder.says), trips.collect());
     fields.push(("certain", responder.is_certain.into()));
-    says(Some(responder.says), None, &mut |name, value| {
+    fields.push(("mark", words::mark(responder.says).into()));
+    fields.push(("extensions", extensions(&responder.extensions)));
+    fields
+}
+
+/// Whoever answered on another road in this hop's stead.
+fn stand_in(road: &Road<'_>, from: IpAddr) -> Vec<(&'static str, Value)> {
+    let mut fields = somebody(road, from, None, Vec::new());
+    fields.push(("certain", true.into()));
+    fields.push(("mark", Value::Null));
+    fields.push(("extensions", extensions(&[])));
+    fields
+}
+
+fn somebody(
+    road: &Road<'_>,
+    from: IpAddr,
+    said: Option<Says>,
+    trips: Vec<Value>,
+) -> Vec<(&'static str, Value)> {
+    let system = road.book.system(from);
+    let mut fields = vec![
+        ("from", from.to_string().into()),
+        ("name", name(road, from)),
+        ("as_number", system.as_ref().map(|it| it.number).into()),
+        ("as_name", system.and_then(|it| it.name).into()),
+        ("rtt_ns", Value::Values(trips)),
+    ];
+    says(said, None, &mut |name, value| {
         // Who answers did not fail to be asked.
         if !matches!(name, "reason" | "os_error") {
             fields.push((name, value));
         }
     });
-    fields.push(("mark", words::mark(responder.says).into()));
-    fields.push(("extensions", extensions(&responder.extensions)));
     fields
 }
 
@@ -259,7 +288,7 @@ fn name(road: &Road<'_>, address: IpAddr) -> Value {
 }
 
 /// How a road ends, and how it was asked.
-pub fn verdict(road: &Road<'_>, verdict: &Verdict, sink: Sink<'_>) {
+pub fn verdict(road: &Road<'_>, verdict: &Verdict, limits: &[(u8, ReplyLimit)], sink: Sink<'_>) {
     let plan = road.plan;
     sink("type", Value::Word("verdict"));
     fields::whom(road.whom, sink);
@@ -289,6 +318,14 @@ pub fn verdict(road: &Road<'_>, verdict: &Verdict, sink: Sink<'_>) {
     };
     says(said, fault, sink);
     sink("loop_length", loop_length.into());
+    let limits = limits.iter().map(|(hop, limit)| {
+        Value::Object(vec![
+            ("hop", (*hop).into()),
+            ("interval_ns", limit.interval.into()),
+            ("burst", limit.burst.into()),
+        ])
+    });
+    sink("limits", Value::Values(limits.collect()));
     sink("sent", verdict.sent.into());
     sink("answered", verdict.answered.into());
     sink("duration_ns", verdict.took.into());

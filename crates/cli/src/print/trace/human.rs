@@ -2,12 +2,12 @@
 
 use super::facts::{Facts, Located, Responder, Try};
 use super::words::{self, Words};
-use super::{Page, Printer, Road, Totals};
+use super::{Page, Printer, Road, System, Totals, graph};
 use crate::escape::escape;
 use crate::lang::Language;
 use crate::print::Unresolved;
 use crate::print::human::{Colour, decimals, milliseconds, named};
-use probe::trace::{End, Hop, Outcome, Plan, Probe, Verdict};
+use probe::trace::{Change, End, Graph, Hop, Outcome, Plan, Probe, Verdict};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -100,15 +100,21 @@ impl Human {
     }
 
     /// What is odd about a hop, a line each.
-    fn notes(&self, hop: &Hop, facts: &Facts) -> Vec<String> {
-        let changes = facts.changes.iter();
+    fn notes(&self, facts: &Facts) -> Vec<String> {
+        // Whoever translates an address or a port has to mend the checksum.
+        let is_sum = |it: &&Located| matches!(it.change, Change::Checksum { .. });
+        let explains = |it: &Located| {
+            use Change::{Destination, Port, Source, ToPort};
+            matches!(it.change, Source(_) | Destination(_) | Port { .. } | ToPort { .. })
+        };
+        let is_explained = facts.changes.iter().any(explains);
+        let changes = facts.changes.iter().filter(|it| !(is_explained && is_sum(it)));
         let mut notes: Vec<String> = changes
             .map(|Located { change, after_hop }| self.words.change(*change, *after_hop))
             .collect();
         notes.extend(facts.quoted_hop_limit.map(|hop_limit| self.words.quoted(hop_limit)));
         let back = facts.back_hops.filter(|_| facts.is_detour_news);
         notes.extend(back.map(|back| self.words.way_back(back)));
-        notes.extend(hop.shared.map(|_| self.words.shared().to_owned()));
         notes
     }
 }
@@ -144,24 +150,35 @@ impl Printer for Human {
 
     fn hop(&mut self, road: &Road<'_>, hop: &Hop, facts: &Facts, page: &mut Page) {
         page.hops = hop.hop;
-        if facts.is_silent() && !hop.is_end {
+        let shared = hop.shared.and_then(|shared| shared.from);
+        if facts.is_silent() && shared.is_none() && !hop.is_end {
             page.silent_from.get_or_insert(hop.hop);
             return;
         }
         if !self.is_quiet {
             self.admit_silence(road, hop.hop, page);
         }
-        if let Some(responder) = facts.responders.first() {
-            page.last = Some((hop.hop, responder.from));
-        }
+        let first = facts.responders.first().map(|responder| responder.from);
+        page.last = first.or(shared).map(|from| (hop.hop, from)).or(page.last);
         if self.is_quiet {
+            return;
+        }
+        if let Some(from) = shared {
+            let (from, known) = (who(road, from), self.words.shared());
+            let _ = writeln!(page.text, "{}  {from}  {known}", number(road.plan, hop.hop));
             return;
         }
         self.hop_lines(road, hop, facts, &mut page.text);
         let indent = number(road.plan, hop.hop).len() + 4;
-        for note in self.notes(hop, facts) {
+        for note in self.notes(facts) {
             let note = self.paint(Colour::Yellow, &note);
             let _ = writeln!(page.text, "{:indent$}{note}", "");
+        }
+    }
+
+    fn graph(&mut self, road: &Road<'_>, graph: &Graph, page: &mut Page) {
+        if !self.is_quiet {
+            graph::text(self.words, road, graph, page);
         }
     }
 
@@ -177,13 +194,17 @@ impl Printer for Human {
                 last => writeln!(page.text, "{lead}-{last}  *"),
             };
         }
+        for (hop, limit) in page.limits.iter().filter(|_| !self.is_quiet) {
+            let line = self.words.limit(*hop, *limit);
+            let _ = writeln!(page.text, "{}", self.paint(Colour::Yellow, &line));
+        }
         let sentence = self.words.verdict(road, verdict, page.last, &|address| who(road, address));
         let colour = match verdict.end {
             End::Reached { .. } => Colour::Bold,
             _ => Colour::Red,
         };
-        let counts = self.words.counts(verdict, &took(verdict.took));
-        let _ = writeln!(page.text, "{}{counts}", self.paint(colour, &sentence));
+        let costs = self.words.costs(verdict.sent, &took(verdict.took));
+        let _ = writeln!(page.text, "{}{costs}", self.paint(colour, &sentence));
         for unseen in self.words.unseen(road).into_iter().filter(|_| !self.is_quiet) {
             let _ = writeln!(page.text, "{unseen}");
         }
@@ -202,17 +223,24 @@ impl Printer for Human {
 }
 
 /// A hop's number, right-aligned.
-fn number(plan: &Plan, hop: u8) -> String {
+pub(super) fn number(plan: &Plan, hop: u8) -> String {
     let width = if plan.hops_max > 99 { 3 } else { 2 };
     format!("{hop:>width$}")
 }
 
-/// An address as people should see it: `r3 (192.0.2.3)`.
-fn who(road: &Road<'_>, address: IpAddr) -> String {
-    match road.book.name(address) {
+/// An address as people should see it: `r3 (192.0.2.3) [AS64500 Example Net]`.
+pub(super) fn who(road: &Road<'_>, address: IpAddr) -> String {
+    let mut text = match road.book.name(address) {
         Some(name) => format!("{name} ({address})"),
         None => address.to_string(),
+    };
+    if let Some(System { number, name }) = road.book.system(address) {
+        let _ = match name {
+            Some(name) => write!(text, " [AS{number} {name}]"),
+            None => write!(text, " [AS{number}]"),
+        };
     }
+    text
 }
 
 /// Seconds, with digits for short roads too.

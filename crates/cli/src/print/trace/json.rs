@@ -1,10 +1,10 @@
 //! Traced roads as JSON, one object a line (`docs/json.md`).
 
 use super::facts::Facts;
-use super::{Page, Printer, Road, Totals, fields};
+use super::{Page, Printer, Road, Totals, fields, graph};
 use crate::print::json::object;
 use crate::print::{Unresolved, fields as common};
-use probe::trace::{Hop, Probe, Verdict};
+use probe::trace::{Graph, Hop, Probe, Verdict};
 
 /// Prints JSON.
 #[derive(Debug)]
@@ -30,8 +30,15 @@ impl Printer for Json {
         }
     }
 
+    fn graph(&mut self, road: &Road<'_>, graph: &Graph, page: &mut Page) {
+        for number in 1..=graph.paths.len() {
+            object(&mut page.text, |sink| graph::path(road, graph, number, sink));
+        }
+    }
+
     fn verdict(&mut self, road: &Road<'_>, verdict: &Verdict, page: &mut Page) {
-        object(&mut page.text, |sink| fields::verdict(road, verdict, sink));
+        let Page { text, limits, .. } = page;
+        object(text, |sink| fields::verdict(road, verdict, limits, sink));
     }
 
     fn unresolved(&mut self, unresolved: &Unresolved<'_>, out: &mut Vec<u8>) {

@@ -5,7 +5,8 @@ use crate::lang::Language;
 use crate::meaning;
 use crate::print::human::send_fault;
 use probe::method::Greeting;
-use probe::trace::{Change, Course, End, Extension, Naming, Plan, Says, Verdict};
+use probe::trace::limit::ReplyLimit;
+use probe::trace::{Change, Course, End, Extension, Graph, Layer, Naming, Plan, Says, Verdict};
 use probe::{SendFault, SendFaultReason};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -119,6 +120,9 @@ impl Words {
             }
             Says::Greeting(Greeting::SynAck) => of_port("open", "开放"),
             Says::Greeting(Greeting::Reset) => of_port("closed", "关闭"),
+            Says::Greeting(Greeting::Segment { .. }) => {
+                self.pick("answered by TCP", "有TCP应答").to_owned()
+            }
             Says::Error { meaning, kind, code, mtu_bytes } => {
                 let mut text = meaning::phrase(meaning, self.0).to_owned();
                 if !says.is_arrival() {
@@ -147,14 +151,12 @@ impl Words {
             End::Reached { hop, from, says } => {
                 let how = self.says(*says, port);
                 let hops = if *hop == 1 { "hop" } else { "hops" };
-                let mut text = match self.is_chinese() {
-                    true => format!("{hop} 跳到达：{how}"),
-                    false => format!("reached in {hop} {hops}: {how}"),
-                };
-                if target.is_some_and(|target| target != *from) {
-                    text += &self.elsewhere(&who(*from));
+                let is_target = target.is_none_or(|target| target == *from);
+                match (is_target, self.is_chinese()) {
+                    (true, true) => format!("{hop} 跳到达：{how}"),
+                    (true, false) => format!("reached in {hop} {hops}: {how}"),
+                    (false, _) => self.in_its_stead(*hop, &who(*from), &how),
                 }
-                text
             }
             End::Refused { hop, from, says } => {
                 let (from, why) = (who(*from), self.says(*says, port));
@@ -202,11 +204,14 @@ impl Words {
         }
     }
 
-    fn elsewhere(self, from: &str) -> String {
+    fn in_its_stead(self, hop: u8, from: &str, how: &str) -> String {
         match self.is_chinese() {
-            true => format!("，但应答来自另一地址 {from}（目的地址被转换，或是目标的另一接口）"),
+            true => format!(
+                "第 {hop} 跳的 {from} 代目标应答：{how}（目的地址被转换、目标的另一接口，或路上的过滤器）"
+            ),
             false => format!(
-                ", but by {from} (destination translation, or another interface of the target)"
+                "answered in the target's stead by {from} at hop {hop}: {how} (destination \
+                 translation, another interface of the target, or a filter on the way)"
             ),
         }
     }
@@ -220,12 +225,63 @@ impl Words {
         }
     }
 
-    /// Probes and answers.
-    pub fn counts(self, verdict: &Verdict, seconds: &str) -> String {
-        let Verdict { sent, answered, .. } = verdict;
+    /// What it cost to find out. How many were answered says nothing: those beyond the end did not
+    /// have to be.
+    pub fn costs(self, sent: u64, seconds: &str) -> String {
         match self.is_chinese() {
-            true => format!("；探测 {sent}，应答 {answered}，历时 {seconds} 秒"),
-            false => format!("; {sent} probes, {answered} answered, {seconds} s"),
+            true => format!("；探测 {sent} 个，历时 {seconds} 秒"),
+            false if sent == 1 => format!("; 1 probe, {seconds} s"),
+            false => format!("; {sent} probes, {seconds} s"),
+        }
+    }
+
+    /// How a hop with several routers parts what comes.
+    pub fn balances(self, layer: &Layer) -> String {
+        let (ways, flows, sent) = (layer.vertices.len(), layer.flows, layer.sent);
+        match (layer.is_per_packet, self.is_chinese()) {
+            (true, true) => format!("{ways} 路，逐包均衡（{sent} 个探测）"),
+            (true, false) => format!("{ways} ways, balanced packet by packet ({sent} probes)"),
+            (false, true) => format!("{ways} 路，按流均衡（{flows} 个流）"),
+            (false, false) => format!("{ways} ways, balanced by flow ({flows} flows)"),
+        }
+    }
+
+    /// How many paths there are, and how surely no other.
+    pub fn paths(self, graph: &Graph) -> String {
+        let percent = (1.0 - graph.risk) * 100.0;
+        match (graph.paths.len(), self.is_chinese()) {
+            (count, true) => format!("路径 {count} 条；每台路由器以 {percent:.0}% 的把握无遗漏"),
+            (1, false) => {
+                format!("1 path; none missed at any router with {percent:.0} % confidence")
+            }
+            (count, false) => {
+                format!("{count} paths; none missed at any router with {percent:.0} % confidence")
+            }
+        }
+    }
+
+    /// A number of flows.
+    pub fn flows(self, count: usize) -> String {
+        match (count, self.is_chinese()) {
+            (count, true) => format!("{count} 个流"),
+            (1, false) => "1 flow".to_owned(),
+            (count, false) => format!("{count} flows"),
+        }
+    }
+
+    /// How many probes were answered.
+    pub fn of_probes(self, answered: u64, sent: u64) -> String {
+        match self.is_chinese() {
+            true => format!("应答 {answered}/{sent}"),
+            false => format!("{answered} of {sent} probes answered"),
+        }
+    }
+
+    /// A round trip, and to which hop.
+    pub fn as_far_as(self, rtt: &str, hop: u8) -> String {
+        match self.is_chinese() {
+            true => format!("到第 {hop} 跳 {rtt} ms"),
+            false => format!("{rtt} ms to hop {hop}"),
         }
     }
 
@@ -290,9 +346,23 @@ impl Words {
         }
     }
 
+    /// A router that limits its replies: its silence is no loss.
+    pub fn limit(self, hop: u8, limit: ReplyLimit) -> String {
+        let (seconds, burst) = (limit.interval.as_secs_f64(), limit.burst);
+        match self.is_chinese() {
+            true => format!(
+                "第 {hop} 跳限制应答：约每 {seconds:.1} 秒一个，最多连续 {burst} 个；不是丢失"
+            ),
+            false => format!(
+                "hop {hop} limits its replies: about one in {seconds:.1} s, {burst} at once; \
+                 not lost"
+            ),
+        }
+    }
+
     /// A hop that was not asked.
     pub fn shared(self) -> &'static str {
-        self.pick("known from another road", "由另一条路得知")
+        self.pick("(known from another road)", "（由另一条路得知）")
     }
 
     /// An object that extends an error.
@@ -338,21 +408,21 @@ impl Words {
 
     /// All targets together.
     pub fn totals(self, totals: &Totals) -> String {
-        let Totals { targets, reached, unresolved, repeated, sent, answered } = totals;
+        let Totals { targets, reached, unresolved, repeated, sent, .. } = totals;
         let not = targets - reached - unresolved;
         let mut text = match self.is_chinese() {
             true => format!(
-                "{targets} 个目标：到达 {reached}，未到达 {not}，没有地址 {unresolved}；探测 {sent}，\
-                 应答 {answered}"
+                "{targets} 个目标：到达 {reached}，未到达 {not}，没有地址 {unresolved}；探测 {sent} 个"
             ),
             false => format!(
                 "{targets} targets: {reached} reached, {not} not, {unresolved} without an address; \
-                 {sent} probes, {answered} answered"
+                 {sent} probes"
             ),
         };
         if *repeated > 0 {
             let _ = match self.is_chinese() {
                 true => write!(text, "；重复的 {repeated} 个只问一次"),
+                false if *repeated == 1 => write!(text, "; 1 came again and was asked once"),
                 false => write!(text, "; {repeated} came again and were asked once"),
             };
         }
@@ -370,13 +440,31 @@ fn is_by_responder(change: Change) -> bool {
     matches!(change, Change::Identification { sent, got } if sent.swap_bytes() == got)
 }
 
+/// The upper six bits of the traffic class (RFC 2474 §3).
+fn dscp(traffic_class: u8) -> u8 {
+    traffic_class >> 2
+}
+
+/// The lower two (RFC 3168 §5).
+fn ecn(traffic_class: u8) -> u8 {
+    traffic_class & 3
+}
+
 fn english_change(change: Change) -> String {
     match change {
         Change::Source(address) => format!("arrives from {address}: source translation"),
         Change::Destination(address) => format!("arrives for {address}: destination translation"),
         Change::Port { sent, got } => format!("source port {sent} arrives as {got}"),
         Change::ToPort { sent, got } => format!("port {sent} arrives as {got}: port translation"),
-        Change::TrafficClass { sent, got } => format!("TOS {sent:#04x} arrives as {got:#04x}"),
+        Change::TrafficClass { sent, got } => {
+            let what = match (dscp(sent) == dscp(got), ecn(got)) {
+                (false, _) => format!("DSCP {} is {} now", dscp(sent), dscp(got)),
+                (true, 0) => "ECN is cleared".to_owned(),
+                (true, 3) => "congestion was experienced".to_owned(),
+                (true, _) => "ECN is rewritten".to_owned(),
+            };
+            format!("TOS {sent:#04x} arrives as {got:#04x}: {what}")
+        }
         Change::Identification { .. } if is_by_responder(change) => {
             "quotes the IP identification with its bytes swapped".to_owned()
         }
@@ -392,7 +480,15 @@ fn chinese_change(change: Change) -> String {
         Change::Destination(address) => format!("到达时目的地址是 {address}：目的地址转换"),
         Change::Port { sent, got } => format!("源端口 {sent} 到达时是 {got}"),
         Change::ToPort { sent, got } => format!("端口 {sent} 到达时是 {got}：端口转换"),
-        Change::TrafficClass { sent, got } => format!("TOS {sent:#04x} 到达时是 {got:#04x}"),
+        Change::TrafficClass { sent, got } => {
+            let what = match (dscp(sent) == dscp(got), ecn(got)) {
+                (false, _) => format!("DSCP {} 变成 {}", dscp(sent), dscp(got)),
+                (true, 0) => "ECN 被清除".to_owned(),
+                (true, 3) => "遇到了拥塞".to_owned(),
+                (true, _) => "ECN 被改写".to_owned(),
+            };
+            format!("TOS {sent:#04x} 到达时是 {got:#04x}：{what}")
+        }
         Change::Identification { .. } if is_by_responder(change) => {
             "引用的 IP 标识字节序颠倒".to_owned()
         }

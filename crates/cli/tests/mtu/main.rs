@@ -1,0 +1,3 @@
+//! `askway mtu` over real kernels, and its JSON against its schema.
+
+mod kernel;
