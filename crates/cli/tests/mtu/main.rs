@@ -1,3 +1,3 @@
-//! `askway mtu` over real kernels, and its JSON against its schema.
+//! `askway mtu` over real kernels.
 
 mod kernel;

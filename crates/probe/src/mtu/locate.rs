@@ -135,8 +135,8 @@ impl Road {
         }
     }
 
-    /// Whether a hop is where the target is expected, and not yet known to be another. So the target
-    /// is asked but once where hops are meant: its answers may be few.
+    /// Whether a hop is where the target is expected, and not yet known to be another. So where
+    /// hops are meant, the target is asked but once: its answers may be few.
     fn may_be_target(&mut self, turn: &Turn<'_>, hop: u8, is_nearer_open: bool) -> bool {
         if self.distance.is_some() || self.expected_distance != Some(hop) || is_nearer_open {
             return self.distance.is_none() && self.expected_distance == Some(hop);

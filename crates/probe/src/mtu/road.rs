@@ -401,7 +401,7 @@ impl Road {
         self.rtt_max = self.rtt_max.max(Some(rtt));
     }
 
-    /// Whether an answer to a probe says anything new: also where somebody said that it was too big.
+    /// Whether an answer to a probe is news: also where somebody said that it was too big.
     fn is_news(&mut self, turn: &mut Turn<'_>, flight: &Flight) -> bool {
         if flight.state == State::Refused {
             self.contradict(turn, flight.hop, flight.bytes);

@@ -184,8 +184,8 @@ impl Road {
         is_over && tries.count() > u32::from(plan.tries) && !self.table.answers(hop)
     }
 
-    /// Whether it is certain that a size does not get as far as a hop: so many tries of it vanished,
-    /// or somebody says so. Looks again if time alone is missing.
+    /// Whether it is certain that a size does not get as far as a hop: `needed` tries of it
+    /// vanished, or somebody says so. Looks again if time alone is missing.
     pub fn is_final(&mut self, turn: &Turn<'_>, hop: u8, bytes: u32, needed: u32) -> bool {
         let tries = self.table.tries(hop, bytes, self.overdue_after(turn.plan));
         let Some(refusal) = self.table.refusal(hop, bytes) else {

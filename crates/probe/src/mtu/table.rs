@@ -1,5 +1,6 @@
 //! What is known of a road: every probe by hop and size, and what that says of others. What arrives
-//! somewhere proves all that is smaller and nearer; what is refused, all that is larger and farther.
+//! somewhere speaks for all that is smaller and nearer; what is refused, against all that is larger
+//! and farther.
 
 use crate::{Stamp, StampedBy, Time};
 use std::collections::BTreeMap;
@@ -158,7 +159,7 @@ impl Table {
         self.hops.entry(hop).or_default().is_limited = true;
     }
 
-    /// Takes that back if the two that it was asked last, one right behind the other, were answered.
+    /// Takes that back if the last two questions, one right behind the other, were answered.
     pub fn unlimit(&mut self, hop: u8, within: Duration) {
         let Some(column) = self.hops.get_mut(&hop).filter(|column| column.is_limited) else {
             return;

@@ -33,7 +33,7 @@ struct Way {
 }
 
 /// A method whose road is on another thread.
-struct Helper {
+struct Mate {
     method: &'static dyn Method,
     jobs: Sender<Job>,
     results: Receiver<Result<Told, Failure>>,
@@ -42,7 +42,7 @@ struct Helper {
 /// All methods that can be had.
 pub struct Ways {
     here: Way,
-    elsewhere: Vec<Helper>,
+    elsewhere: Vec<Mate>,
 }
 
 impl Ways {
@@ -55,11 +55,11 @@ impl Ways {
         let methods = options.methods();
         let (first, others) = methods.split_first().expect("there is a method");
         let way = |method| Way::open(method, families, options, lab.as_ref());
-        let helpers = others.iter().map(|method| {
+        let mates = others.iter().map(|method| {
             let (options, families, lab) = (options.clone(), families.to_vec(), lab.clone());
-            Helper::start(*method, families, options, lab)
+            Mate::start(*method, families, options, lab)
         });
-        let elsewhere: Vec<Helper> = helpers.filter_map(Result::ok).collect();
+        let elsewhere: Vec<Mate> = mates.filter_map(Result::ok).collect();
         match (way(*first), others.first()) {
             (Ok(here), _) => Ok(Ways { here, elsewhere }),
             (Err(failure), None) => Err(failure),
@@ -77,7 +77,7 @@ impl Ways {
 
     /// Whether a method can be had.
     pub fn has(&self, method: &dyn Method) -> bool {
-        let mut methods = self.elsewhere.iter().map(|helper| helper.method);
+        let mut methods = self.elsewhere.iter().map(|mate| mate.method);
         self.here.method.name() == method.name() || methods.any(|it| it.name() == method.name())
     }
 
@@ -86,21 +86,21 @@ impl Ways {
     /// # Errors
     /// If the operating system fails.
     pub fn ask(&mut self, method: &dyn Method, job: Job) -> Result<Told, Failure> {
-        let helper = self.elsewhere.iter().find(|helper| helper.method.name() == method.name());
-        let Some(helper) = helper else { return self.here.ask(job) };
-        helper.jobs.send(job).expect("the thread waits for jobs");
-        helper.results.recv().expect("the thread answers each job")
+        let mate = self.elsewhere.iter().find(|mate| mate.method.name() == method.name());
+        let Some(mate) = mate else { return self.here.ask(job) };
+        mate.jobs.send(job).expect("the thread waits for jobs");
+        mate.results.recv().expect("the thread answers each job")
     }
 }
 
-impl Helper {
+impl Mate {
     /// Starts the thread, which opens its road at once.
     fn start(
         method: &'static dyn Method,
         families: Vec<Family>,
         options: Options,
         lab: Option<LabChoice>,
-    ) -> Result<Helper, Failure> {
+    ) -> Result<Mate, Failure> {
         let (jobs, waiting) = channel::<Job>();
         let (answer, results) = channel();
         let (open, opened) = channel();
@@ -118,7 +118,7 @@ impl Helper {
             }
         });
         opened.recv().expect("the thread says whether it opened")?;
-        Ok(Helper { method, jobs, results })
+        Ok(Mate { method, jobs, results })
     }
 }
 
