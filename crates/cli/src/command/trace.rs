@@ -4,7 +4,7 @@ pub mod names;
 pub mod options;
 pub mod plan;
 pub mod route;
-mod systems;
+pub mod systems;
 mod watch;
 
 use super::Command;

@@ -18,6 +18,7 @@ use super::Command;
 use super::asked::{Asked, Row};
 use super::trace::names::Names;
 use super::trace::route::Routes;
+use super::trace::systems::Systems;
 use crate::args::{Common, Format};
 #[cfg(feature = "tui")]
 use crate::clerk::Clerk;
@@ -54,13 +55,15 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     options.check()?;
     if let Some(path) = &options.replay {
-        let (book, reader) = Reader::open(path)?;
+        let (mut book, reader) = Reader::open(path)?;
+        book.names.systems = systems(&options)?;
         #[cfg(feature = "tui")]
         if options.is_live(common) {
             return live::replay(book, reader, &options, common);
         }
         return replay(book, reader, &options, common);
     }
+    let systems = systems(&options)?;
     #[cfg(feature = "tui")]
     let clerk = Clerk::start(options.is_live(common));
     let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
@@ -69,9 +72,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         match open(&options, method, common) {
             #[cfg(feature = "tui")]
             Ok(opened) if options.is_live(common) => {
-                return live::watch(opened, recorder, &options, common, clerk);
+                return live::watch(opened, recorder, systems, &options, common, clerk);
             }
-            Ok(opened) => return watch(opened, recorder, &options, common),
+            Ok(opened) => return watch(opened, recorder, systems, &options, common),
             // The next may be permitted.
             Err(failure) if failure.exit == Exit::NotPermitted => {
                 refused.get_or_insert(failure);
@@ -80,6 +83,10 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         }
     }
     Err(refused.expect("there is at least one method"))
+}
+
+fn systems(options: &Options) -> Result<Systems, Failure> {
+    Systems::open(options.asn_db.as_deref(), options.asn)
 }
 
 /// A road that is open, and what is asked there.
@@ -169,7 +176,7 @@ fn usage(message: &str, hint: &str) -> Failure {
 }
 
 /// The book of a run that begins.
-fn book(opened: &Opened, options: &Options, is_report: bool) -> Book {
+fn book(opened: &Opened, systems: Systems, options: &Options, is_report: bool) -> Book {
     let Opened { road, routes, asking, families, .. } = opened;
     let count = routes.destinations().len();
     let mut plan = asking.plan(road, count, families);
@@ -190,7 +197,7 @@ fn book(opened: &Opened, options: &Options, is_report: bool) -> Book {
         epoch_ns: road.epoch_ns(),
         since: road.now(),
         now: road.now(),
-        names: Naming::asking(names),
+        names: Naming::asking(names, systems),
         plan,
     }
 }
@@ -210,10 +217,11 @@ impl crate::print::trace::Book for NoNames {
 fn watch(
     mut opened: Opened,
     recorder: Option<Recorder>,
+    systems: Systems,
     options: &Options,
     common: &Common,
 ) -> Result<Exit, Failure> {
-    let book = book(&opened, options, true);
+    let book = book(&opened, systems, options, true);
     let format = common.format();
     let mut session = Session {
         book,
@@ -277,6 +285,7 @@ fn style(options: &Options, common: &Common) -> Style {
             (_, true) => Who::Both,
             _ => Who::Name,
         },
+        has_systems: options.shows_systems(),
         intervals: options.intervals,
         language: common.language(),
     }

@@ -8,6 +8,7 @@ use super::session::{Leg, Session};
 use super::{Opened, await_names, begin, book, print, said_of, style, written};
 use crate::args::{Common, Format};
 use crate::clerk::Clerk;
+use crate::command::trace::systems::Systems;
 use crate::failure::{Exit, Failure};
 use crate::print::Out;
 use probe::trace::{Course, Plan, Trace};
@@ -16,6 +17,7 @@ use probe::trace::{Course, Plan, Trace};
 pub fn watch(
     mut opened: Opened,
     recorder: Option<Recorder>,
+    systems: Systems,
     options: &Options,
     common: &Common,
     clerk: Clerk,
@@ -30,7 +32,7 @@ pub fn watch(
         clerk,
     };
     let mut session = Session {
-        book: book(&opened, options, false),
+        book: book(&opened, systems, options, false),
         recorder,
         is_json: false,
         out: Out::default(),

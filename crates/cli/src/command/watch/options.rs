@@ -116,6 +116,12 @@ pub struct Options {
     /// Show addresses only, do not ask for their names
     #[arg(short = 'n', long, help_heading = "Output")]
     pub numeric: bool,
+    /// Show AS numbers, from a database of the system's
+    #[arg(short = 'z', visible_short_alias = 'A', long, help_heading = "Output")]
+    pub asn: bool,
+    /// Show AS numbers from this file, a MaxMind DB such as GeoLite2-ASN.mmdb
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub asn_db: Option<PathBuf>,
     /// With each loss, between what and what the true one lies
     #[arg(long, help_heading = "Output")]
     pub intervals: bool,
@@ -176,6 +182,11 @@ impl Options {
     pub fn is_live(&self, common: &Common) -> bool {
         let is_for_people = common.format() == Format::Human && !self.report && !self.wide;
         is_for_people && io::stdout().is_terminal() && io::stdin().is_terminal()
+    }
+
+    /// Whether AS numbers are wanted.
+    pub fn shows_systems(&self) -> bool {
+        self.asn || self.asn_db.is_some()
     }
 
     /// Round after round, in the live view without an end unless one was given.

@@ -25,6 +25,8 @@ pub struct Style {
     pub is_wide: bool,
     /// How hops are shown.
     pub who: Who,
+    /// Hops with the numbers of their autonomous systems.
+    pub has_systems: bool,
     /// Each loss with between what and what the true one lies.
     pub intervals: bool,
     /// The language of notes.
@@ -45,7 +47,9 @@ pub fn report(book: &Book, index: usize, style: &Style) -> String {
     let widest = names.max().unwrap_or(0);
     let mut text = format!("Start: {}\n", start(book));
     let heading = match style.is_wide {
-        true => format!("HOST: {}", padded(&book.host, widest + 2)),
+        true => {
+            format!("HOST: {}", padded(&book.host, lead(book, None, 1, style).len() - 6 + widest))
+        }
         false => cut(&format!("HOST: {}", book.host), NAMES_WIDTH),
     };
     let titles: String = style.fields.iter().map(|field| field.fit(field.title)).collect();
@@ -81,9 +85,10 @@ fn rows<'a>(book: &'a Book, index: usize, style: &Style) -> Vec<Row<'a>> {
 
 fn line(book: &Book, row: &Row<'_>, style: &Style, widest: usize, text: &mut String) {
     let Row { summary, name, responders } = row;
+    let lead = lead(book, summary.latest, summary.hop, style);
     let lead = match style.is_wide {
-        true => format!("{:3}.|-- {}", summary.hop, padded(name, widest)),
-        false => cut(&format!("{:3}.|-- {name}", summary.hop), NAMES_WIDTH),
+        true => format!("{lead}{}", padded(name, widest)),
+        false => cut(&format!("{lead}{name}"), NAMES_WIDTH),
     };
     let cells: String = style.fields.iter().map(|it| it.fit(&(it.cell)(summary))).collect();
     let _ = write!(text, "{lead}{cells}");
@@ -96,6 +101,14 @@ fn line(book: &Book, row: &Row<'_>, style: &Style, widest: usize, text: &mut Str
     }
     for extension in responders.iter().flat_map(|responder| &responder.extensions) {
         let _ = writeln!(text, "    |   +-- [{}]", Words(style.language).extension(extension));
+    }
+}
+
+/// What stands before a name: the number of the hop, and the number of its system.
+fn lead(book: &Book, latest: Option<IpAddr>, hop: u8, style: &Style) -> String {
+    match style.has_systems {
+        true => format!("{hop:3}. {}", book.system(latest)),
+        false => format!("{hop:3}.|-- "),
     }
 }
 

@@ -96,7 +96,8 @@ impl Screen {
             });
             timer
         });
-        let state = State::new(about.style.fields.clone(), about.style.who);
+        let mut state = State::new(about.style.fields.clone(), about.style.who);
+        state.has_systems = about.style.has_systems;
         Ok(Screen {
             about,
             state,
@@ -270,6 +271,7 @@ impl Screen {
         report::Style {
             fields: self.state.fields.clone(),
             who: self.state.who,
+            has_systems: self.state.has_systems,
             ..self.about.style.clone()
         }
     }

@@ -4,6 +4,7 @@
 use super::View;
 use super::state::{Key, State};
 use crate::args;
+use crate::command::trace::systems::Systems;
 use crate::command::watch::book::Book;
 use crate::command::watch::options::Options;
 use crate::command::watch::report::Style;
@@ -85,7 +86,7 @@ fn run(words: &str) -> (Book, Style, Language) {
     let method = options.kind.unwrap_or(&method::ICMP);
     let mut opened = open(&options, method, &common).expect("a lab");
     let mut session = Session {
-        book: book(&opened, &options, true),
+        book: book(&opened, Systems::default(), &options, true),
         recorder: None,
         is_json: false,
         out: Out::default(),

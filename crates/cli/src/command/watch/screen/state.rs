@@ -123,6 +123,8 @@ pub struct Scene {
     pub last_hop: u8,
     /// Whether a recording is shown.
     pub is_replay: bool,
+    /// Whether autonomous systems are known.
+    pub has_systems: bool,
     /// Whether probes carry a payload.
     pub carries_payload: bool,
 }
@@ -146,6 +148,8 @@ pub struct State {
     pub who: Who,
     /// Whether all that answered for a hop are shown.
     pub all_responders: bool,
+    /// Whether the numbers of autonomous systems are shown.
+    pub has_systems: bool,
     /// The columns.
     pub fields: Vec<&'static Field>,
     /// The columns that `j` brings back.
@@ -176,6 +180,7 @@ impl State {
             is_help: false,
             who,
             all_responders: true,
+            has_systems: false,
             usual: fields.clone(),
             fields,
             is_jitter: false,
@@ -253,6 +258,7 @@ impl State {
             'e' => self.all_responders = !self.all_responders,
             'n' => self.who = if self.who == Who::Address { Who::Name } else { Who::Address },
             'b' => self.who = if self.who == Who::Both { Who::Name } else { Who::Both },
+            'y' | 'z' if scene.has_systems => self.has_systems = !self.has_systems,
             'r' => return Some(Wish::Reset),
             'x' => self.toggle(Panel::Changes),
             'j' => self.switch_jitter(),
@@ -361,8 +367,14 @@ fn at_least_1(hop: u8) -> Result<u8, BadValue> {
 mod tests {
     use super::*;
 
-    const SCENE: Scene =
-        Scene { roads: 3, first_hop: 1, last_hop: 4, is_replay: false, carries_payload: true };
+    const SCENE: Scene = Scene {
+        roads: 3,
+        first_hop: 1,
+        last_hop: 4,
+        is_replay: false,
+        has_systems: true,
+        carries_payload: true,
+    };
 
     fn state() -> State {
         State::new(fields::parse(fields::USUAL).expect("columns"), Who::Name)

@@ -20,6 +20,7 @@ const KEYS: &[Text] = &[
     ("o", "choose columns by their letters", "按字母选各列"),
     ("n", "names or addresses", "名字或地址"),
     ("b", "names and addresses", "名字和地址"),
+    ("y z", "AS numbers, with --asn", "自治系统号（用 --asn 时）"),
     ("e", "all that answer for a hop, or one", "一跳的所有应答者，或只有最后一个"),
     ("Up Down", "choose a hop; Home, End, Esc", "选一跳；Home、End、Esc"),
     ("Enter", "all about it; PageUp, PageDown", "它的一切；PageUp、PageDown"),

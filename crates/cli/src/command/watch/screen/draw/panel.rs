@@ -7,6 +7,7 @@ use crate::command::watch::screen::state::Panel;
 use crate::print::human::columns;
 use crate::print::trace::facts::back_hops;
 use crate::print::trace::words::Words;
+use crate::print::trace::{Book as _, System};
 use probe::stats::RttSummary;
 use probe::trace::ledger::{HopSummary, Responder};
 
@@ -127,7 +128,10 @@ fn about(view: &View<'_>, hop: &HopSummary, responder: &Responder, lines: &mut V
     let share = *answered as f64 * 100.0 / hop.answered.max(1) as f64;
     let [best, mean, worst] =
         [rtt.min_ns as f64, rtt.mean_ns, rtt.max_ns as f64].map(|ns| format!("{:.3}", ns / 1e6));
-    let who = view.whole_name(*from);
+    let mut who = view.whole_name(*from);
+    if let Some(System { number, name }) = view.book.names.system(*from) {
+        who += &format!(" [AS{number} {}]", name.unwrap_or_default());
+    }
     let plan = &view.book.plan;
     let said = Words(view.language).says(*says, plan.method.usual_port().map(|_| plan.port));
     let text = view.pick(

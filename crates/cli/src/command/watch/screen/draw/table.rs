@@ -98,6 +98,9 @@ fn heading(view: &View<'_>, layout: &Layout) -> Line {
 /// Who answered last, and what is odd about the hop.
 fn name(view: &View<'_>, hop: &HopSummary) -> String {
     let mut name = hop.latest.map_or_else(|| "???".to_owned(), |address| view.who(address));
+    if view.state.has_systems {
+        name = format!("{}{name}", view.book.system(hop.latest));
+    }
     let responders = view.book.roads[view.state.road].ledger.responders(hop.hop);
     if let Some(refusal) = responders.iter().find_map(|it| notes::refusal(it.says, view.language)) {
         name += &format!(" {}", refusal.split(' ').next().unwrap_or_default());
