@@ -316,8 +316,8 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// A probe is answered late, and where it counts has changed since it was called silent: the end
-    /// of the road became known. Its silence counts there, too, from now on.
+    /// A probe is answered late, and where it counts has changed since it was called silent: the
+    /// end of the road became known. Its silence counts there, too, from now on.
     fn bring_along(&mut self, probe: &Probe, index: usize) {
         let was_at = (index..usize::from(probe.hop).min(self.hops.len()))
             .find(|at| self.hops[*at].has_silent(probe.number));

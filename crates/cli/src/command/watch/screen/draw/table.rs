@@ -211,8 +211,8 @@ fn cells(view: &View<'_>, hop: &HopSummary, layout: &Layout) -> Vec<char> {
     cells
 }
 
-/// How high a round trip is, on a logarithmic scale: a road has hops of a tenth of a millisecond and
-/// of hundreds.
+/// How high a round trip is, on a logarithmic scale: a road has hops of a tenth of a millisecond
+/// and of hundreds.
 fn bar(rtt: Duration, scale: Option<(f64, f64)>) -> char {
     let Some((low, high)) = scale.filter(|(low, high)| high > low) else { return BARS[0] };
     let part = (rtt.as_nanos().max(1) as f64 / low).ln() / (high / low).ln();
