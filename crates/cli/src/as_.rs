@@ -6,6 +6,7 @@ mod console;
 mod fping;
 mod getopt;
 mod ping;
+mod tracepath;
 mod traceroute;
 mod winping;
 
@@ -22,7 +23,8 @@ pub struct Dialect {
 }
 
 /// Every dialect.
-pub const ALL: &[Dialect] = &[ping::PING, fping::FPING, traceroute::TRACEROUTE, winping::WINPING];
+pub const ALL: &[Dialect] =
+    &[ping::PING, fping::FPING, traceroute::TRACEROUTE, tracepath::TRACEPATH, winping::WINPING];
 
 /// The dialect of that name.
 pub fn by_name(name: &str) -> Option<&'static Dialect> {

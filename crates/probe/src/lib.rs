@@ -19,6 +19,7 @@ pub mod stats;
 pub mod targets;
 pub mod token;
 pub mod trace;
+pub mod walk;
 
 mod flight;
 mod pace;

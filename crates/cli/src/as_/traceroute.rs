@@ -3,11 +3,11 @@
 
 mod command_line;
 mod module;
-mod names;
+pub mod names;
 mod number;
 pub mod options;
 mod print;
-mod registry;
+pub mod registry;
 mod words;
 
 use super::Dialect;
@@ -16,10 +16,11 @@ use crate::resolve;
 use crate::road::{LabChoice, Road};
 use module::Way;
 use names::Names;
-use net::{Batch, Blame, Fault, Network, Stamps, Want};
+use net::{Access, Batch, Blame, Fault, Network, Stamps, Want};
 use options::{Options, Stop};
 use print::Printer;
 use probe::trace::{Course, Destination, Plan, Trace};
+use probe::walk::{self, Tries, Walk};
 use probe::{Carrier, Envelope, Fragmentation, Signal};
 use registry::Registry;
 use std::ffi::OsString;
@@ -101,10 +102,14 @@ fn trace(
         },
     };
     let names = Names::start(road, !options.numeric, registry);
-    let plan = plan(options, way, sizes, road);
-    let mut engine = Trace::new(plan, vec![destination], road.now());
     let mut printer = Printer::new(console, options, way, names, no_registry);
-    let driven = road.drive(&mut engine, &mut printer);
+    let driven = if options.discover_mtu {
+        let plan = walk_plan(options, way, sizes, road);
+        road.drive(&mut Walk::new(plan, destination, road.now()), &mut printer)
+    } else {
+        let plan = plan(options, way, sizes, road);
+        road.drive(&mut Trace::new(plan, vec![destination], road.now()), &mut printer)
+    };
     printer.close();
     let (exit, ended_by) = (printer.exit, printer.ended_by);
     if let Err(failure) = driven {
@@ -124,6 +129,8 @@ fn trace(
 struct Sizes {
     /// As the banner says.
     whole: usize,
+    /// The IP header's part of that.
+    header: usize,
     /// Behind the transport header.
     payload: usize,
 }
@@ -139,12 +146,12 @@ impl Sizes {
             "tcpconn" => {
                 let whole =
                     options.packet_bytes.map_or(header + USUAL_BYTES, |bytes| bytes as usize);
-                return Sizes { whole: whole.max(header), payload: 0 };
+                return Sizes { whole: whole.max(header), header, payload: 0 };
             }
             _ => way.method.overhead_bytes(),
         };
         if !way.method.carries_payload() {
-            return Sizes { whole: header + overhead, payload: 0 };
+            return Sizes { whole: header + overhead, header, payload: 0 };
         }
         let asked = match options.packet_bytes {
             Some(bytes) => bytes as usize,
@@ -152,7 +159,7 @@ impl Sizes {
             None => header + USUAL_BYTES,
         };
         let payload = asked.saturating_sub(header + overhead);
-        Sizes { whole: header + overhead + payload, payload }
+        Sizes { whole: header + overhead + payload, header, payload }
     }
 }
 
@@ -168,7 +175,7 @@ fn any() -> Want {
     Want {
         families: Family::ALL.to_vec(),
         carrier: Carrier::Udp,
-        access: net::Access::Auto,
+        access: Access::Auto,
         datagram_will_do: true,
         envelope: Envelope::default(),
         interface: None,
@@ -197,7 +204,7 @@ fn want(options: &Options, way: &Way, sizes: Sizes) -> Want {
         families: vec![Family::of(options.target.address)],
         carrier: way.method.carrier(),
         access: way.access,
-        datagram_will_do: way.access != net::Access::Raw,
+        datagram_will_do: way.access != Access::Raw,
         envelope: Envelope {
             source: options.source,
             hop_limit: None,
@@ -224,10 +231,19 @@ fn open(want: &Want, options: &Options, console: &mut Console) -> Result<Road, S
     if let Some(choice) = &options.lab {
         return lab_road(want, choice, console);
     }
-    match Network::open(want) {
-        Ok(network) => Ok(Road::Network(Box::new(network), Box::new(want.clone()))),
-        Err(fault) => Err(explain(&fault, want, console)),
+    let opened = |want: &Want| {
+        let network = Network::open(want)?;
+        Ok(Road::Network(Box::new(network), Box::new(want.clone())))
+    };
+    if options.discover_mtu && want.access == Access::Auto {
+        // Their errors tell the link's MTU; where raw sockets fail, the system says what it knows
+        // of the whole way.
+        let plain = Want { access: Access::Datagram, ..want.clone() };
+        if let Ok(road) = opened(&plain) {
+            return Ok(road);
+        }
     }
+    opened(want).map_err(|fault| explain(&fault, want, console))
 }
 
 /// Where probes leave from.
@@ -283,10 +299,6 @@ fn plan(options: &Options, way: &Way, sizes: Sizes, road: &Road) -> Plan {
     let timeout = seconds(most);
     let family = Family::of(options.target.address);
     let usual = Plan::new(way.method, road.identifiers(), road.key());
-    let gap = match options.gap_s > GAP_SECONDS_MAX {
-        true => options.gap_s / 1_000.0,
-        false => options.gap_s,
-    };
     Plan {
         port: options.port.unwrap_or(options.module.usual_port),
         naming: way.naming,
@@ -294,7 +306,7 @@ fn plan(options: &Options, way: &Way, sizes: Sizes, road: &Road) -> Plan {
         first_hop: options.first_hop,
         hops_max: options.hops_max,
         in_flight_max: options.in_flight_max,
-        gap: seconds(gap),
+        gap: gap(options),
         timeout,
         is_adaptive: here > 0.0 || near > 0.0,
         patience: timeout,
@@ -303,6 +315,35 @@ fn plan(options: &Options, way: &Way, sizes: Sizes, road: &Road) -> Plan {
         flow_label: None,
         sees_quoted_headers: road.sees_quoted_headers(family),
         ..usual
+    }
+}
+
+/// What looks for MTUs on the way.
+fn walk_plan(options: &Options, way: &Way, sizes: Sizes, road: &Road) -> walk::Plan {
+    let [most, here, _] = options.wait;
+    let family = Family::of(options.target.address);
+    walk::Plan {
+        method: way.method,
+        port: options.port.unwrap_or(options.module.usual_port),
+        naming: way.naming,
+        first_hop: options.first_hop,
+        hops_max: options.hops_max,
+        tries: Tries::All(options.queries),
+        timeout: seconds(most),
+        here,
+        gap: gap(options),
+        packet_bytes: sizes.whole,
+        header_bytes: sizes.header,
+        identifier: road.identifiers().first().copied().unwrap_or_default(),
+        sees_quoted_headers: road.sees_quoted_headers(family),
+        key: road.key(),
+    }
+}
+
+fn gap(options: &Options) -> Duration {
+    match options.gap_s > GAP_SECONDS_MAX {
+        true => seconds(options.gap_s / 1_000.0),
+        false => seconds(options.gap_s),
     }
 }
 

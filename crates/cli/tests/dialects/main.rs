@@ -5,4 +5,5 @@ mod compare;
 mod fping;
 mod fping_lab;
 mod ping;
+mod tracepath;
 mod traceroute;

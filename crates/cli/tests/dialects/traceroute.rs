@@ -37,7 +37,8 @@ impl Network {
         let mut other = Bed::open(&needs)?;
         let (chain, twin) = (build(&mut bed), build(&mut other));
         let listeners = [&chain, &twin].map(|chain| {
-            let listen = ["-d", "-d", "TCP6-LISTEN:80,fork,reuseaddr,ipv6only=0", "/dev/null"];
+            let listen =
+                ["-d", "-d", "TCP6-LISTEN:80,fork,reuseaddr,backlog=256,ipv6only=0", "/dev/null"];
             let socat = chain[4].launch("socat").args(&listen);
             let mut socat = socat.limit(Duration::from_secs(300)).start();
             socat.wait_for_stderr("listening on");
@@ -212,6 +213,45 @@ fn silence() {
     for method in ["-I", "-T", "-q 1", "-N 3", "-f 2"] {
         all.push(case(format!("-n -w 1 -m 4 {method} 10.78.0.1")));
     }
+    network.check(&all);
+}
+
+#[test]
+fn narrow_roads() {
+    let Some(network) = network() else { return };
+    network.narrow(1_400);
+    // Each with a target of its own: the kernel remembers.
+    let mut all = Vec::new();
+    for (options, host) in [
+        "--mtu -n",
+        "--mtu -n -q 1",
+        "--mtu -n -q 5",
+        "--mtu -I -n",
+        "--mtu -U -n",
+        "--mtu -T -n",
+        "--mtu -n -m 2",
+        "--mtu -n -f 3",
+        "--mtu -n -f 4",
+        "--mtu --back -n",
+        "-F -n",
+        "-F -I -n",
+    ]
+    .iter()
+    .zip(1..)
+    {
+        all.push(case(format!("{options} 10.77.2.{host}")));
+        all.push(case(format!("{options} 2001:db8:77::2:{host}")));
+    }
+    for (bytes, host) in ["1450", "1400", "1401", "2000"].iter().zip(20..) {
+        for options in ["-F -n", "--mtu -n", "-n"] {
+            all.push(case(format!("{options} 10.77.3.{host} {bytes}")));
+            all.push(case(format!("{options} 2001:db8:77::3:{host} {bytes}")));
+        }
+    }
+    all.push(case("--mtu -n -m 3 -w 1 10.78.0.1"));
+    all.push(case("--mtu -n 10.79.0.1"));
+    all.push(case("--mtu -n ::1"));
+    all.push(Case { nobody: true, ..case("--mtu -n 10.77.2.50") });
     network.check(&all);
 }
 

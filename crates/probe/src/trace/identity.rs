@@ -67,7 +67,7 @@ impl Identity {
 }
 
 /// The newest of `count` numbers, which count from 0, that leaves `rest` modulo `modulus`.
-pub(super) fn newest(rest: u64, modulus: u64, count: u64) -> Option<u64> {
+pub(crate) fn newest(rest: u64, modulus: u64, count: u64) -> Option<u64> {
     let newest = count.checked_sub(1)?;
     newest.checked_sub((newest + modulus - rest) % modulus)
 }

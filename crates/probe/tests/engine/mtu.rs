@@ -21,7 +21,7 @@ const MS: Duration = Duration::from_millis(1);
 const PORT: u16 = 40_000;
 
 /// Dice that lossy roads are thrown with; `ASKWAY_SEEDS` overrides it.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 20;
 
 /// Methods that carry probes of any size.
 const METHODS: [&dyn Method; 2] = [&method::UDP, &method::ICMP];

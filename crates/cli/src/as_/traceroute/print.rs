@@ -7,6 +7,7 @@ use super::words;
 use crate::as_::console::{Console, system_words};
 use probe::method::Greeting;
 use probe::trace::{Answer, End, Event, Hop, Outcome, Probe, Report, Says, Trace};
+use probe::walk::{self, Walk};
 use probe::{Engine, Observer, SendFault, SendFaultReason, Signal, Time};
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -23,14 +24,37 @@ pub struct Printer<'a> {
     names: Names,
     /// Where the registry of AS numbers cannot be found: what to say.
     no_registry: Option<String>,
-    /// Hops that wait for names.
-    waiting: VecDeque<Hop>,
+    /// Lines that wait for names.
+    waiting: VecDeque<Line>,
+    /// The line that is being made on a walk, and the MTU that its next probe found out.
+    growing: Option<Line>,
+    narrowed: Option<u32>,
     /// The first probe that this host did not send, and after how long that was known.
     refusal: Option<(SendFault, Duration)>,
     /// Which signal ended the run.
     pub ended_by: Option<Signal>,
     /// Set if the program has to end with that code, whatever is still to come.
     pub exit: Option<u8>,
+}
+
+/// What is shown of a hop.
+struct Line {
+    hop: u8,
+    probes: Vec<Cell>,
+}
+
+/// What is shown of a probe.
+struct Cell {
+    fate: Fate,
+    /// The MTU that it found out.
+    narrowed: Option<u32>,
+}
+
+enum Fate {
+    Answer(Box<Answer>),
+    Silent,
+    /// This host does not send it, which was known so soon.
+    Refused(SendFault, Duration),
 }
 
 /// One answer, as it is shown.
@@ -57,6 +81,8 @@ impl<'a> Printer<'a> {
             names,
             no_registry,
             waiting: VecDeque::new(),
+            growing: None,
+            narrowed: None,
             refusal: None,
             ended_by: None,
             exit: None,
@@ -65,6 +91,7 @@ impl<'a> Printer<'a> {
 
     /// Prints what still waits, and the end of the last line.
     pub fn close(&mut self) {
+        self.end_growth();
         if self.ended_by.is_some() {
             self.names.stop();
         }
@@ -81,38 +108,41 @@ impl<'a> Printer<'a> {
 
     fn print_ready(&mut self) {
         self.names.learn();
-        while self.exit.is_none() && self.waiting.front().is_some_and(|hop| self.is_ready(hop)) {
-            let Some(hop) = self.waiting.pop_front() else { return };
-            self.print_hop(&hop);
+        while self.exit.is_none() && self.waiting.front().is_some_and(|line| self.is_ready(line)) {
+            let Some(line) = self.waiting.pop_front() else { return };
+            self.print_line(&line);
         }
     }
 
-    fn is_ready(&self, hop: &Hop) -> bool {
-        let answers = hop.probes.iter().filter_map(answer);
-        !answers.into_iter().any(|answer| self.names.is_awaited(answer.from))
+    fn is_ready(&self, line: &Line) -> bool {
+        !line.probes.iter().any(|cell| match &cell.fate {
+            Fate::Answer(answer) => self.names.is_awaited(answer.from),
+            _ => false,
+        })
     }
 
-    fn print_hop(&mut self, hop: &Hop) {
-        self.console.print(&format!("\n{:2} ", hop.hop));
+    fn print_line(&mut self, line: &Line) {
+        self.console.print(&format!("\n{:2} ", line.hop));
         let mut before: Option<Shown> = None;
-        let missing = usize::from(self.options.queries).saturating_sub(hop.probes.len());
-        for probe in &hop.probes {
-            match &probe.outcome {
-                Outcome::Answer(answer) => {
+        for cell in &line.probes {
+            match &cell.fate {
+                Fate::Answer(answer) => {
                     let shown = self.shown(answer);
                     let is_new = before.as_ref().is_none_or(|before| self.differs(before, &shown));
-                    if is_new && !self.print_sender(hop.hop, &shown) {
+                    if is_new && !self.print_sender(line.hop, &shown) {
                         return;
                     }
                     before = Some(shown);
                     self.console.print(&format!("  {}", milliseconds(answer.rtt)));
-                    self.print_annotation(answer);
+                    self.print_note(Some(answer), cell.narrowed);
                 }
-                Outcome::SendError(fault) => self.print_refusal(*fault, Duration::ZERO),
-                _ => self.console.print(" *"),
+                Fate::Refused(fault, took) => self.print_refusal(*fault, *took),
+                Fate::Silent => {
+                    self.console.print(" *");
+                    self.print_note(None, cell.narrowed);
+                }
             }
         }
-        self.console.print(&" *".repeat(missing));
     }
 
     fn shown(&self, answer: &Answer) -> Shown {
@@ -160,14 +190,20 @@ impl<'a> Printer<'a> {
         true
     }
 
-    fn print_annotation(&mut self, answer: &Answer) {
-        let Says::Error { kind, code, mtu_bytes, .. } = answer.says else { return };
-        if answer.says.is_expired() {
-            return;
-        }
-        let text = words::annotation(Family::of(answer.from), kind, code, mtu_bytes);
-        if !text.is_empty() {
-            self.console.print(&format!(" {text}"));
+    /// Prints what stands behind a probe's time: how it ends the road, or what it found out.
+    fn print_note(&mut self, answer: Option<&Answer>, narrowed: Option<u32>) {
+        let error = match answer.map(|answer| (answer, answer.says)) {
+            Some((answer, says @ Says::Error { kind, code, mtu_bytes, .. }))
+                if !says.is_expired() =>
+            {
+                words::annotation(Family::of(answer.from), kind, code, mtu_bytes)
+            }
+            _ => String::new(),
+        };
+        match narrowed {
+            _ if !error.is_empty() => self.console.print(&format!(" {error}")),
+            Some(mtu_bytes) => self.console.print(&format!(" F={mtu_bytes}")),
+            None => {}
         }
     }
 
@@ -201,17 +237,66 @@ impl<'a> Printer<'a> {
         self.exit = Some(1);
     }
 
+    /// Makes a hop's line. What was never asked is silent.
+    fn line(&self, hop: Hop) -> Line {
+        let fate = |outcome| match outcome {
+            Outcome::Answer(answer) => Fate::Answer(answer),
+            Outcome::SendError(fault) => Fate::Refused(fault, Duration::ZERO),
+            _ => Fate::Silent,
+        };
+        let cell = |fate| Cell { fate, narrowed: None };
+        let asked = hop.probes.into_iter().map(|probe| fate(probe.outcome));
+        let silence = std::iter::repeat_with(|| Fate::Silent);
+        let queries = usize::from(self.options.queries);
+        let probes = asked.chain(silence).take(queries).map(cell).collect();
+        Line { hop: hop.hop, probes }
+    }
+
+    fn put(&mut self, line: Line) {
+        for cell in &line.probes {
+            if let Fate::Answer(answer) = &cell.fate {
+                self.names.want(answer.from);
+            }
+        }
+        self.waiting.push_back(line);
+    }
+
+    /// Takes what became of the next probe of a walk.
+    fn grow(&mut self, hop: u8, fate: Fate) {
+        let narrowed = self.narrowed.take();
+        let line = self.growing.get_or_insert_with(|| Line { hop, probes: Vec::new() });
+        line.probes.push(Cell { fate, narrowed });
+        if line.probes.len() == usize::from(self.options.queries) {
+            self.end_growth();
+        }
+    }
+
+    fn end_growth(&mut self) {
+        if let Some(line) = self.growing.take() {
+            self.put(line);
+        }
+    }
+
+    fn take_step(&mut self, report: walk::Report) {
+        match report.event {
+            walk::Event::Narrow { mtu_bytes, .. } => self.narrowed = Some(mtu_bytes),
+            walk::Event::Answer { answer, .. } => self.grow(report.hop, Fate::Answer(answer)),
+            walk::Event::Silent { .. } => self.grow(report.hop, Fate::Silent),
+            walk::Event::Refused { fault, took } => {
+                self.refusal.get_or_insert((fault, took));
+                self.end_growth();
+                self.print_unsendable(fault);
+            }
+            walk::Event::Exhausted => {}
+        }
+    }
+
     fn take(&mut self, report: Report) {
         match report.event {
             Event::Probe(Probe { outcome: Outcome::SendError(fault), sent_at, .. }) => {
                 self.refusal.get_or_insert((fault, report.at.since(sent_at)));
             }
-            Event::Hop(hop) => {
-                for answer in hop.probes.iter().filter_map(answer) {
-                    self.names.want(answer.from);
-                }
-                self.waiting.push_back(hop);
-            }
+            Event::Hop(hop) => self.put(self.line(hop)),
             Event::Verdict(verdict) => {
                 if let End::Unsendable(fault) = verdict.end {
                     self.print_unsendable(fault);
@@ -244,10 +329,25 @@ impl Observer<Trace> for Printer<'_> {
     }
 }
 
-fn answer(probe: &Probe) -> Option<&Answer> {
-    match &probe.outcome {
-        Outcome::Answer(answer) => Some(answer),
-        _ => None,
+impl Observer<Walk> for Printer<'_> {
+    fn report(&mut self, _: &Walk, report: walk::Report) {
+        self.take_step(report);
+    }
+
+    fn idle(&mut self, _: &Walk, _: Time) {
+        self.print_ready();
+        self.console.flush();
+    }
+
+    fn signal(&mut self, engine: &mut Walk, now: Time, signal: Signal) {
+        if signal != Signal::Status {
+            self.ended_by = Some(signal);
+            engine.stop(now);
+        }
+    }
+
+    fn woken(&mut self, _: &mut Walk, _: Time) {
+        self.print_ready();
     }
 }
 

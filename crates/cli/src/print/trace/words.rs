@@ -391,6 +391,14 @@ impl Words {
                 }
                 text
             }
+            Extension::Unknown { .. } if extension.node().is_some() => {
+                let node = extension.node();
+                let name = node.and_then(|node| node.name);
+                let name = name.map(|it| crate::resolve::shown(&String::from_utf8_lossy(it)));
+                let address = node.and_then(|node| node.address).map(|it| it.to_string());
+                let parts: Vec<String> = name.into_iter().chain(address).collect();
+                format!("{} {}", self.pick("node", "节点"), parts.join(" "))
+            }
             Extension::Unknown { class, kind, body } => {
                 format!("{} {class}/{kind}: {}", self.pick("extension", "扩展"), hex(body))
             }
