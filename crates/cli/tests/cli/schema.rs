@@ -70,6 +70,7 @@ const TRACES: &[&str] = &[
     "--quiet good nowhere",
     "--lab ../../../lab/scenarios/nat.toml b",
     "--lab ../../../lab/scenarios/mpls.toml b",
+    "--lab ../../../lab/scenarios/ecmp.toml --paths b",
     "--lab ../../../lab/scenarios/rewriting.toml --tos 185 b",
     "--lab ../../../lab/scenarios/rewriting.toml --tos 185 -6 b",
     "--lab ../../../lab/scenarios/odd-routers.toml b",
