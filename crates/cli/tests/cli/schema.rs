@@ -32,7 +32,7 @@ const TRACE: Subject = Subject {
     schema: include_str!("../../../../docs/schema/trace.json"),
     runs: TRACES,
     unseen: &[],
-    not_in_csv: &["hop", "summary"],
+    not_in_csv: &["hop", "path", "summary"],
 };
 
 const MTU: Subject = Subject {
