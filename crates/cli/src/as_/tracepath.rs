@@ -1,5 +1,5 @@
-//! tracepath of iputils: its options, its lines, its exit codes. What it does differently on purpose
-//! stands in docs/dialects-traceroute.md.
+//! tracepath of iputils: its options, its lines, its exit codes. What it does differently on
+//! purpose stands in docs/dialects-traceroute.md.
 
 pub mod options;
 mod print;
