@@ -16,6 +16,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("fping", "fping"),
     ("traceroute", "traceroute"),
     ("tracepath", "iputils-tracepath"),
+    ("mtr", "mtr-tiny"),
     ("nft", "nftables"),
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),

@@ -109,6 +109,9 @@ const TRACE: Texts = &[
     ("all_addresses", "追踪一个名字的所有地址，而不只是第一个"),
     ("kind", "怎样问各跳"),
     ("classic", "像经典的 traceroute：UDP，端口递增，因此每个探测可能走不同的路"),
+    ("mtu", "然后像 askway mtu 那样测量路有多宽"),
+    ("paths", "一个流一个流地找出所有负载均衡的路径"),
+    ("confidence", "用 --paths 时：有多大把握不漏掉路由器的一个分支，95 或 99 %"),
     ("port", "目标的端口，用 --classic 时是第一个 [默认：33434，TCP 为 80]"),
     ("size", "数据的字节数 [默认：32]"),
     ("tos", "TOS 字节，即流量类别"),
@@ -127,11 +130,33 @@ const TRACE: Texts = &[
     ("source_port", "源端口，或 ICMP 标识符"),
     ("mark", "防火墙标记"),
     ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
-    ("format", "结果的格式：human、json、csv、atlas（RIPE Atlas）、text（纯文本，便于粘贴）"),
+    (
+        "format",
+        "结果的格式：human、json、csv、atlas（RIPE Atlas）、text（纯文本，便于粘贴）；用 --paths 时还有 dot（Graphviz）、svg",
+    ),
     ("numeric", "只显示地址，不问名字"),
     ("asn", "显示自治系统号，取自系统里的数据库"),
     ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
     ("quiet", "只说每条路的结果"),
+];
+
+const MTU: Texts = &[
+    ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("all_addresses", "测量到一个名字的所有地址，而不只是第一个"),
+    ("max", "最大试到多大的 IP 数据报"),
+    ("kind", "怎样问：icmp（往返）或 udp（去程）[默认：两者，视需要]"),
+    ("port", "目标的 UDP 端口，那里不该有人监听"),
+    ("max_hops", "问到第几跳为止"),
+    ("timeout", "一个应答最多等多久，之后再试"),
+    ("deadline", "每种方式对一条路最多测多久"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("mark", "防火墙标记"),
+    ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
+    ("numeric", "只显示地址，不问名字"),
+    ("quiet", "只说每条路有多宽"),
 ];
 
 const WATCH: Texts = &[
@@ -161,6 +186,8 @@ const WATCH: Texts = &[
     ("order", "各列的顺序，每列一个字母；空格分隔"),
     ("both", "名字和地址都显示"),
     ("numeric", "只显示地址，不问名字"),
+    ("asn", "显示自治系统号，取自系统里的数据库"),
+    ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
     ("intervals", "每个丢失率都带真实值的范围"),
     ("record", "把得知的一切写进文件，以便回放"),
     ("replay", "回放录下的文件，什么也不发送"),
@@ -190,6 +217,7 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
 
 fn own_texts(command: &str) -> Texts {
     match command {
+        "mtu" => MTU,
         "ping" => PING,
         "trace" => TRACE,
         "up" => UP,

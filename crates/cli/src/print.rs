@@ -6,6 +6,7 @@ pub mod fields;
 pub mod hints;
 pub mod human;
 pub mod json;
+pub mod mtu;
 pub mod options;
 pub mod trace;
 

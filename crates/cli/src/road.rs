@@ -89,7 +89,8 @@ impl Road {
         }
     }
 
-    /// The lab's name of the node that the run is at, not safe for a terminal; `None` outside a lab.
+    /// The lab's name of the node that the run is at, not safe for a terminal; `None` outside a
+    /// lab.
     pub fn node(&self) -> Option<&str> {
         match self {
             Road::Network(..) => None,

@@ -50,6 +50,8 @@ impl World {
         let mut message = Vec::new();
         while let Some(until) = self.drain(seat, engine, observer, &mut message) {
             observer.idle(engine, self.now);
+            // Nothing sleeps here that could be woken, so observers are asked each time.
+            observer.woken(engine, self.now);
             if let Some(signal) = signals() {
                 observer.signal(engine, self.now, signal);
                 continue;

@@ -106,7 +106,7 @@ pub fn host_name() -> String {
     sys::host_name()
 }
 
-/// Stops this process and whatever was started with it until somebody continues it, as ^Z does.
+/// Stops this process until somebody continues it, as ^Z does.
 pub fn suspend() {
     sys::suspend();
 }

@@ -38,9 +38,6 @@ pub struct Plan {
     pub port: u16,
     /// The largest IP datagram to try, [`BYTES_MIN`] to [`BYTES_MAX`].
     pub max_bytes: u32,
-    /// What the answer is expected to be, from an earlier run: that and one byte more are tried
-    /// first, and if it is right nothing else is.
-    pub expected_bytes: Option<u32>,
     /// Whether narrow links are to be found; else only how narrow they are.
     pub locates: bool,
     /// The farthest hop to ask, at least 1.
@@ -78,14 +75,13 @@ impl Plan {
             method,
             port: method.usual_port().unwrap_or(0),
             max_bytes: BYTES_MAX,
-            expected_bytes: None,
             locates: true,
             hops_max: 30,
             hop_limit: 64,
             tries: 3,
             gap: Duration::ZERO,
             timeout: Duration::from_millis(1_500),
-            deadline: Duration::from_secs(15),
+            deadline: Duration::from_secs(30),
             in_flight_max: 64,
             flow_label: None,
             identifiers,
@@ -94,6 +90,16 @@ impl Plan {
             key,
         }
     }
+}
+
+/// What an earlier run of another method found of a road.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The largest datagram that passed: that and one byte more are asked first, and if it is right
+    /// nothing else is.
+    pub mtu_bytes: u32,
+    /// The largest that this host lets out.
+    pub local_bytes: u32,
 }
 
 /// Something that was found out about a road.
@@ -246,6 +252,8 @@ pub enum End {
 pub struct Verdict {
     /// How the road ends.
     pub end: End,
+    /// The largest IP datagram that this host lets out, of those that were to be tried.
+    pub local_bytes: u32,
     /// The largest IP datagram that was answered at the end: of the target, or else of the farthest
     /// hop that answers. `None` if nothing was.
     pub mtu_bytes: Option<u32>,
@@ -276,4 +284,19 @@ pub struct Finding {
     pub remarks: Vec<Remark>,
     /// How wide the road is.
     pub verdict: Verdict,
+}
+
+impl Finding {
+    /// What a run by that method reported of one road; `None` without a verdict.
+    pub fn of(method: &'static str, events: Vec<Event>) -> Option<Finding> {
+        let (mut limits, mut remarks, mut verdict) = (Vec::new(), Vec::new(), None);
+        for event in events {
+            match event {
+                Event::Limit(limit) => limits.push(limit),
+                Event::Remark(remark) => remarks.push(remark),
+                Event::Verdict(last) => verdict = Some(last),
+            }
+        }
+        Some(Finding { method, limits, remarks, verdict: verdict? })
+    }
 }

@@ -383,7 +383,7 @@ pub enum Extension {
         /// Its MTU in bytes.
         mtu_bytes: Option<u32>,
     },
-    /// Anything else, malformed ones included.
+    /// Anything else, malformed ones included; see also [`Extension::node`].
     Unknown {
         /// Its class.
         class: u8,
@@ -392,6 +392,19 @@ pub enum Extension {
         /// Its content; at most [`EXTENSION_MAX_BYTES`] of it.
         body: Vec<u8>,
     },
+}
+
+impl Extension {
+    /// The node that sent the error, if this says so.
+    pub fn node(&self) -> Option<wire::ext::Node<'_>> {
+        match self {
+            Extension::Unknown { class: wire::ext::Node::CLASS, kind, body } => {
+                let node = wire::ext::Node::parse(*kind, body).ok()?;
+                (node.address.is_some() || node.name.is_some()).then_some(node)
+            }
+            _ => None,
+        }
+    }
 }
 
 /// The most of an unknown object's content that a report keeps.

@@ -216,6 +216,31 @@ pub struct Interface<'a> {
     pub mtu_bytes: Option<u32>,
 }
 
+/// Which node sent the error: class 5 (draft-ietf-intarea-extended-icmp-nodeid-04 §3). It lays out
+/// address and name as an interface does, and names them by the same bits of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node<'a> {
+    /// An address that is the node's alone.
+    pub address: Option<IpAddr>,
+    /// Its name, at most 63 bytes of UTF-8, padding left out.
+    pub name: Option<&'a [u8]>,
+}
+
+impl<'a> Node<'a> {
+    /// The object's class.
+    pub const CLASS: u8 = 5;
+
+    /// Reads the content of an object of that class; `kind` is its type.
+    ///
+    /// # Errors
+    /// If it is cut or impossible.
+    pub fn parse(kind: u8, body: &'a [u8]) -> Result<Node<'a>, Malformed> {
+        let Interface { address, name, .. } =
+            Interface::parse(kind & (HAS_ADDRESS | HAS_NAME), body)?;
+        Ok(Node { address, name })
+    }
+}
+
 const HAS_INDEX: u8 = 0x08;
 const HAS_ADDRESS: u8 = 0x04;
 const HAS_NAME: u8 = 0x02;
@@ -365,6 +390,19 @@ mod tests {
             let object = Objects { bytes: &bytes, at: 0 }.next().unwrap().unwrap();
             assert_eq!(object.content(), Ok(Content::Interface(interface)));
         }
+    }
+
+    #[test]
+    fn a_node_is_read_by_its_bits() {
+        let body = [0, 1, 0, 0, 192, 0, 2, 254, 8, b'c', b'o', b'r', b'e', b'-', b'1', 0, 9, 9];
+        let address = Some(IpAddr::from([192, 0, 2, 254]));
+        let name = Some(&b"core-1"[..]);
+        assert_eq!(Node::parse(6, &body), Ok(Node { address, name }));
+        // Reserved bits say nothing.
+        assert_eq!(Node::parse(0xf9 | 4, &body), Ok(Node { address, name: None }));
+        assert_eq!(Node::parse(2, &body[8..]), Ok(Node { address: None, name }));
+        assert_eq!(Node::parse(0, &[]), Ok(Node { address: None, name: None }));
+        assert!(Node::parse(6, &body[..12]).is_err());
     }
 
     #[test]

@@ -4,11 +4,12 @@ pub mod names;
 pub mod options;
 pub mod plan;
 pub mod route;
-mod systems;
+pub mod systems;
 mod watch;
 
 use super::Command;
 use super::asked::Asked;
+use super::mtu::after::After;
 use crate::args::Common;
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
@@ -16,6 +17,8 @@ use crate::print::Closed;
 use crate::print::trace::Printer;
 use crate::print::trace::atlas::Atlas;
 use crate::print::trace::csv::Csv;
+use crate::print::trace::graph::dot::Dot;
+use crate::print::trace::graph::svg::Svg;
 use crate::print::trace::human::Human;
 use crate::print::trace::json::Json;
 use crate::print::trace::text::Text;
@@ -30,6 +33,7 @@ use probe::Time;
 use probe::token::Key;
 use probe::trace::Trace;
 use route::Routes;
+use std::io::{self, Write};
 use std::{env, fs};
 use systems::Systems;
 use watch::{Directory, Watch};
@@ -46,6 +50,9 @@ pub const COMMAND: Command = Command {
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     options.check()?;
+    if options.mtu && !matches!(options.form(common), Form::Human | Form::Json) {
+        return Err(usage("that format has no place for widths", "leave out --mtu or the format"));
+    }
     let family = options.family()?;
     let list = targets(&options, family)?;
     let systems = Systems::open(options.asn_db.as_deref(), options.asn)?;
@@ -53,10 +60,11 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         Some(lab) => {
             let wanted = |it: &Family| family.is_none_or(|only| only == *it);
             let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
+            let after = after(&families, &options, common)?;
             let road = Road::open(&options.want(families.clone()), Some(&lab))?;
             let found = list.names().map(|name| road.resolve(name, family)).collect();
             let asked = asked(list, found, &options)?;
-            go(road, asked, systems, &families, &options, common)
+            go(road, asked, systems, after, &families, &options, common)
         }
         None => {
             let names: Vec<String> = list.names().map(str::to_owned).collect();
@@ -68,10 +76,20 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
             if families.is_empty() {
                 return nobody(asked, &options, common);
             }
+            let after = after(&families, &options, common)?;
             let road = Road::open(&options.want(families.clone()), None)?;
-            go(road, asked, systems, &families, &options, common)
+            go(road, asked, systems, after, &families, &options, common)
         }
     }
+}
+
+/// What measures widths afterwards, if that is asked for.
+fn after(
+    families: &[Family],
+    options: &Options,
+    common: &Common,
+) -> Result<Option<After>, Failure> {
+    options.mtu.then(|| After::open(families, options.for_mtu(), common)).transpose()
 }
 
 /// What the user named, on the command line and in files.
@@ -100,6 +118,8 @@ fn printer(options: &Options, common: &Common, unix_ns: i128) -> Box<dyn Printer
         Form::Json => Box::new(Json { is_quiet: options.quiet }),
         Form::Csv => Box::new(Csv { is_quiet: options.quiet }),
         Form::Atlas => Box::new(Atlas),
+        Form::Dot => Box::new(Dot),
+        Form::Svg => Box::new(Svg),
         Form::Text => Box::new(Text::new(top(common, unix_ns), options.quiet)),
     }
 }
@@ -139,6 +159,7 @@ fn go(
     mut road: Road,
     asked: Asked,
     systems: Systems,
+    after: Option<After>,
     families: &[Family],
     options: &Options,
     common: &Common,
@@ -146,6 +167,10 @@ fn go(
     let holds_flows = families.iter().all(|family| road.holds_flows(*family));
     let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
     let routes = Routes::new(asked, zone, |target| road.source_towards(target), holds_flows);
+    if options.paths && !holds_flows {
+        let hint = "choose --kind udp or icmp, or run it as root";
+        return Err(usage("without rights TCP probes cannot be held to one flow", hint));
+    }
     let plan = options.plan(&road, routes.destinations().len(), families);
     let names = if options.numeric { Names::none() } else { Names::start(&road) };
     let is_live = common.lab.is_none();
@@ -155,7 +180,16 @@ fn go(
     let mut watch = Watch::new(&routes, plan.clone(), printer, book, road.epoch(), is_live);
     let mut engine = Trace::new(plan, routes.destinations().to_vec(), road.now());
     road.drive(&mut engine, &mut watch)?;
-    finish(&mut watch, || road.now())
+    let exit = finish(&mut watch, || road.now())?;
+    if let Some(after) = after {
+        let addresses = routes.destinations().iter().map(|to| to.target.address).collect();
+        if options.form(common) == Form::Human {
+            // Nobody is left to tell if this fails.
+            let _ = writeln!(io::stdout());
+        }
+        after.measure(addresses)?;
+    }
+    Ok(exit)
 }
 
 /// Sums up; the exit code stands even if nobody reads that.

@@ -3,18 +3,25 @@
 mod book;
 mod coding;
 mod fields;
+#[cfg(feature = "tui")]
+mod live;
 mod machine;
 mod notes;
 mod options;
 mod record;
 mod report;
+#[cfg(feature = "tui")]
+mod screen;
 mod session;
 
 use super::Command;
 use super::asked::{Asked, Row};
 use super::trace::names::Names;
 use super::trace::route::Routes;
+use super::trace::systems::Systems;
 use crate::args::{Common, Format};
+#[cfg(feature = "tui")]
+use crate::clerk::Clerk;
 use crate::failure::{Exit, Failure};
 use crate::print::{Closed, Out};
 use crate::resolve::{self, Resolved, Unresolved};
@@ -48,14 +55,26 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     options.check()?;
     if let Some(path) = &options.replay {
-        let (book, reader) = Reader::open(path)?;
+        let (mut book, reader) = Reader::open(path)?;
+        book.names.systems = systems(&options)?;
+        #[cfg(feature = "tui")]
+        if options.is_live(common) {
+            return live::replay(book, reader, &options, common);
+        }
         return replay(book, reader, &options, common);
     }
+    let systems = systems(&options)?;
+    #[cfg(feature = "tui")]
+    let clerk = Clerk::start(options.is_live(common));
     let recorder = options.record.as_deref().map(Recorder::create).transpose()?;
     let mut refused = None;
     for method in options.methods() {
         match open(&options, method, common) {
-            Ok(opened) => return watch(opened, recorder, &options, common),
+            #[cfg(feature = "tui")]
+            Ok(opened) if options.is_live(common) => {
+                return live::watch(opened, recorder, systems, &options, common, clerk);
+            }
+            Ok(opened) => return watch(opened, recorder, systems, &options, common),
             // The next may be permitted.
             Err(failure) if failure.exit == Exit::NotPermitted => {
                 refused.get_or_insert(failure);
@@ -64,6 +83,10 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         }
     }
     Err(refused.expect("there is at least one method"))
+}
+
+fn systems(options: &Options) -> Result<Systems, Failure> {
+    Systems::open(options.asn_db.as_deref(), options.asn)
 }
 
 /// A road that is open, and what is asked there.
@@ -153,7 +176,7 @@ fn usage(message: &str, hint: &str) -> Failure {
 }
 
 /// The book of a run that begins.
-fn book(opened: &Opened, options: &Options, is_report: bool) -> Book {
+fn book(opened: &Opened, systems: Systems, options: &Options, is_report: bool) -> Book {
     let Opened { road, routes, asking, families, .. } = opened;
     let count = routes.destinations().len();
     let mut plan = asking.plan(road, count, families);
@@ -168,11 +191,13 @@ fn book(opened: &Opened, options: &Options, is_report: bool) -> Book {
     });
     Book {
         roads: watched.collect(),
+        host: road.node().map_or_else(|| resolve::shown(&net::host_name()), resolve::shown),
+        utc: road.node().is_some(),
         holds_flows: families.iter().all(|family| road.holds_flows(*family)),
         epoch_ns: road.epoch_ns(),
         since: road.now(),
         now: road.now(),
-        names: Naming::asking(names),
+        names: Naming::asking(names, systems),
         plan,
     }
 }
@@ -192,10 +217,11 @@ impl crate::print::trace::Book for NoNames {
 fn watch(
     mut opened: Opened,
     recorder: Option<Recorder>,
+    systems: Systems,
     options: &Options,
     common: &Common,
 ) -> Result<Exit, Failure> {
-    let book = book(&opened, options, true);
+    let book = book(&opened, systems, options, true);
     let format = common.format();
     let mut session = Session {
         book,
@@ -205,6 +231,8 @@ fn watch(
         epoch: opened.road.epoch(),
         is_live: common.lab.is_none(),
         leg: Leg::default(),
+        watcher: (),
+        is_ended: false,
     };
     begin(&mut session, &opened.unresolved, format);
     let plan = session.book.plan.clone();
@@ -213,8 +241,8 @@ fn watch(
     opened.road.drive(&mut engine, &mut session)?;
     await_names(&mut session.book, || opened.road.now());
     session.flush();
-    let style = style(options, common, opened.road.node());
-    print(&session.book, &style, format, common.lab.is_some(), &mut session.out.text);
+    let style = style(options, common);
+    print(&session.book, &style, format, &mut session.out.text);
     let exit = match opened.unresolved.is_empty() {
         true => session.exit(),
         false => Exit::NameNotFound,
@@ -224,7 +252,7 @@ fn watch(
     Ok(exit)
 }
 
-fn begin(session: &mut Session, unresolved: &[Unresolved], format: Format) {
+fn begin<W>(session: &mut Session<W>, unresolved: &[Unresolved], format: Format) {
     if let Some(recorder) = &mut session.recorder {
         recorder.begin(&session.book);
     }
@@ -248,8 +276,7 @@ fn await_names(book: &mut Book, now: impl Fn() -> Time) {
     }
 }
 
-fn style(options: &Options, common: &Common, node: Option<&str>) -> Style {
-    let host = node.map_or_else(|| resolve::shown(&net::host_name()), resolve::shown);
+fn style(options: &Options, common: &Common) -> Style {
     Style {
         fields: options.order.clone(),
         is_wide: options.wide,
@@ -258,14 +285,14 @@ fn style(options: &Options, common: &Common, node: Option<&str>) -> Style {
             (_, true) => Who::Both,
             _ => Who::Name,
         },
+        has_systems: options.shows_systems(),
         intervals: options.intervals,
         language: common.language(),
-        host,
     }
 }
 
 /// Appends what a run came to.
-fn print(book: &Book, style: &Style, format: Format, utc: bool, out: &mut Vec<u8>) {
+fn print(book: &Book, style: &Style, format: Format, out: &mut Vec<u8>) {
     match format {
         Format::Json => machine::summaries(book, out),
         Format::Csv => {
@@ -274,7 +301,7 @@ fn print(book: &Book, style: &Style, format: Format, utc: bool, out: &mut Vec<u8
         }
         Format::Human => {
             for index in 0..book.roads.len() {
-                out.extend_from_slice(report::report(book, index, style, utc).as_bytes());
+                out.extend_from_slice(report::report(book, index, style).as_bytes());
             }
         }
     }
@@ -301,8 +328,8 @@ fn replay(
             machine::report(&book, report, &mut out.text);
         }
     }
-    let style = style(options, common, None);
-    print(&book, &style, format, false, &mut out.text);
+    let style = style(options, common);
+    print(&book, &style, format, &mut out.text);
     written(out)?;
     let is_reached = book.roads.iter().all(|road| road.is_reached());
     Ok(if is_reached { Exit::Yes } else { Exit::No })

@@ -5,6 +5,7 @@ pub mod atlas;
 pub mod csv;
 pub mod facts;
 pub mod fields;
+pub mod graph;
 pub mod human;
 pub mod json;
 pub mod text;
@@ -17,7 +18,7 @@ use super::{Unresolved, Whom};
 use facts::Facts;
 use probe::Time;
 use probe::trace::limit::ReplyLimit;
-use probe::trace::{Hop, Plan, Probe, Verdict};
+use probe::trace::{Graph, Hop, Plan, Probe, Verdict};
 use std::net::IpAddr;
 
 /// What a printer of traces must be able to show. What it writes for one road stays in that order.
@@ -39,6 +40,9 @@ pub trait Printer {
 
     /// A hop is known.
     fn hop(&mut self, road: &Road<'_>, hop: &Hop, facts: &Facts, page: &mut Page);
+
+    /// All ways to the target are known.
+    fn graph(&mut self, _road: &Road<'_>, _graph: &Graph, _page: &mut Page) {}
 
     /// A road ends.
     fn verdict(&mut self, road: &Road<'_>, verdict: &Verdict, page: &mut Page);

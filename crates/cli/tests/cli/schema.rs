@@ -16,7 +16,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -34,6 +34,26 @@ const TRACE: Subject = Subject {
     unseen: &[],
     not_in_csv: &["hop", "summary"],
 };
+
+const MTU: Subject = Subject {
+    name: "mtu",
+    schema: include_str!("../../../../docs/schema/mtu.json"),
+    runs: MTUS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
+const MTUS: &[&str] = &[
+    "good nowhere away",
+    "-6 far",
+    "-k udp far mute guarded",
+    "-n --max 1400 good",
+    "-q far",
+    "-S 192.0.2.99 good",
+    "--lab ../../../lab/scenarios/black-hole-mtu.toml b c",
+    "--lab ../../../lab/scenarios/narrow-back.toml -6 b",
+    "--lab ../../../lab/scenarios/unreachable.toml b c",
+];
 
 const TRACES: &[&str] = &[
     "good",

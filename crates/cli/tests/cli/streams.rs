@@ -6,8 +6,12 @@ use std::io::{Write, pipe};
 use std::process::{Command, Output, Stdio};
 
 fn ping(words: &str, stdin: Stdio, stdout: Stdio) -> Command {
+    askway(&format!("ping {words}"), stdin, stdout)
+}
+
+fn askway(words: &str, stdin: Stdio, stdout: Stdio) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_askway"));
-    command.arg("ping").args(words.split_whitespace()).current_dir(here()).env_clear();
+    command.args(words.split_whitespace()).current_dir(here()).env_clear();
     command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
     command
 }
@@ -23,6 +27,18 @@ fn a_closed_pipe_ends_the_run_quietly() {
         drop(reader);
         let words = format!("--lab town.toml -c 3 {format} good");
         let output = run(ping(&words, Stdio::null(), writer.into()));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
+        assert_eq!(output.status.code(), Some(0), "{format}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_a_trace_quietly() {
+    for format in ["human", "json", "csv", "atlas", "text"] {
+        let (reader, writer) = pipe().expect("a pipe");
+        drop(reader);
+        let words = format!("trace --lab town.toml --format {format} good");
+        let output = run(askway(&words, Stdio::null(), writer.into()));
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
         assert_eq!(output.status.code(), Some(0), "{format}");
     }
@@ -61,6 +77,11 @@ fn nothing_that_a_command_line_or_a_list_holds_reaches_the_terminal_as_it_is() {
         "ping --BAD good",
         "ping -I BAD good",
         "up --lab town.toml --file BAD",
+        "trace --lab town.toml BAD",
+        "trace --lab town.toml --format text BAD good",
+        "trace --lab town.toml --asn-db BAD good",
+        "trace --asn-db systems.mmdb --lab town.toml -q 1 far",
+        "trace -k BAD good",
         "as ping --lab town.toml BAD",
         "as ping --lab town.toml --from BAD good",
         "as ping -M BAD good",

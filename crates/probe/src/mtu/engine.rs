@@ -2,7 +2,7 @@
 
 use super::road::{Road, Turn};
 use super::table::TARGET;
-use super::{BYTES_MAX, BYTES_MIN, Destination, Plan, Report};
+use super::{BYTES_MAX, BYTES_MIN, Destination, Expectation, Plan, Report};
 use crate::method::Question;
 use crate::trace::identity::Identity;
 use crate::{Arrival, Engine, Output, Own, SendFault, Stamp, Ticket, Time, Transmit};
@@ -61,6 +61,13 @@ impl Mtu {
         }
     }
 
+    /// Tells what an earlier run found of a road, before the first poll.
+    pub fn expect(&mut self, target: u32, expectation: Expectation) {
+        if let Some(road) = self.roads.get_mut(target as usize) {
+            road.expectation = Some(expectation);
+        }
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
@@ -97,8 +104,7 @@ impl Mtu {
     /// Begins roads while there is room, and brings up to date those whose time has come.
     fn catch_up(&mut self, now: Time) {
         while self.next_road < self.targets() && (self.active.len() as u32) < self.plan.roads_max {
-            let road = &mut self.roads[self.next_road as usize];
-            *road = Road::new(road.destination, &self.plan, now);
+            self.roads[self.next_road as usize].begin(now);
             self.active.push_back(self.next_road);
             self.next_road += 1;
         }

@@ -11,6 +11,9 @@ use crate::Carrier;
 /// do not count.
 const WINDOW: u8 = 8;
 
+/// So many silent hops in a row end a road whose target is silent.
+const SILENT_TAIL: u8 = 4;
+
 /// How far narrow links have been found.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Walk {
@@ -69,35 +72,31 @@ impl Road {
     fn place(&mut self, turn: &Turn<'_>, bytes: u32, is_deaf: bool) -> Place {
         let reach = self.table.reach(bytes);
         let last = self.distance.map_or(turn.plan.hops_max, |distance| distance - 1);
+        let needed = self.tries_needed(turn.plan, true);
         let mut mute = 0;
         let mut is_open = false;
         let mut next = None;
         let mut hop = reach + 1;
-        while hop <= last && hop - reach <= WINDOW + mute {
-            if self.distance.is_none() && self.expected_distance == Some(hop) {
-                if is_open {
-                    break;
-                }
-                // What is sent as far as this may be answered by the target, which need not be
-                // asked so often.
-                self.ask_smallest(turn, hop);
-                match self.table.answers(hop) || self.is_mute(turn.plan, hop) {
-                    true => self.expected_distance = None,
-                    false => {
-                        is_open = true;
-                        break;
-                    }
-                }
+        let window = if is_deaf { SILENT_TAIL } else { WINDOW };
+        while hop <= last && hop - reach <= window + mute {
+            if self.may_be_target(turn, hop, is_open) {
+                is_open = true;
+                break;
             }
             match self.table.standing(hop, bytes) {
                 Standing::Unasked => {
                     self.want(hop, bytes);
                     is_open = true;
                 }
-                Standing::Open => is_open = true,
+                Standing::Open => {
+                    is_open = true;
+                    if self.table.answers(hop) {
+                        break;
+                    }
+                }
                 Standing::Arrived => {}
                 Standing::Refused => {
-                    if self.is_final(turn, hop, bytes) {
+                    if self.is_final(turn, hop, bytes, needed) {
                         next = Some(hop);
                     } else {
                         self.try_again(turn, hop, bytes, false);
@@ -106,7 +105,7 @@ impl Road {
                     break;
                 }
                 Standing::Silent if self.table.answers(hop) => {
-                    if self.is_final(turn, hop, bytes) {
+                    if self.is_final(turn, hop, bytes, needed) {
                         next = Some(hop);
                         break;
                     }
@@ -123,7 +122,7 @@ impl Road {
                     is_open = true;
                 }
             }
-            if is_deaf && mute >= WINDOW {
+            if is_deaf && mute >= SILENT_TAIL {
                 break;
             }
             hop += 1;
@@ -134,6 +133,19 @@ impl Road {
             None if is_deaf => Place::Nowhere,
             None => Place::Before(TARGET),
         }
+    }
+
+    /// Whether a hop is where the target is expected, and not yet known to be another. So where
+    /// hops are meant, the target is asked but once: its answers may be few.
+    fn may_be_target(&mut self, turn: &Turn<'_>, hop: u8, is_nearer_open: bool) -> bool {
+        if self.distance.is_some() || self.expected_distance != Some(hop) || is_nearer_open {
+            return self.distance.is_none() && self.expected_distance == Some(hop);
+        }
+        self.ask_smallest(turn, hop);
+        if self.table.answers(hop) || self.is_mute(turn.plan, hop) {
+            self.expected_distance = None;
+        }
+        self.expected_distance.is_some()
     }
 
     /// How much gets to `next`, where `bytes` do not.

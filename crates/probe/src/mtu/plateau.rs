@@ -12,6 +12,11 @@ pub(super) fn below(high: u32, low: u32) -> Option<u32> {
     PLATEAUS.iter().copied().rfind(|plateau| (low + 1..high).contains(plateau))
 }
 
+/// Whether links are likely to end at that size.
+pub(super) fn is_one(bytes: u32) -> bool {
+    PLATEAUS.contains(&bytes)
+}
+
 /// Up to `most` sizes above `low`, which passes, and below `high`, which does not, descending; none
 /// if nothing is between. Where somebody has named sizes there, those and one byte more are all
 /// that is asked.
@@ -20,7 +25,7 @@ pub(super) fn between(low: u32, high: u32, hints: &[u32], most: usize) -> Vec<u3
     let hinted = hints.iter().filter(|hint| inside(hint)).flat_map(|hint| [*hint, hint + 1]);
     let mut sizes: Vec<u32> = hinted.filter(inside).collect();
     if sizes.is_empty() {
-        if PLATEAUS.contains(&low) || hints.contains(&low) {
+        if is_one(low) || hints.contains(&low) {
             sizes.extend(Some(low + 1).filter(inside));
         }
         let plateaus: Vec<u32> = PLATEAUS.iter().copied().filter(inside).collect();
@@ -54,7 +59,6 @@ mod tests {
                 let (mut low, mut high, mut rounds) = (68, 65_535, 0);
                 while low + 1 < high {
                     for size in between(low, high, &[], most) {
-                        assert!((low + 1..high).contains(&size) || size <= limit || size > limit);
                         match size <= limit {
                             true => low = low.max(size),
                             false => high = high.min(size),
@@ -63,7 +67,7 @@ mod tests {
                     rounds += 1;
                 }
                 assert_eq!(low, limit);
-                assert!(rounds <= if most == 6 { 7 } else { 10 }, "{limit}: {rounds}");
+                assert!(rounds <= if most == 6 { 8 } else { 11 }, "{limit}: {rounds}");
             }
         }
     }

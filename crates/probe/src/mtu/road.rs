@@ -3,7 +3,9 @@
 use super::locate::Walk;
 use super::search::Settled;
 use super::table::{Flight, State, TARGET, Table};
-use super::{BYTES_MIN, Destination, Doubt, End, Event, Evidence, Limit, Plan, Remark, Report};
+use super::{
+    BYTES_MIN, Destination, Doubt, End, Event, Evidence, Expectation, Limit, Plan, Remark, Report,
+};
 use super::{Says, Verdict, Way, plateau};
 use crate::{SendFault, SendFaultReason, Time};
 use std::collections::VecDeque;
@@ -41,6 +43,8 @@ pub(super) struct Road {
     /// What its answers let expect of it.
     pub expected_distance: Option<u8>,
     pub walk: Walk,
+    /// What an earlier run found.
+    pub expectation: Option<Expectation>,
     /// Who answered at the end, and what.
     ending: Option<(IpAddr, Says)>,
     /// A send that failed for another reason than its size.
@@ -100,9 +104,7 @@ impl Local {
     /// What to ask next to know this host's own limit; `None` if it is known.
     fn next(&self, plan: &Plan) -> Option<u32> {
         let is_untouched = self.refused_bytes > plan.max_bytes;
-        if self.fits_bytes + 1 >= self.refused_bytes
-            || (is_untouched && plan.expected_bytes.is_some())
-        {
+        if self.fits_bytes + 1 >= self.refused_bytes {
             return None;
         }
         if is_untouched {
@@ -137,6 +139,7 @@ impl Road {
             },
             distance: None,
             walk: Walk::default(),
+            expectation: None,
             ending: None,
             fault: None,
             faults: 0,
@@ -170,7 +173,13 @@ impl Road {
 
     /// The largest datagram to ask.
     pub fn ceiling(&self, plan: &Plan) -> u32 {
-        self.local.ceiling(plan)
+        let expected = self.expectation.map_or(u32::MAX, |expected| expected.local_bytes);
+        self.local.ceiling(plan).min(expected)
+    }
+
+    /// The road begins.
+    pub fn begin(&mut self, now: Time) {
+        (self.began, self.due) = (now, now);
     }
 
     /// Wants a probe, unless it is wanted already.
@@ -232,16 +241,16 @@ impl Road {
         if is_late || self.table.count() >= PROBES_MAX {
             return self.finish(turn, None);
         }
-        if let Some(bytes) = self.local.next(turn.plan) {
+        if let Some(bytes) = self.local.next(turn.plan).filter(|_| self.expectation.is_none()) {
             return self.want(TARGET, bytes);
         }
         self.report_local(turn);
         let settled = self.settle_target(turn);
         let is_deaf = self.is_mute(turn.plan, TARGET);
-        let is_located = match (turn.plan.expected_bytes, settled) {
+        let is_located = match (self.expectation, settled) {
             _ if !turn.plan.locates => true,
             (Some(_), None) if !is_deaf => false,
-            (Some(bytes), Some(settled)) if settled.mtu_bytes == bytes => true,
+            (Some(expected), Some(settled)) if settled.mtu_bytes == expected.mtu_bytes => true,
             _ => self.locate(turn, settled, is_deaf),
         };
         let is_over = settled.is_some() || is_deaf;
@@ -392,7 +401,7 @@ impl Road {
         self.rtt_max = self.rtt_max.max(Some(rtt));
     }
 
-    /// Whether an answer to a probe says anything new: also where somebody said that it was too big.
+    /// Whether an answer to a probe is news: also where somebody said that it was too big.
     fn is_news(&mut self, turn: &mut Turn<'_>, flight: &Flight) -> bool {
         if flight.state == State::Refused {
             self.contradict(turn, flight.hop, flight.bytes);
@@ -472,6 +481,7 @@ impl Road {
         let sent = self.table.flights().filter(|(_, flight)| flight.state != State::Void).count();
         turn.report(Event::Verdict(Verdict {
             end,
+            local_bytes: self.ceiling(turn.plan),
             mtu_bytes: (passed > 0).then_some(passed),
             refused_bytes,
             is_exact: settled.is_some_and(|settled| settled.is_sure),

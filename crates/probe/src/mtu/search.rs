@@ -13,6 +13,9 @@ const ECHO_WIDTH: usize = 6;
 /// Likewise where the answers are errors, which are often limited.
 pub(super) const ERROR_WIDTH: usize = 3;
 
+/// Tries beside controls that go in one round trip.
+const PAIRS: usize = 2;
+
 /// Tries that say nothing, because nothing else was answered beside them, are spaced more and more,
 /// up to this: limits of answers are often one a second.
 const SPACING_MAX: Duration = Duration::from_millis(1_100);
@@ -35,7 +38,8 @@ impl Road {
     /// How much gets to the target, once that is known.
     pub fn settle_target(&mut self, turn: &Turn<'_>) -> Option<Settled> {
         let ceiling = self.ceiling(turn.plan);
-        if let Some(expected) = turn.plan.expected_bytes.filter(|bytes| *bytes < ceiling)
+        let expected = self.expectation.map(|expected| expected.mtu_bytes);
+        if let Some(expected) = expected.filter(|bytes| *bytes < ceiling)
             && self.table.standing(TARGET, expected + 1) == Standing::Unasked
         {
             self.want(TARGET, expected + 1);
@@ -57,7 +61,14 @@ impl Road {
         if passed >= ceiling {
             return Some(Settled { mtu_bytes: ceiling, refused_bytes: None, is_sure: true });
         }
+        self.table.unlimit(hop, SPACING_MAX / 2);
+        if self.table.is_limited(hop) {
+            self.table.void_unproven(hop, self.overdue_after(turn.plan));
+        }
         let doubtful = self.table.doubtful(hop, passed).filter(|bytes| *bytes <= ceiling);
+        if self.table.is_limited(hop) && self.table.refusal(hop, doubtful.unwrap_or(0)).is_none() {
+            return self.settle_slowly(turn, hop, (passed, doubtful, ceiling));
+        }
         let Some(doubtful) = doubtful else {
             if !self.table.is_asking(hop, passed, ceiling + 1) && self.wanted.is_empty() {
                 self.want(hop, ceiling);
@@ -73,18 +84,20 @@ impl Road {
                 return None;
             }
         }
-        let is_final = self.is_final(turn, hop, doubtful);
+        let needed = self.tries_needed(turn.plan, self.is_likely(hop, passed));
+        let is_final = self.is_final(turn, hop, doubtful, needed);
         if doubtful - passed > 1 {
             let tries = self.table.tries(hop, doubtful, self.overdue_after(turn.plan));
             if tries.unproven > 1 && !is_final {
                 // Nothing beside it was answered: what is asked now may not be, either.
                 self.try_again(turn, hop, doubtful, true);
+                self.suspect_limit(turn, hop, tries);
             } else if !self.table.is_asking(hop, passed, doubtful) {
                 if !is_final {
                     self.try_again(turn, hop, doubtful, false);
                 }
                 let width = if self.is_one_by_one { 1 } else { width };
-                let hints = self.hints(turn.plan);
+                let hints = self.hints();
                 for bytes in plateau::between(passed, doubtful, &hints, width) {
                     if self.table.standing(hop, bytes) == Standing::Unasked {
                         self.want(hop, bytes);
@@ -99,13 +112,58 @@ impl Road {
             return Some(settled);
         }
         self.try_again(turn, hop, doubtful, true);
+        self.suspect_limit(
+            turn,
+            hop,
+            self.table.tries(hop, doubtful, self.overdue_after(turn.plan)),
+        );
+        None
+    }
+
+    /// Where controls go unanswered again and again, it is the answers that are few.
+    fn suspect_limit(&mut self, turn: &Turn<'_>, hop: u8, tries: Tries) {
+        if tries.unproven > PAIRS as u32 && self.table.answers(hop) {
+            self.table.limit(hop);
+            self.wanted.retain(|(wanted, _)| *wanted != hop);
+            self.look_at(turn.now + Duration::from_millis(1));
+        }
+    }
+
+    /// As [`Road::settle`], of a hop that answers but once a second: one size at a time, and what
+    /// is known to pass right behind it, so that whichever passes takes the answer.
+    fn settle_slowly(
+        &mut self,
+        turn: &Turn<'_>,
+        hop: u8,
+        (passed, doubtful, ceiling): (u32, Option<u32>, u32),
+    ) -> Option<Settled> {
+        let high = doubtful.unwrap_or(ceiling + 1);
+        if let Some(doubtful) = doubtful.filter(|doubtful| doubtful - passed == 1) {
+            let needed = self.tries_needed(turn.plan, self.is_likely(hop, passed));
+            let is_final = self.is_final(turn, hop, doubtful, needed);
+            if is_final || self.is_given_up(turn.plan, hop, doubtful) {
+                let refused_bytes = Some(doubtful);
+                return Some(Settled { mtu_bytes: passed, refused_bytes, is_sure: is_final });
+            }
+        }
+        let at = self.table.asked_at(hop).map_or(turn.now, |last| last + SPACING_MAX);
+        if at > turn.now {
+            self.look_at(at);
+            return None;
+        }
+        let middle = || plateau::between(passed, high, &self.hints(), 1).first().copied();
+        let bytes = match doubtful {
+            None => ceiling,
+            Some(doubtful) => middle().unwrap_or(doubtful),
+        };
+        self.wanted.extend([(hop, bytes), (hop, passed.max(BYTES_MIN))]);
         None
     }
 
     /// Sizes that somebody named, or that were found elsewhere.
-    fn hints(&self, plan: &Plan) -> Vec<u32> {
+    fn hints(&self) -> Vec<u32> {
         let mut hints = self.table.named();
-        hints.extend(plan.expected_bytes);
+        hints.extend(self.expectation.map(|expected| expected.mtu_bytes));
         hints
     }
 
@@ -126,11 +184,10 @@ impl Road {
         is_over && tries.count() > u32::from(plan.tries) && !self.table.answers(hop)
     }
 
-    /// Whether it is certain that a size does not get as far as a hop. Looks again if time alone
-    /// is missing.
-    pub fn is_final(&mut self, turn: &Turn<'_>, hop: u8, bytes: u32) -> bool {
+    /// Whether it is certain that a size does not get as far as a hop: `needed` tries of it
+    /// vanished, or somebody says so. Looks again if time alone is missing.
+    pub fn is_final(&mut self, turn: &Turn<'_>, hop: u8, bytes: u32, needed: u32) -> bool {
         let tries = self.table.tries(hop, bytes, self.overdue_after(turn.plan));
-        let needed = self.tries_needed(turn.plan);
         let Some(refusal) = self.table.refusal(hop, bytes) else {
             return tries.vanished >= needed;
         };
@@ -142,15 +199,26 @@ impl Road {
         is_confirmed(refusal, tries) && surely_at <= turn.now
     }
 
-    fn tries_needed(&self, plan: &Plan) -> u32 {
-        u32::from(plan.tries) * if self.table.has_losses() { 2 } else { 1 }
+    /// How many tries have to vanish. Where nothing speaks for the size but these, or packets get
+    /// lost, twice as many.
+    pub fn tries_needed(&self, plan: &Plan, is_likely: bool) -> u32 {
+        let is_safe = is_likely && !self.table.has_losses();
+        u32::from(plan.tries) * if is_safe { 1 } else { 2 }
+    }
+
+    /// Whether links like to end at a size, or somebody named it; and no hop tells another story of
+    /// what gets to the target.
+    fn is_likely(&self, hop: u8, bytes: u32) -> bool {
+        let heard = self.table.heard();
+        let passes_all = hop == TARGET && heard > 0 && self.table.reach(bytes + 1) == heard;
+        !passes_all && (plateau::is_one(bytes) || self.hints().contains(&bytes))
     }
 
     /// Whether a size remains undecided: all tries say nothing.
     pub fn is_given_up(&self, plan: &Plan, hop: u8, bytes: u32) -> bool {
         let tries = self.table.tries(hop, bytes, Duration::ZERO);
         self.table.standing(hop, bytes) != Standing::Open
-            && tries.count() >= self.tries_needed(plan) * GIVE_UP_FACTOR
+            && tries.count() >= self.tries_needed(plan, true) * GIVE_UP_FACTOR
     }
 
     /// Asks a doubtful size again once it is time, with a size right behind it that is known to
@@ -171,10 +239,12 @@ impl Road {
         if at > turn.now {
             return self.look_at(at);
         }
-        self.want(hop, bytes);
-        if with_control {
-            let control = self.table.passed(hop).max(BYTES_MIN);
-            self.wanted.push_back((hop, control));
+        if !with_control {
+            return self.want(hop, bytes);
+        }
+        let control = self.table.passed(hop).max(BYTES_MIN);
+        for _ in 0..if tries.unproven > 1 { 1 } else { PAIRS } {
+            self.wanted.extend([(hop, bytes), (hop, control)]);
         }
     }
 }

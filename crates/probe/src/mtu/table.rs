@@ -1,5 +1,6 @@
 //! What is known of a road: every probe by hop and size, and what that says of others. What arrives
-//! somewhere proves all that is smaller and nearer; what is refused, all that is larger and farther.
+//! somewhere speaks for all that is smaller and nearer; what is refused, against all that is larger
+//! and farther.
 
 use crate::{Stamp, StampedBy, Time};
 use std::collections::BTreeMap;
@@ -94,6 +95,8 @@ pub(super) struct Table {
 struct Column {
     flights: Vec<u32>,
     from: Option<IpAddr>,
+    /// Whether it answers so seldom that it has to be asked one thing at a time.
+    is_limited: bool,
 }
 
 /// What happened.
@@ -149,6 +152,34 @@ impl Table {
             flight.state = State::Void;
         }
         self.in_flight = 0;
+    }
+
+    /// Notes that a hop answers but now and then.
+    pub fn limit(&mut self, hop: u8) {
+        self.hops.entry(hop).or_default().is_limited = true;
+    }
+
+    /// Takes that back if the last two questions, one right behind the other, were answered.
+    pub fn unlimit(&mut self, hop: u8, within: Duration) {
+        let Some(column) = self.hops.get_mut(&hop).filter(|column| column.is_limited) else {
+            return;
+        };
+        let mut last = column.flights.iter().rev().map(|number| &self.flights[*number as usize]);
+        let (Some(second), Some(first)) = (last.next(), last.next()) else { return };
+        let is_answered = [first, second].iter().all(|flight| flight.state == State::Arrived);
+        column.is_limited &= !is_answered || first.sent_at + within < second.sent_at;
+    }
+
+    /// Takes back what silence said of a hop without an answer beside it.
+    pub fn void_unproven(&mut self, hop: u8, window: Duration) {
+        let Some(column) = self.hops.get(&hop) else { return };
+        let unproven = column.flights.iter().copied().filter(|number| {
+            let flight = &self.flights[*number as usize];
+            flight.state == State::Overdue && !self.is_controlled(*number, flight, window)
+        });
+        for number in unproven.collect::<Vec<u32>>() {
+            self.flights[number as usize].state = State::Void;
+        }
     }
 
     /// Marks those overdue that have been unanswered for so long.
@@ -215,6 +246,17 @@ impl Table {
     /// Whether a hop answered anything.
     pub fn answers(&self, hop: u8) -> bool {
         self.from(hop).is_some()
+    }
+
+    /// See [`Table::limit`].
+    pub fn is_limited(&self, hop: u8) -> bool {
+        self.hops.get(&hop).is_some_and(|column| column.is_limited)
+    }
+
+    /// When a hop was asked last.
+    pub fn asked_at(&self, hop: u8) -> Option<Time> {
+        let number = *self.hops.get(&hop)?.flights.last()?;
+        Some(self.flights[number as usize].sent_at)
     }
 
     /// The nearest hop at or behind `hop`, the target included, that answered anything.
@@ -308,11 +350,12 @@ impl Table {
             .any(|other| other.state == State::Arrived && other.sent_at <= flight.sent_at + window)
     }
 
-    /// Whether anything was lost that ought to have been answered: another of its size was.
+    /// Whether anything was lost that ought to have been answered: as much or more got as far.
     pub fn has_losses(&self) -> bool {
         self.flights.iter().any(|flight| {
-            let cell = &self.cells[&(flight.hop, flight.bytes)];
-            flight.state == State::Overdue && cell.has_arrived
+            flight.state == State::Overdue
+                && self.answers(flight.hop)
+                && self.passed(flight.hop) >= flight.bytes
         })
     }
 }

@@ -277,6 +277,12 @@ impl Ledger {
         if self.hops.len() <= index {
             self.hops.resize_with(index + 1, HopBook::default);
         }
+        if let Outcome::Answer(answer) = &probe.outcome
+            && answer.is_late
+            && !answer.is_duplicate
+        {
+            self.bring_along(probe, index);
+        }
         let book = &mut self.hops[index];
         match &probe.outcome {
             Outcome::Answer(answer) => {
@@ -309,7 +315,39 @@ impl Ledger {
     }
 }
 
+impl Ledger {
+    /// A probe is answered late, and where it counts has changed since it was called silent: the
+    /// end of the road became known. Its silence counts there, too, from now on.
+    fn bring_along(&mut self, probe: &Probe, index: usize) {
+        let was_at = (index..usize::from(probe.hop).min(self.hops.len()))
+            .find(|at| self.hops[*at].has_silent(probe.number));
+        match was_at {
+            Some(at) if at == index => return,
+            Some(at) => self.hops[at].forget(probe.number),
+            // It left the history long ago.
+            None if usize::from(probe.hop) == index + 1 => return,
+            // Nobody counted on an answer from beyond the end.
+            None => self.sent += 1,
+        }
+        let book = &mut self.hops[index];
+        book.sent += 1;
+        book.silent += 1;
+        book.remember(probe, None);
+    }
+}
+
 impl HopBook {
+    fn has_silent(&self, number: u64) -> bool {
+        self.history.iter().any(|sample| sample.number == number && sample.rtt.is_none())
+    }
+
+    /// Forgets a silent probe.
+    fn forget(&mut self, number: u64) {
+        self.history.retain(|sample| sample.number != number);
+        self.sent -= 1;
+        self.silent -= 1;
+    }
+
     /// Takes an answer; who answered before, if that was somebody else.
     fn answer(&mut self, probe: &Probe, answer: &Answer) -> Option<IpAddr> {
         if answer.is_duplicate {
@@ -442,6 +480,8 @@ mod tests {
     use wire::icmp::Meaning;
 
     const MS: Duration = Duration::from_millis(1);
+    const EXPIRED: Says =
+        Says::Error { meaning: Meaning::HopLimitExceeded, kind: 11, code: 0, mtu_bytes: None };
 
     fn probe(hop: u8, number: u64, outcome: Outcome) -> Probe {
         let sent_at = Time::ZERO + 100 * MS * number as u32;
@@ -451,12 +491,7 @@ mod tests {
     fn answer(from: u8) -> Outcome {
         Outcome::Answer(Box::new(Answer {
             from: IpAddr::from([192, 0, 2, from]),
-            says: Says::Error {
-                meaning: Meaning::HopLimitExceeded,
-                kind: 11,
-                code: 0,
-                mtu_bytes: None,
-            },
+            says: EXPIRED,
             rtt: MS,
             rtt_source: RttSource::Kernel,
             at: Time::ZERO,
@@ -546,6 +581,27 @@ mod tests {
         assert_eq!((it.last_ns, it.max_ns), (2_000_000, 3_000_000));
         assert!((it.mean_ns - 2_500_000.0).abs() < 1e-6, "{it:?}");
         assert!((it.geometric_mean_ns - 2_000_000.0).abs() < 1e-3, "{it:?}");
+    }
+
+    #[test]
+    fn late_answers_from_beyond_the_end_count_at_the_end() {
+        let mut ledger = Ledger::default();
+        let late = |from| {
+            let Outcome::Answer(mut found) = answer(from) else { unreachable!("it is one") };
+            found.is_late = true;
+            Outcome::Answer(found)
+        };
+        take(&mut ledger, probe(1, 0, answer(1)));
+        take(&mut ledger, probe(3, 1, Outcome::Silent));
+        let end = End::Reached { hop: 1, from: [192, 0, 2, 1].into(), says: EXPIRED };
+        ledger.take(&Report { target: 0, at: Time::ZERO, event: Event::Round { round: 0, end } });
+        take(&mut ledger, probe(4, 2, Outcome::Moot));
+        take(&mut ledger, probe(3, 1, late(1)));
+        take(&mut ledger, probe(4, 2, late(1)));
+        let hops = ledger.hops();
+        assert_eq!((hops.len(), hops[0].sent, hops[0].answered, hops[0].late), (1, 3, 3, 2));
+        assert_eq!(ledger.counts(), (3, 3));
+        assert_eq!(ledger.hop(3).map(|hop| hop.sent), Some(0));
     }
 
     #[test]

@@ -119,7 +119,11 @@ impl Trace {
         let named = named.filter(|number| self.proves(road, *number, trail));
         let number = match named.or_else(|| self.proven_by(road, lane?, trail)) {
             Some(number) => number,
-            None if is_plain && self.is_silent_about_names(quoted, trail) => {
+            // Whoever shows a token that is not ours names another's probe.
+            None if is_plain
+                && trail.proof == Proof::None
+                && self.is_silent_about_names(quoted, trail) =>
+            {
                 return self.only_one(road, lane?);
             }
             None => return None,

@@ -83,8 +83,8 @@ struct Rounds {
     /// The round under way, 0-based; the first finds out how long the road is.
     round: u64,
     began: Time,
-    /// The next hop to ask in it.
-    next_hop: u8,
+    /// The next hop to ask in it; one more than there can be if all were.
+    next_hop: u16,
     /// The last hop to ask in it.
     last_hop: u8,
 }
@@ -198,7 +198,7 @@ impl Road {
             (None, Some(_)) => return None,
             (None, None) => self.heard,
         };
-        let own = self.hops.iter().take(usize::from(last + 1 - self.first_hop));
+        let own = self.hops.iter().take(usize::from(last - (self.first_hop - 1)));
         let mut routers: Vec<Option<IpAddr>> = own.map(|hop| hop.from).collect();
         if let Some((lead, true)) = &self.lead {
             let known = lead.model.routers.iter().take(usize::from(self.lowest - self.first_hop));
@@ -307,7 +307,7 @@ impl Road {
         let limit = match (self.is_desperate, &self.lead) {
             (true, _) => plan.hops_max,
             // Where the end is expected, there is little to look for ahead.
-            (false, Some(_)) => self.lowest.max(self.heard + 1).min(plan.hops_max),
+            (false, Some(_)) => self.lowest.max(self.heard.saturating_add(1)).min(plan.hops_max),
             _ => self.heard.saturating_add(known).saturating_add(WINDOW).min(plan.hops_max),
         };
         while self.frontier < limit {
@@ -329,11 +329,11 @@ impl Road {
         self.due = Time::NEVER;
         let is_hopeless = self.ending.is_none() && self.is_hopeless(turn);
         if matches!(self.lead, Some((_, true))) {
-            while self.reported + 1 < self.lowest {
+            while self.reported < self.lowest - 1 {
                 self.report_shared(turn, self.reported + 1);
             }
         }
-        while self.reported + 1 >= self.lowest
+        while self.reported >= self.lowest - 1
             && self.reported < last
             && self.is_final(self.reported + 1, queries, is_hopeless)
         {
@@ -540,7 +540,7 @@ impl Road {
         self.rounds = Rounds {
             round: round + 1,
             began: self.rounds.began + interval.saturating_mul(passed),
-            next_hop: self.first_hop,
+            next_hop: self.first_hop.into(),
             last_hop,
         };
     }
@@ -553,14 +553,17 @@ impl Road {
         }
         let length = u32::from(rounds.last_hop.saturating_sub(self.first_hop)) + 1;
         let mut next_hop = rounds.next_hop;
-        while next_hop <= rounds.last_hop {
-            let turn = u32::from(next_hop - self.first_hop);
+        while let Some(hop) = u8::try_from(next_hop).ok().filter(|hop| *hop <= rounds.last_hop) {
+            let turn = u32::from(hop - self.first_hop);
             let at = rounds.began + interval * turn / length;
             if at > now {
                 self.due = self.due.min(at);
                 break;
             }
-            self.want(next_hop, 0);
+            // What the pace did not allow in the round before is not made up for.
+            if !self.wanted.iter().any(|(wanted, _)| *wanted == hop) {
+                self.want(hop, 0);
+            }
             next_hop += 1;
         }
         self.rounds.next_hop = next_hop;
@@ -745,10 +748,20 @@ impl Road {
         turn.report(Event::Probe(probe));
     }
 
+    /// Whether an address other than the target's was met on the way: a filter there may say "port
+    /// unreachable", but that is no arrival.
+    fn is_known_router(&self, from: IpAddr, before: u8) -> bool {
+        let nearer = self.hops.iter().take(usize::from(before - self.first_hop));
+        from != self.destination.target.address
+            && nearer.into_iter().any(|hop| hop.from == Some(from))
+    }
+
     /// How the road ends, as far as is known.
     fn end(&self, plan: &Plan) -> End {
         match self.ending {
-            Some(Ending { hop, from, says }) if says.is_arrival() => {
+            Some(Ending { hop, from, says })
+                if says.is_arrival() && !self.is_known_router(from, hop) =>
+            {
                 End::Reached { hop, from, says }
             }
             Some(Ending { hop, from, says }) => End::Refused { hop, from, says },

@@ -3,8 +3,8 @@
 
 use probe::method::{self, Method};
 use probe::mtu::{
-    BYTES_MAX, BYTES_MIN, Destination, Doubt, End, Event, Evidence, Finding, Limit, Mtu, Plan,
-    Remark, Way, conclude,
+    BYTES_MAX, BYTES_MIN, Destination, Doubt, End, Event, Evidence, Expectation, Finding, Limit,
+    Mtu, Plan, Remark, Way, conclude,
 };
 use probe::targets::Target;
 use probe::token::Key;
@@ -21,7 +21,7 @@ const MS: Duration = Duration::from_millis(1);
 const PORT: u16 = 40_000;
 
 /// Dice that lossy roads are thrown with; `ASKWAY_SEEDS` overrides it.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 20;
 
 /// Methods that carry probes of any size.
 const METHODS: [&dyn Method; 2] = [&method::UDP, &method::ICMP];
@@ -117,10 +117,10 @@ impl Road {
     }
 
     fn run(&self) -> Ran {
-        self.run_as(self.plan(), None)
+        self.run_as(None, None)
     }
 
-    fn run_as(&self, plan: Plan, stop_at: Option<Time>) -> Ran {
+    fn run_as(&self, expected: Option<Expectation>, stop_at: Option<Time>) -> Ran {
         let mut world = World {
             road: self,
             dice: self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
@@ -128,7 +128,7 @@ impl Road {
             pending: BTreeMap::new(),
             order: 0,
         };
-        world.run(plan, stop_at)
+        world.run(expected, stop_at)
     }
 }
 
@@ -142,14 +142,17 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    fn run(&mut self, plan: Plan, mut stop_at: Option<Time>) -> Ran {
+    fn run(&mut self, expected: Option<Expectation>, mut stop_at: Option<Time>) -> Ran {
         let road = self.road;
         let destination = Destination {
             target: Target { address: road.target(), zone: 0 },
             source: road.node(0),
         };
-        let method = plan.method.name();
-        let mut engine = Mtu::new(plan, vec![destination], Time::ZERO);
+        let method = road.method.name();
+        let mut engine = Mtu::new(road.plan(), vec![destination], Time::ZERO);
+        if let Some(expected) = expected {
+            engine.expect(0, expected);
+        }
         let (mut now, mut events) = (Time::ZERO, Vec::new());
         let (mut message, mut sent) = (Vec::new(), Vec::new());
         loop {
@@ -422,8 +425,7 @@ fn black_holes_are_each_found_in_less_than_five_seconds() {
                 assert_eq!(limit.from, Some(way.node(usize::from(limit.hop))));
                 assert_eq!(limit.way, Way::There);
             }
-            assert!(ran.took <= 3_800 * MS, "{method:?} {rtt}: {:?}", ran.took);
-            println!("{method:?} {family} {rtt} ms: {:?} {}", ran.took, ran.sent.len());
+            assert!(ran.took <= 3_000 * MS, "{method:?} {rtt}: {:?}", ran.took);
         }
     });
 }
@@ -513,7 +515,7 @@ fn loss_is_not_taken_for_a_limit() {
     let mut wrong = 0;
     let mut runs = 0;
     everywhere(|family, method| {
-        for seed in 1..=SEEDS {
+        for seed in seeds() {
             for narrow in [
                 &[][..],
                 &[(4, 1_400, Word::Mtu), (6, 1_300, Word::Mtu)],
@@ -547,7 +549,7 @@ fn routers_that_answer_once_a_second_are_not_taken_for_narrow_links() {
             let limit = Some((6, Duration::from_secs(1)));
             let ran = Road { limit, ..road(family, method, &narrow) }.run();
             check(&ran, 1_300, &[(0, 1_500), (3, 1_400), (5, 1_300)]);
-            println!("{method:?} {family} {:?} {}", ran.took, ran.sent.len());
+            assert!(ran.took <= 16_000 * MS, "{:?}", ran.took);
         }
     });
 }
@@ -609,9 +611,11 @@ fn the_way_back_is_told_from_the_way_there() {
                 assert_eq!((last.hop, last.way), (5, Way::ThereOrBack), "{both:?}");
             }
             let way = way(&method::UDP);
-            let expected_bytes = both.verdict.mtu_bytes;
-            let plan = Plan { expected_bytes, max_bytes: 1_500, ..way.plan() };
-            let forward = way.run_as(plan, None);
+            let expected = Expectation {
+                mtu_bytes: both.verdict.mtu_bytes.expect("it was reached"),
+                local_bytes: both.verdict.local_bytes,
+            };
+            let forward = way.run_as(Some(expected), None);
             assert_eq!(forward.finding.verdict.mtu_bytes, Some(there), "{:?}", forward.finding);
             if there == back {
                 assert!(forward.sent.len() <= 8, "{:?}", forward.sent);
@@ -690,7 +694,7 @@ fn an_interrupted_run_says_what_it_knows() {
     for family in Family::ALL {
         let way = road(family, &method::ICMP, &links(6, &[(3, 1_400, Word::Nothing)]));
         for stop_ms in (0..2_000).step_by(41) {
-            let ran = way.run_as(way.plan(), Some(Time::ZERO + MS * stop_ms));
+            let ran = way.run_as(None, Some(Time::ZERO + MS * stop_ms));
             let verdict = ran.finding.verdict;
             assert!(verdict.mtu_bytes.is_none_or(|bytes| bytes <= 1_400), "{verdict:?}");
             assert_eq!(verdict.sent, ran.sent.len() as u64);
@@ -706,4 +710,9 @@ fn probes_are_no_smaller_than_any_link() {
         assert!(ran.sent.iter().all(|(_, bytes)| *bytes >= BYTES_MIN), "{:?}", ran.sent);
         assert_eq!(ran.finding.verdict.mtu_bytes, Some(100));
     });
+}
+
+fn seeds() -> std::ops::RangeInclusive<u64> {
+    let chosen = std::env::var("ASKWAY_SEEDS").ok();
+    1..=chosen.map_or(SEEDS, |seeds| seeds.parse().expect("ASKWAY_SEEDS is a number"))
 }

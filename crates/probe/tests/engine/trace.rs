@@ -524,6 +524,31 @@ fn the_token_names_what_the_error_queue_does_not() {
 }
 
 #[test]
+fn a_strangers_token_is_not_taken_for_a_quote_without_names() {
+    for family in Family::ALL {
+        // One probe in the air, to which anything nameless would be put down.
+        let mut chain = chain(3, MS);
+        let respond = move |seen: &Seen| {
+            let mut nameless = seen.clone();
+            nameless.transmit.header.identification = None;
+            nameless.message[6..8].fill(0);
+            nameless.message[8..16].fill(3);
+            let from = router(family, 66);
+            let mut back = chain(seen);
+            back.push(with_delay(0, error(&nameless, from, Meaning::HopLimitExceeded, 500)));
+            back
+        };
+        let plan = Plan { sees_quoted_headers: false, in_flight_max: 1, ..plan(&method::UDP) };
+        let (reports, _) = Road::new(family, &method::UDP, respond).run(plan);
+        assert!(matches!(verdict(&reports).end, End::Reached { hop: 3, .. }), "{reports:?}");
+        for hop in hops(&reports) {
+            let from = if hop.is_end { target(family) } else { router(family, hop.hop) };
+            assert!(answers(hop).iter().all(|answer| answer.from == from), "{hop:?}");
+        }
+    }
+}
+
+#[test]
 fn translators_are_located_by_what_they_change() {
     let family = Family::V4;
     let nat = address(family, 99);
@@ -579,6 +604,23 @@ fn an_answer_in_the_targets_stead_is_named() {
         let End::Reached { hop: 4, from, .. } = verdict.end else { panic!("{verdict:?}") };
         assert_eq!(from, stand_in);
     });
+}
+
+#[test]
+fn a_filter_that_says_port_unreachable_is_no_arrival() {
+    for family in Family::ALL {
+        let respond = move |seen: &Seen| {
+            let hop = hop_of(seen);
+            let meaning = match hop <= 3 {
+                true => Meaning::HopLimitExceeded,
+                false => Meaning::PortUnreachable,
+            };
+            vec![with_delay(hop.min(3), error(seen, router(family, hop.min(3)), meaning, 500))]
+        };
+        let (reports, _) = Road::new(family, &method::UDP, respond).run(plan(&method::UDP));
+        let verdict = verdict(&reports);
+        assert!(matches!(verdict.end, End::Refused { hop: 4, .. }), "{verdict:?}");
+    }
 }
 
 #[test]
@@ -708,6 +750,38 @@ fn loops_and_endless_roads_are_told_apart() {
     assert_eq!(verdict(&reports).end, End::Loop { from_hop: 4, length: 2 });
     let (reports, _) = Road::new(family, &method::ICMP, chain(99, MS)).run(plan(&method::ICMP));
     assert_eq!(verdict(&reports).end, End::HopsExhausted);
+}
+
+#[test]
+fn the_longest_road_has_255_hops() {
+    let family = Family::V6;
+    let rounds = Course::Rounds { interval: 1_000 * MS, count: Some(3) };
+    for course in [Course::Once { queries: 1 }, rounds, Course::Paths { risk: 0.05 }] {
+        let endless = move |seen: &Seen| {
+            let from = address(family, hop_of(seen));
+            vec![with_delay(0, error(seen, from, Meaning::HopLimitExceeded, 500))]
+        };
+        let plan = Plan { course, hops_max: 255, shares_hops: true, ..plan(&method::ICMP) };
+        let (reports, _) = Road::new(family, &method::ICMP, endless).run(plan);
+        assert_eq!(verdict(&reports).end, End::HopsExhausted, "{course:?}");
+        let farthest = reports.iter().filter_map(|report| match &report.event {
+            Event::Probe(probe) => Some(probe.hop),
+            _ => None,
+        });
+        assert_eq!(farthest.max(), Some(255));
+    }
+}
+
+#[test]
+fn rounds_that_come_faster_than_probes_may_leave_do_not_pile_up() {
+    let mut chain = chain(30, MS);
+    let respond = move |seen: &Seen| if hop_of(seen) > 3 { Vec::new() } else { chain(seen) };
+    let course = Course::Rounds { interval: MS, count: Some(2_000) };
+    let plan = Plan { course, in_flight_max: 8, ..plan(&method::ICMP) };
+    let timeout = plan.timeout;
+    let (reports, end) = Road::new(Family::V4, &method::ICMP, respond).run(plan);
+    assert_eq!(verdict(&reports).end, End::Silent { from_hop: 4 });
+    assert!(end <= Time::ZERO + 2_100 * MS + timeout, "{end}");
 }
 
 #[test]

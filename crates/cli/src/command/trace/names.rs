@@ -93,12 +93,15 @@ impl Names {
         self.known.insert(address, entry);
     }
 
-    /// Takes in what has been found out.
-    pub fn learn(&mut self) {
-        let Some(asking) = &self.asking else { return };
+    /// Takes in what has been found out. Whether there was anything.
+    pub fn learn(&mut self) -> bool {
+        let Some(asking) = &self.asking else { return false };
+        let mut has_learnt = false;
         while let Ok((address, name)) = asking.answers.try_recv() {
             self.known.insert(address, Entry::Name(name));
+            has_learnt = true;
         }
+        has_learnt
     }
 
     /// Whether a line that shows this address should wait.

@@ -36,6 +36,16 @@ pub struct Options {
     /// way
     #[arg(long, help_heading = "What")]
     pub classic: bool,
+    /// Then measure how wide the roads are, as askway mtu does
+    #[arg(long, help_heading = "What")]
+    pub mtu: bool,
+    /// Find every load-balanced path, flow by flow
+    #[arg(long, conflicts_with = "classic", help_heading = "What")]
+    pub paths: bool,
+    /// With --paths: how surely no branch of a router is missed, 95 or 99 %
+    #[arg(long, value_name = "PERCENT", value_parser = confidence, default_value = "95",
+        help_heading = "What")]
+    pub confidence: u8,
     /// The target's port, the first one with --classic [default: 33434, TCP 80]
     #[arg(short, long, value_name = "PORT", value_parser = identifier, help_heading = "What")]
     pub port: Option<u16>,
@@ -110,7 +120,8 @@ pub struct Options {
         hide_default_value = true, help_heading = "Where from")]
     pub access: Access,
 
-    /// How results are written: human, json, csv, atlas (RIPE Atlas), text (plain, to paste)
+    /// How results are written: human, json, csv, atlas (RIPE Atlas), text (plain, to paste); with
+    /// --paths also dot (Graphviz), svg
     #[arg(long, value_name = "FORMAT", conflicts_with_all = ["json", "csv"],
         hide_possible_values = true, help_heading = "Output")]
     pub format: Option<Form>,
@@ -141,6 +152,10 @@ pub enum Form {
     Atlas,
     /// Plain text with everything on top that a reader elsewhere does not know.
     Text,
+    /// Paths in the language of Graphviz.
+    Dot,
+    /// Paths as a picture.
+    Svg,
 }
 
 impl Options {
@@ -162,6 +177,13 @@ pub fn kinds() -> impl TypedValueParser<Value = &'static dyn Method> {
 
 fn queries(text: &str) -> Result<u8, BadValue> {
     at_least_one(text, 255).map(|count| count as u8)
+}
+
+fn confidence(text: &str) -> Result<u8, BadValue> {
+    match number(text.trim_end_matches('%'), 100)? {
+        percent @ (95 | 99) => Ok(percent as u8),
+        _ => Err(bad("no such confidence", "95 or 99")),
+    }
 }
 
 fn in_flight(text: &str) -> Result<u32, BadValue> {

@@ -1,7 +1,8 @@
 //! From options to what the network and the engine need, and what no packet carries.
 
-use super::options::Options;
+use super::options::{Form, Options};
 use crate::args::When;
+use crate::command::mtu::options as mtu;
 use crate::failure::{Exit, Failure};
 use crate::road::Road;
 use net::{Batch, Stamps, Want};
@@ -16,6 +17,9 @@ const GAP: Duration = Duration::from_millis(1);
 
 /// From so many targets on, hops that roads have in common are asked once.
 const SHARING_MIN: usize = 16;
+
+/// Flows that paths are looked for with: enough for a router with 21 branches.
+const FLOWS_MAX: u16 = 128;
 
 /// Payload of a probe unless another is given: with IPv4 and UDP headers 60 bytes, as traceroute's.
 const PAYLOAD_BYTES: usize = 32;
@@ -75,6 +79,13 @@ impl Options {
         if self.port == Some(0) {
             return usage("nothing is ever sent to port 0", "a port from 1 to 65535");
         }
+        let is_picture = matches!(self.format, Some(Form::Dot | Form::Svg));
+        if is_picture && !self.paths {
+            return usage("that format shows paths", "add --paths");
+        }
+        if self.paths && self.format == Some(Form::Atlas) {
+            return usage("RIPE Atlas has no form for paths", "another --format, or no --paths");
+        }
         if self.size.is_some() && !self.kind.carries_payload() {
             return usage(&format!("{name} probes carry no payload"), "leave out --size");
         }
@@ -130,12 +141,34 @@ impl Options {
             multicast_loop: true,
             debug: false,
             identifier: self.source_port,
-            lanes: 1,
+            lanes: if self.paths { FLOWS_MAX } else { 1 },
             message_max_bytes: message_bytes.max(QUOTE_MAX_BYTES),
             burst: BURST,
             send_buffer_bytes: None,
             stamps: Stamps::Both,
             batch: Batch::Many,
+        }
+    }
+
+    /// How widths are measured after the trace.
+    pub fn for_mtu(&self) -> mtu::Options {
+        mtu::Options {
+            targets: Vec::new(),
+            v4: self.v4,
+            v6: self.v6,
+            all_addresses: false,
+            max: probe::mtu::BYTES_MAX,
+            kind: None,
+            port: self.port.unwrap_or(method_of_classic().usual_port().unwrap_or(0)),
+            max_hops: self.max_hops,
+            timeout: self.timeout,
+            deadline: Duration::from_secs(30),
+            interface: self.interface.clone(),
+            source: self.source,
+            mark: self.mark,
+            access: self.access,
+            numeric: self.numeric,
+            quiet: self.quiet,
         }
     }
 
@@ -149,7 +182,10 @@ impl Options {
         Plan {
             port: self.port.unwrap_or(usual.port),
             naming: if self.classic { Naming::CountingPort } else { Naming::Steady },
-            course: Course::Once { queries: self.queries },
+            course: match self.paths {
+                true => Course::Paths { risk: f64::from(100 - self.confidence) / 100.0 },
+                false => Course::Once { queries: self.queries },
+            },
             first_hop: self.first_hop,
             hops_max: self.max_hops,
             in_flight_max: self.in_flight,

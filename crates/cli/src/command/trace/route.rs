@@ -73,6 +73,15 @@ impl Routes {
         }
     }
 
+    /// Whom a road leads to.
+    pub fn whom(&self, road: u32) -> Whom<'_> {
+        let name = match self.asked.label(self.targets[road as usize]) {
+            Label::Name(name) => Some(name),
+            Label::Address(_) => None,
+        };
+        Whom { name, target: Some(self.destinations[road as usize].target) }
+    }
+
     /// What a road is about.
     pub fn road<'a>(
         &'a self,
@@ -81,13 +90,9 @@ impl Routes {
         epoch_ns: i128,
         book: &'a dyn Book,
     ) -> Road<'a> {
-        let name = match self.asked.label(self.targets[road as usize]) {
-            Label::Name(name) => Some(name),
-            Label::Address(_) => None,
-        };
-        let Destination { target, source } = self.destinations[road as usize];
-        let whom = Whom { name, target: Some(target) };
+        let Destination { source, .. } = self.destinations[road as usize];
         let source = Some(source).filter(|source| !source.is_unspecified());
+        let whom = self.whom(road);
         Road { whom, source, plan, holds_flows: self.holds_flows, epoch_ns, book }
     }
 }

@@ -36,6 +36,11 @@ impl Systems {
         }
     }
 
+    /// Whether there is a database.
+    pub fn is_known(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// The system that an address belongs to.
     pub fn of(&self, address: IpAddr) -> Option<System> {
         let (number, name) = reader::look_up(self.0.as_ref()?, address)?;

@@ -11,7 +11,7 @@ use crate::print::trace::{Book, Page, Printer, System, Totals, queries};
 use crate::print::{Closed, Out, Unresolved};
 use crate::road::Epoch;
 use probe::trace::ledger::Ledger;
-use probe::trace::{End, Event, Hop, Outcome, Plan, Report, Trace, Verdict};
+use probe::trace::{End, Event, Graph, Hop, Outcome, Plan, Report, Trace, Verdict};
 use probe::{Observer, Signal, Time};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
@@ -54,6 +54,7 @@ struct Sheet {
 
 enum Item {
     Hop(Hop),
+    Graph(Graph),
     Verdict(Verdict),
 }
 
@@ -168,6 +169,9 @@ impl<'a> Watch<'a> {
                     let facts = sheet.track.take(&hop);
                     self.printer.hop(&about, &hop, &facts, &mut sheet.page);
                 }
+                Some(Item::Graph(graph)) => {
+                    self.printer.graph(&about, &graph, &mut sheet.page);
+                }
                 Some(Item::Verdict(verdict)) => {
                     let hops = sheet.ledger.take().map(|ledger| ledger.hops()).unwrap_or_default();
                     let limits = hops.iter().filter_map(|hop| Some((hop.hop, hop.limit?)));
@@ -233,15 +237,20 @@ impl Item {
     fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         let probes = match self {
             Item::Hop(hop) => &hop.probes[..],
-            Item::Verdict(_) => &[],
+            Item::Graph(_) | Item::Verdict(_) => &[],
         };
+        let vertices = match self {
+            Item::Graph(graph) => &graph.layers[..],
+            _ => &[],
+        };
+        let vertices = vertices.iter().flat_map(|layer| &layer.vertices).map(|vertex| vertex.from);
         let end = match self {
             Item::Hop(hop) => hop.shared.and_then(|shared| shared.from),
             Item::Verdict(Verdict { end: End::Reached { from, .. }, .. })
             | Item::Verdict(Verdict { end: End::Refused { from, .. }, .. }) => Some(*from),
             _ => None,
         };
-        probes.iter().filter_map(|probe| from(&probe.outcome)).chain(end)
+        probes.iter().filter_map(|probe| from(&probe.outcome)).chain(end).chain(vertices)
     }
 }
 
@@ -253,12 +262,29 @@ fn from(outcome: &Outcome) -> Option<IpAddr> {
     }
 }
 
+/// Whether it comes after its probe was decided.
+fn is_afterthought(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Answer(answer) if answer.is_late || answer.is_duplicate)
+}
+
 impl Observer<Trace> for Watch<'_> {
     fn report(&mut self, _engine: &Trace, report: Report) {
         let road = report.target;
         let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.book);
         let is_over = self.routes.is_behind(road, self.rows.front());
         if is_over && !self.printer.mixes_roads() {
+            return;
+        }
+        if let Event::Probe(probe) = &report.event
+            && is_afterthought(&probe.outcome)
+            && self.sheets.get(&road).is_none_or(|sheet| sheet.is_closed)
+        {
+            // The verdict is out; whoever takes objects gets this one too.
+            if self.printer.mixes_roads() {
+                let mut page = Page::default();
+                self.printer.probe(&about, probe, &mut page);
+                self.out.text.append(&mut page.text);
+            }
             return;
         }
         let sheet = self.sheets.entry(road).or_default();
@@ -288,7 +314,8 @@ impl Observer<Trace> for Watch<'_> {
                 self.totals.reached += u64::from(matches!(verdict.end, End::Reached { .. }));
                 sheet.queue.push_back(Item::Verdict(verdict));
             }
-            Event::Round { .. } | Event::Graph(_) => {}
+            Event::Graph(graph) => sheet.queue.push_back(Item::Graph(graph)),
+            Event::Round { .. } => {}
         }
         self.book.names.learn();
         self.write(road, report.at);

@@ -1,12 +1,13 @@
 //! What is known of the roads that are watched, and of who is who on them.
 
 use crate::command::trace::names::Names;
+use crate::command::trace::systems::Systems;
 use crate::print::Whom;
 use crate::print::human::{named, plain};
-use crate::print::trace::{self, Book as _};
+use crate::print::trace::{self, Book as _, System};
 use probe::Time;
 use probe::targets::Target;
-use probe::trace::ledger::Ledger;
+use probe::trace::ledger::{HopSummary, Ledger};
 use probe::trace::{Answer, End, Event, Outcome, Plan, Report, Verdict};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,6 +16,10 @@ use std::net::IpAddr;
 pub struct Book {
     /// The roads, by index.
     pub roads: Vec<Watched>,
+    /// What the host is called that asks; safe for a terminal.
+    pub host: String,
+    /// Whether its clock is in no time zone, as that of a lab.
+    pub utc: bool,
     /// How they are asked.
     pub plan: Plan,
     /// Whether all probes of a road can belong to one flow.
@@ -48,14 +53,16 @@ pub struct Naming {
     pub asked: Names,
     /// Names that a recording has; safe for a terminal.
     pub given: BTreeMap<IpAddr, String>,
+    /// Autonomous systems.
+    pub systems: Systems,
     /// Names that were told to whoever records.
     told: BTreeMap<IpAddr, String>,
 }
 
 impl Naming {
     /// Names that are found out by and by.
-    pub fn asking(asked: Names) -> Naming {
-        Naming { asked, given: BTreeMap::new(), told: BTreeMap::new() }
+    pub fn asking(asked: Names, systems: Systems) -> Naming {
+        Naming { asked, systems, given: BTreeMap::new(), told: BTreeMap::new() }
     }
 
     /// Names that nobody was told of yet, of these addresses.
@@ -73,8 +80,8 @@ impl Naming {
 }
 
 impl trace::Book for Naming {
-    fn system(&self, _address: IpAddr) -> Option<crate::print::trace::System> {
-        None
+    fn system(&self, address: IpAddr) -> Option<System> {
+        self.systems.of(address)
     }
 
     fn name(&self, address: IpAddr) -> Option<&str> {
@@ -132,6 +139,17 @@ impl Book {
         self.since = self.now;
     }
 
+    /// What is known of a road's hops, from the first that is asked to the last to show.
+    pub fn summaries(&self, index: usize) -> Vec<HopSummary> {
+        let road = &self.roads[index];
+        let mut summaries = road.ledger.hops();
+        let known = summaries.len() as u8;
+        let last = road.hops(self.plan.hops_max);
+        summaries.extend((known.saturating_add(1)..=last).filter_map(|hop| road.ledger.hop(hop)));
+        summaries.retain(|summary| summary.hop >= self.plan.first_hop);
+        summaries
+    }
+
     /// A road as printers of traces know it.
     pub fn road(&self, index: usize) -> trace::Road<'_> {
         let road = &self.roads[index];
@@ -160,6 +178,13 @@ impl Book {
             (Some(name), Who::Both) => format!("{name} ({address})"),
             (None, _) | (_, Who::Address) => address.to_string(),
         }
+    }
+
+    /// The number of somebody's autonomous system in a column of its own, as mtr has it.
+    pub fn system(&self, address: Option<IpAddr>) -> String {
+        let number = address.and_then(|address| self.names.system(address));
+        let number = number.map_or_else(|| "???".to_owned(), |system| system.number.to_string());
+        format!("AS{number:7}")
     }
 
     /// Everybody who answered.

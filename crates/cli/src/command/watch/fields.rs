@@ -150,28 +150,28 @@ pub const ALL: &[Field] = &[
         key: 'l',
         title: "Lim",
         width: 5,
-        what: ("unanswered because the hop limits its replies", "因应答限速而无应答"),
+        what: ("eaten by a reply limit", "因应答限速而无应答"),
         cell: |hop| hop.limited.to_string(),
     },
     Field {
         key: 'f',
         title: "Fwd%",
         width: 6,
-        what: ("of that lost on the way there, at most", "其中去程丢失，至多"),
+        what: ("lost on the way there, at most", "其中去程丢失，至多"),
         cell: |hop| percent(hop.forward_ratio),
     },
     Field {
         key: 'b',
         title: "Back%",
         width: 6,
-        what: ("of that lost on the way back", "其中回程丢失"),
+        what: ("lost on the way back", "其中回程丢失"),
         cell: |hop| percent(hop.backward_ratio),
     },
     Field {
         key: 'c',
         title: "  95%",
         width: 12,
-        what: ("between what and what the true loss lies", "真实丢失率的范围"),
+        what: ("where the true loss lies", "真实丢失率的范围"),
         cell: |hop| interval(hop).unwrap_or_else(|| "-".to_owned()),
     },
     Field {
@@ -256,7 +256,11 @@ fn variation(hop: &HopSummary, which: fn(&Variation) -> f64) -> String {
 }
 
 fn milliseconds(ns: f64) -> String {
-    format!("{:.1}", ns / 1e6)
+    match ns / 1e6 {
+        // So that columns stay apart.
+        long if long >= 999.95 => format!("{long:.0}"),
+        usual => format!("{usual:.1}"),
+    }
 }
 
 /// Between what and what the true loss lies: `0.0-27.8%`.

@@ -2,6 +2,8 @@
 
 use super::fields::{self, Field};
 use crate::args::{BadValue, duration, number, parser, size};
+#[cfg(feature = "tui")]
+use crate::args::{Common, Format};
 use crate::command::trace::options::{self as trace, at_least_one, kinds, some_time};
 use crate::failure::{Exit, Failure};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
@@ -9,6 +11,8 @@ use clap::{Args, FromArgMatches};
 use net::Access;
 use probe::method::{self, Method};
 use probe::trace::Course;
+#[cfg(feature = "tui")]
+use std::io::{self, IsTerminal};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -112,6 +116,12 @@ pub struct Options {
     /// Show addresses only, do not ask for their names
     #[arg(short = 'n', long, help_heading = "Output")]
     pub numeric: bool,
+    /// Show AS numbers, from a database of the system's
+    #[arg(short = 'z', visible_short_alias = 'A', long, help_heading = "Output")]
+    pub asn: bool,
+    /// Show AS numbers from this file, a MaxMind DB such as GeoLite2-ASN.mmdb
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub asn_db: Option<PathBuf>,
     /// With each loss, between what and what the true one lies
     #[arg(long, help_heading = "Output")]
     pub intervals: bool,
@@ -165,6 +175,18 @@ impl Options {
             None if self.port.is_none() => vec![&method::ICMP, &method::UDP],
             None => vec![&method::UDP],
         }
+    }
+
+    /// Whether the run is shown live: on a terminal, and unless lines are asked for.
+    #[cfg(feature = "tui")]
+    pub fn is_live(&self, common: &Common) -> bool {
+        let is_for_people = common.format() == Format::Human && !self.report && !self.wide;
+        is_for_people && io::stdout().is_terminal() && io::stdin().is_terminal()
+    }
+
+    /// Whether AS numbers are wanted.
+    pub fn shows_systems(&self) -> bool {
+        self.asn || self.asn_db.is_some()
     }
 
     /// Round after round, in the live view without an end unless one was given.

@@ -4,6 +4,7 @@
 use super::book::{Book, Naming, Watched};
 use super::coding::{self, Fields, Object, Wrong, nanoseconds};
 use crate::command::trace::names::Names;
+use crate::command::trace::systems::Systems;
 use crate::escape::{defuse, escape};
 use crate::failure::{Exit, Failure};
 use crate::wall;
@@ -71,6 +72,8 @@ impl Recorder {
         fields.put("askway", env!("CARGO_PKG_VERSION"));
         fields.put("started_at", wall::rfc3339(book.epoch_ns));
         fields.put("epoch_ns", i64::try_from(book.epoch_ns).unwrap_or_default());
+        fields.put("host", book.host.clone());
+        fields.put("utc", book.utc);
         plan(&book.plan, book.holds_flows, &mut fields);
         let targets: Vec<Value> = book.roads.iter().map(target).collect();
         fields.put("targets", targets);
@@ -183,7 +186,10 @@ fn target(road: &Watched) -> Value {
 
 fn read_target(object: Object<'_>) -> Result<Watched, Wrong> {
     Ok(Watched {
-        name: object.value("name").map(|_| object.text("name").map(str::to_owned)).transpose()?,
+        name: object
+            .value("name")
+            .map(|_| object.text("name").map(|name| defuse(name).into_owned()))
+            .transpose()?,
         target: Target { address: object.parsed("address")?, zone: object.number("zone")? },
         source: object.value("source").map(|_| object.parsed("source")).transpose()?,
         ledger: probe::trace::ledger::Ledger::default(),
@@ -277,12 +283,14 @@ fn read_book(object: Object<'_>) -> Result<Book, Wrong> {
     }
     Ok(Book {
         roads,
+        host: defuse(object.text("host")?).into_owned(),
+        utc: object.flag("utc"),
         plan: read_plan(object)?,
         holds_flows: object.flag("holds_flows"),
         epoch_ns: object.number::<i64>("epoch_ns")?.into(),
         since: Time::ZERO,
         now: Time::ZERO,
-        names: Naming::asking(Names::none()),
+        names: Naming::asking(Names::none(), Systems::default()),
     })
 }
 

@@ -25,12 +25,12 @@ pub struct Style {
     pub is_wide: bool,
     /// How hops are shown.
     pub who: Who,
+    /// Hops with the numbers of their autonomous systems.
+    pub has_systems: bool,
     /// Each loss with between what and what the true one lies.
     pub intervals: bool,
     /// The language of notes.
     pub language: Language,
-    /// What this host is called; safe for a terminal.
-    pub host: String,
 }
 
 /// A line of the table before its columns are put together.
@@ -40,15 +40,17 @@ struct Row<'a> {
     responders: Vec<&'a Responder>,
 }
 
-/// The report about one road. `utc` shows the time so, for labs, whose clock is in no time zone.
-pub fn report(book: &Book, index: usize, style: &Style, utc: bool) -> String {
+/// The report about one road.
+pub fn report(book: &Book, index: usize, style: &Style) -> String {
     let rows = rows(book, index, style);
-    let names = rows.iter().map(|row| columns(&row.name)).chain([columns(&style.host)]);
+    let names = rows.iter().map(|row| columns(&row.name)).chain([columns(&book.host)]);
     let widest = names.max().unwrap_or(0);
-    let mut text = format!("Start: {}\n", start(book, utc));
+    let mut text = format!("Start: {}\n", start(book));
     let heading = match style.is_wide {
-        true => format!("HOST: {}", padded(&style.host, widest + 2)),
-        false => cut(&format!("HOST: {}", style.host), NAMES_WIDTH),
+        true => {
+            format!("HOST: {}", padded(&book.host, lead(book, None, 1, style).len() - 6 + widest))
+        }
+        false => cut(&format!("HOST: {}", book.host), NAMES_WIDTH),
     };
     let titles: String = style.fields.iter().map(|field| field.fit(field.title)).collect();
     let _ = writeln!(text, "{heading}{titles}");
@@ -71,13 +73,8 @@ pub fn report(book: &Book, index: usize, style: &Style, utc: bool) -> String {
 
 fn rows<'a>(book: &'a Book, index: usize, style: &Style) -> Vec<Row<'a>> {
     let road = &book.roads[index];
-    let mut summaries = road.ledger.hops();
-    let last = road.hops(book.plan.hops_max);
-    let known = summaries.len() as u8;
-    summaries.extend((known + 1..=last).filter_map(|hop| road.ledger.hop(hop)));
-    let first = book.plan.first_hop;
-    let asked = summaries.into_iter().filter(|summary| summary.hop >= first);
-    asked
+    book.summaries(index)
+        .into_iter()
         .map(|summary| {
             let name = summary.latest.map(|address| book.who(address, style.who));
             let responders = road.ledger.responders(summary.hop);
@@ -88,9 +85,10 @@ fn rows<'a>(book: &'a Book, index: usize, style: &Style) -> Vec<Row<'a>> {
 
 fn line(book: &Book, row: &Row<'_>, style: &Style, widest: usize, text: &mut String) {
     let Row { summary, name, responders } = row;
+    let lead = lead(book, summary.latest, summary.hop, style);
     let lead = match style.is_wide {
-        true => format!("{:3}.|-- {}", summary.hop, padded(name, widest)),
-        false => cut(&format!("{:3}.|-- {name}", summary.hop), NAMES_WIDTH),
+        true => format!("{lead}{}", padded(name, widest)),
+        false => cut(&format!("{lead}{name}"), NAMES_WIDTH),
     };
     let cells: String = style.fields.iter().map(|it| it.fit(&(it.cell)(summary))).collect();
     let _ = write!(text, "{lead}{cells}");
@@ -106,8 +104,16 @@ fn line(book: &Book, row: &Row<'_>, style: &Style, widest: usize, text: &mut Str
     }
 }
 
+/// What stands before a name: the number of the hop, and the number of its system.
+fn lead(book: &Book, latest: Option<IpAddr>, hop: u8, style: &Style) -> String {
+    match style.has_systems {
+        true => format!("{hop:3}. {}", book.system(latest)),
+        false => format!("{hop:3}.|-- "),
+    }
+}
+
 /// `text`, filled up or cut to that many columns.
-fn cut(text: &str, width: usize) -> String {
+pub fn cut(text: &str, width: usize) -> String {
     let mut taken = 0;
     let fits = |character: &char| {
         taken += columns(character.encode_utf8(&mut [0; 4]));
@@ -123,10 +129,10 @@ pub fn padded(text: &str, width: usize) -> String {
 }
 
 /// When the figures begin, as ISO 8601 has it: local time with its distance from UTC.
-fn start(book: &Book, utc: bool) -> String {
+fn start(book: &Book) -> String {
     let ns = book.epoch_ns + i128::from(book.since.0);
     let seconds = i64::try_from(ns.div_euclid(1_000_000_000)).unwrap_or_default();
-    if utc {
+    if book.utc {
         let text = crate::wall::with_fraction(ns, 1);
         return format!("{}+0000", &text[..text.len() - ".0Z".len()]);
     }

@@ -11,8 +11,25 @@ use probe::{Engine, Observer, Signal, Time};
 use std::io::{self, Write};
 use std::process;
 
+/// Who looks on while a run goes on, and may end an engine.
+pub trait Watcher {
+    /// Something has changed.
+    fn changed(&mut self) {}
+
+    /// The run has nothing to do; in a lab it is at `now`.
+    fn idle(&mut self, _book: &Book, _now: Time) {}
+
+    /// Whether this engine is to be ended.
+    fn ends(&mut self, _book: &mut Book) -> bool {
+        false
+    }
+}
+
+/// Nobody looks on.
+impl Watcher for () {}
+
 /// The observer of a watched run.
-pub struct Session {
+pub struct Session<W> {
     /// What is known.
     pub book: Book,
     /// Where it is written.
@@ -27,6 +44,10 @@ pub struct Session {
     pub is_live: bool,
     /// Where it stands with engines that are ended to be followed by others.
     pub leg: Leg,
+    /// Who looks on.
+    pub watcher: W,
+    /// Whether a signal has ended the run.
+    pub is_ended: bool,
 }
 
 /// The engines of a run: each change of plan begins another one, and their reports are told as
@@ -37,6 +58,10 @@ pub struct Leg {
     base: u64,
     /// One more than the highest number so far.
     next: u64,
+    /// How many engines have begun.
+    pub count: u64,
+    /// Rounds of the first road that are over.
+    pub rounds: u64,
     /// Set once the engine has been ended, and another follows.
     pub is_over: bool,
 }
@@ -45,6 +70,7 @@ impl Leg {
     /// The next engine begins.
     pub fn begin(&mut self) {
         self.base = self.next;
+        self.count += 1;
         self.is_over = false;
     }
 
@@ -58,17 +84,22 @@ impl Leg {
                 (!is_cut_off).then_some(report)
             }
             Event::Verdict(_) | Event::Round { .. } if self.is_over => None,
+            Event::Round { .. } => {
+                self.rounds += u64::from(report.target == 0);
+                Some(report)
+            }
             _ => Some(report),
         }
     }
 }
 
-impl Session {
+impl<W: Watcher> Session<W> {
     /// Takes a report of the run.
     pub fn take(&mut self, report: Report) {
         let Some(report) = self.leg.told(report) else { return };
         self.book.epoch_ns = self.epoch.ns();
         self.book.take(&report);
+        self.watcher.changed();
         if let Some(recorder) = &mut self.recorder {
             recorder.report(&report);
         }
@@ -82,7 +113,9 @@ impl Session {
 
     /// Writes out what has gathered: a kill loses nothing that was found out before.
     pub fn flush(&mut self) {
-        self.book.names.asked.learn();
+        if self.book.names.asked.learn() {
+            self.watcher.changed();
+        }
         if let Some(recorder) = &mut self.recorder {
             let responders: Vec<_> = self.book.responders().collect();
             for (address, name) in self.book.names.news(responders.into_iter()) {
@@ -128,18 +161,29 @@ impl Session {
     }
 }
 
-impl Observer<Trace> for Session {
+impl<W: Watcher> Observer<Trace> for Session<W> {
     fn report(&mut self, _engine: &Trace, report: Report) {
         self.take(report);
     }
 
-    fn idle(&mut self, _engine: &Trace, _now: Time) {
+    fn idle(&mut self, _engine: &Trace, now: Time) {
         self.flush();
+        self.watcher.idle(&self.book, now);
+    }
+
+    fn woken(&mut self, engine: &mut Trace, now: Time) {
+        if !self.leg.is_over && self.watcher.ends(&mut self.book) {
+            self.leg.is_over = true;
+            engine.stop(now);
+        }
     }
 
     fn signal(&mut self, engine: &mut Trace, now: Time, signal: Signal) {
         match signal {
-            Signal::Interrupt | Signal::Terminate => engine.stop(now),
+            Signal::Interrupt | Signal::Terminate => {
+                self.is_ended = true;
+                engine.stop(now);
+            }
             Signal::Status => {
                 let rounds = self.book.roads.first().map_or(0, |road| road.ledger.rounds());
                 // Nobody is left to tell if this fails.

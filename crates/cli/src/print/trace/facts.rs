@@ -170,7 +170,7 @@ impl Track {
 
 /// How many hops away whoever sent a packet is that arrived with this hop limit: as many as its
 /// routers took off the nearest usual initial value, and one.
-fn back_hops(hop_limit: u8) -> Option<u8> {
+pub fn back_hops(hop_limit: u8) -> Option<u8> {
     let initial = INITIAL_HOP_LIMITS.into_iter().find(|initial| *initial >= hop_limit)?;
     (initial - hop_limit).checked_add(1)
 }

@@ -170,6 +170,15 @@ fn extensions(extensions: &[Extension]) -> Value {
 }
 
 fn extension(extension: &Extension) -> Vec<(&'static str, Value)> {
+    if let Some(node) = extension.node() {
+        let name = node.name.map(|it| resolve::shown(&String::from_utf8_lossy(it)));
+        let address = node.address.map(|it| it.to_string());
+        return vec![
+            ("what", Value::Word("node")),
+            ("address", address.into()),
+            ("name", name.into()),
+        ];
+    }
     match extension {
         Extension::Mpls(labels) => {
             let label = |it: &wire::ext::Label| {

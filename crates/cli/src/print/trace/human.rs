@@ -2,12 +2,12 @@
 
 use super::facts::{Facts, Located, Responder, Try};
 use super::words::{self, Words};
-use super::{Page, Printer, Road, System, Totals};
+use super::{Page, Printer, Road, System, Totals, graph};
 use crate::escape::escape;
 use crate::lang::Language;
 use crate::print::Unresolved;
 use crate::print::human::{Colour, decimals, milliseconds, named};
-use probe::trace::{Change, End, Hop, Outcome, Plan, Probe, Verdict};
+use probe::trace::{Change, End, Graph, Hop, Outcome, Plan, Probe, Verdict};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -176,6 +176,12 @@ impl Printer for Human {
         }
     }
 
+    fn graph(&mut self, road: &Road<'_>, graph: &Graph, page: &mut Page) {
+        if !self.is_quiet {
+            graph::text(self.words, road, graph, page);
+        }
+    }
+
     fn verdict(&mut self, road: &Road<'_>, verdict: &Verdict, page: &mut Page) {
         if self.is_quiet {
             let target = named(road.whom, None);
@@ -217,13 +223,13 @@ impl Printer for Human {
 }
 
 /// A hop's number, right-aligned.
-fn number(plan: &Plan, hop: u8) -> String {
+pub(super) fn number(plan: &Plan, hop: u8) -> String {
     let width = if plan.hops_max > 99 { 3 } else { 2 };
     format!("{hop:>width$}")
 }
 
 /// An address as people should see it: `r3 (192.0.2.3) [AS64500 Example Net]`.
-fn who(road: &Road<'_>, address: IpAddr) -> String {
+pub(super) fn who(road: &Road<'_>, address: IpAddr) -> String {
     let mut text = match road.book.name(address) {
         Some(name) => format!("{name} ({address})"),
         None => address.to_string(),

@@ -1,10 +1,10 @@
 //! Traced roads as JSON, one object a line (`docs/json.md`).
 
 use super::facts::Facts;
-use super::{Page, Printer, Road, Totals, fields};
+use super::{Page, Printer, Road, Totals, fields, graph};
 use crate::print::json::object;
 use crate::print::{Unresolved, fields as common};
-use probe::trace::{Hop, Probe, Verdict};
+use probe::trace::{Graph, Hop, Probe, Verdict};
 
 /// Prints JSON.
 #[derive(Debug)]
@@ -27,6 +27,12 @@ impl Printer for Json {
     fn hop(&mut self, road: &Road<'_>, hop: &Hop, facts: &Facts, page: &mut Page) {
         if !self.is_quiet {
             object(&mut page.text, |sink| fields::hop(road, hop, facts, sink));
+        }
+    }
+
+    fn graph(&mut self, road: &Road<'_>, graph: &Graph, page: &mut Page) {
+        for number in 1..=graph.paths.len() {
+            object(&mut page.text, |sink| graph::path(road, graph, number, sink));
         }
     }
 

@@ -6,7 +6,7 @@ use super::human::Human;
 use super::{Page, Printer, Road, Totals};
 use crate::lang::Language;
 use crate::print::Unresolved;
-use probe::trace::{Hop, Verdict};
+use probe::trace::{Graph, Hop, Verdict};
 
 /// Prints plain text.
 #[derive(Debug)]
@@ -48,6 +48,11 @@ impl Printer for Text {
 
     fn hop(&mut self, road: &Road<'_>, hop: &Hop, facts: &Facts, page: &mut Page) {
         self.human.hop(road, hop, facts, page);
+        plain(&mut page.text);
+    }
+
+    fn graph(&mut self, road: &Road<'_>, graph: &Graph, page: &mut Page) {
+        self.human.graph(road, graph, page);
         plain(&mut page.text);
     }
 

@@ -6,7 +6,7 @@ use crate::meaning;
 use crate::print::human::send_fault;
 use probe::method::Greeting;
 use probe::trace::limit::ReplyLimit;
-use probe::trace::{Change, Course, End, Extension, Naming, Plan, Says, Verdict};
+use probe::trace::{Change, Course, End, Extension, Graph, Layer, Naming, Plan, Says, Verdict};
 use probe::{SendFault, SendFaultReason};
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -106,7 +106,8 @@ impl Words {
     }
 
     /// What an answer of the end says.
-    fn says(self, says: Says, port: Option<u16>) -> String {
+    /// What an answer says; `port` is the one that was asked, to methods that have ports.
+    pub fn says(self, says: Says, port: Option<u16>) -> String {
         let of_port = |english: &str, chinese: &str| match port {
             Some(port) if self.is_chinese() => format!("端口 {port} {chinese}"),
             Some(port) => format!("port {port} is {english}"),
@@ -234,6 +235,56 @@ impl Words {
         }
     }
 
+    /// How a hop with several routers parts what comes.
+    pub fn balances(self, layer: &Layer) -> String {
+        let (ways, flows, sent) = (layer.vertices.len(), layer.flows, layer.sent);
+        match (layer.is_per_packet, self.is_chinese()) {
+            (true, true) => format!("{ways} 路，逐包均衡（{sent} 个探测）"),
+            (true, false) => format!("{ways} ways, balanced packet by packet ({sent} probes)"),
+            (false, true) => format!("{ways} 路，按流均衡（{flows} 个流）"),
+            (false, false) => format!("{ways} ways, balanced by flow ({flows} flows)"),
+        }
+    }
+
+    /// How many paths there are, and how surely no other.
+    pub fn paths(self, graph: &Graph) -> String {
+        let percent = (1.0 - graph.risk) * 100.0;
+        match (graph.paths.len(), self.is_chinese()) {
+            (count, true) => format!("路径 {count} 条；每台路由器以 {percent:.0}% 的把握无遗漏"),
+            (1, false) => {
+                format!("1 path; none missed at any router with {percent:.0} % confidence")
+            }
+            (count, false) => {
+                format!("{count} paths; none missed at any router with {percent:.0} % confidence")
+            }
+        }
+    }
+
+    /// A number of flows.
+    pub fn flows(self, count: usize) -> String {
+        match (count, self.is_chinese()) {
+            (count, true) => format!("{count} 个流"),
+            (1, false) => "1 flow".to_owned(),
+            (count, false) => format!("{count} flows"),
+        }
+    }
+
+    /// How many probes were answered.
+    pub fn of_probes(self, answered: u64, sent: u64) -> String {
+        match self.is_chinese() {
+            true => format!("应答 {answered}/{sent}"),
+            false => format!("{answered} of {sent} probes answered"),
+        }
+    }
+
+    /// A round trip, and to which hop.
+    pub fn as_far_as(self, rtt: &str, hop: u8) -> String {
+        match self.is_chinese() {
+            true => format!("到第 {hop} 跳 {rtt} ms"),
+            false => format!("{rtt} ms to hop {hop}"),
+        }
+    }
+
     /// What nobody could see here, so that its absence is no finding.
     pub fn unseen(self, road: &Road<'_>) -> Vec<&'static str> {
         let mut unseen = Vec::new();
@@ -339,6 +390,14 @@ impl Words {
                     let _ = write!(text, " mtu {mtu_bytes}");
                 }
                 text
+            }
+            Extension::Unknown { .. } if extension.node().is_some() => {
+                let node = extension.node();
+                let name = node.and_then(|node| node.name);
+                let name = name.map(|it| crate::resolve::shown(&String::from_utf8_lossy(it)));
+                let address = node.and_then(|node| node.address).map(|it| it.to_string());
+                let parts: Vec<String> = name.into_iter().chain(address).collect();
+                format!("{} {}", self.pick("node", "节点"), parts.join(" "))
             }
             Extension::Unknown { class, kind, body } => {
                 format!("{} {class}/{kind}: {}", self.pick("extension", "扩展"), hex(body))

@@ -250,8 +250,10 @@ pub(crate) fn is_superuser() -> bool {
     unsafe { libc::geteuid() == 0 }
 }
 
-/// Stops this process group until somebody continues it, as ^Z does.
+/// Stops this process until somebody continues it, as ^Z does.
 pub(crate) fn suspend() {
-    // SAFETY: no pointers are involved; with the default action the threads stop here.
-    unsafe { libc::kill(0, libc::SIGTSTP) };
+    // To this thread: the process has stopped before the call returns, which nobody promises of a
+    // signal to the process.
+    // SAFETY: takes no pointers.
+    unsafe { libc::raise(libc::SIGTSTP) };
 }

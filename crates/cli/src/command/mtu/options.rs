@@ -1,0 +1,215 @@
+//! The options of `askway mtu`, and the plans that come of them.
+
+use crate::args::{BadValue, number};
+use crate::command::trace::options::some_time;
+use crate::failure::{Exit, Failure};
+use crate::road::Road;
+use crate::values::{access, bad, hops, identifier, mark};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use net::{Access, Batch, Stamps, Want};
+use probe::method::{self, Method};
+use probe::mtu::{BYTES_MAX, BYTES_MIN, Plan};
+use probe::{Envelope, Fragmentation};
+use std::net::IpAddr;
+use std::time::Duration;
+use wire::Family;
+
+/// What the command line says.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Where to: addresses, names, prefixes (192.0.2.0/28), ranges (192.0.2.1-20); - for stdin
+    #[arg(value_name = "TARGET", required = true)]
+    pub targets: Vec<String>,
+    /// Only IPv4
+    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
+    pub v4: bool,
+    /// Only IPv6
+    #[arg(short = '6', long = "ipv6")]
+    pub v6: bool,
+    /// Measure to every address of a name, not only the first
+    #[arg(long)]
+    pub all_addresses: bool,
+
+    /// The largest IP datagram to try
+    #[arg(long, value_name = "BYTES", value_parser = datagram, default_value = "65535",
+        help_heading = "What")]
+    pub max: u32,
+    /// How to ask: icmp (there and back) or udp (there) [default: both, as far as needed]
+    #[arg(short, long, value_name = "KIND", value_parser = kinds(), hide_possible_values = true,
+        help_heading = "What")]
+    pub kind: Option<&'static dyn Method>,
+    /// The target's UDP port, where nobody should listen
+    #[arg(short, long, value_name = "PORT", value_parser = identifier, default_value = "33434",
+        help_heading = "What")]
+    pub port: u16,
+    /// The farthest hop to ask
+    #[arg(short, long, value_name = "HOP", value_parser = hops, default_value = "30",
+        help_heading = "What")]
+    pub max_hops: u8,
+
+    /// How long an answer is waited for at most before another try
+    #[arg(short = 'w', long, value_name = "TIME", value_parser = some_time, default_value = "1.5s",
+        help_heading = "When")]
+    pub timeout: Duration,
+    /// How long a road is measured at most by each kind
+    #[arg(long, value_name = "TIME", value_parser = some_time, default_value = "30s",
+        help_heading = "When")]
+    pub deadline: Duration,
+
+    /// Send through this interface or VRF; an address is a source, as --source
+    #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
+    pub interface: Option<String>,
+    /// Source address
+    #[arg(short = 'S', long, value_name = "ADDRESS", help_heading = "Where from")]
+    pub source: Option<IpAddr>,
+    /// Firewall mark
+    #[arg(long, value_name = "MARK", value_parser = mark, help_heading = "Where from")]
+    pub mark: Option<u32>,
+    /// Sockets: raw, datagram, or auto (raw where allowed)
+    #[arg(long, value_name = "SOCKETS", value_parser = access, default_value = "auto",
+        hide_default_value = true, help_heading = "Where from")]
+    pub access: Access,
+
+    /// Show addresses only, do not ask for their names
+    #[arg(short = 'n', long, help_heading = "Output")]
+    pub numeric: bool,
+    /// Only how wide each road is
+    #[arg(short, long, help_heading = "Output")]
+    pub quiet: bool,
+}
+
+/// The pause between probes to several targets.
+const GAP: Duration = Duration::from_millis(1);
+
+/// How many answers may queue up.
+const BURST: u32 = 64;
+
+/// Methods whose probes have any size.
+fn methods() -> impl Iterator<Item = &'static dyn Method> {
+    method::ALL.iter().copied().filter(|method| method.carries_payload())
+}
+
+fn kinds() -> impl TypedValueParser<Value = &'static dyn Method> {
+    PossibleValuesParser::new(methods().map(|method| method.name()))
+        .map(|name| method::by_name(&name).expect("the names are theirs"))
+}
+
+fn datagram(text: &str) -> Result<u32, BadValue> {
+    match number(text, BYTES_MAX.into())? as u32 {
+        0..BYTES_MIN => Err(bad("less than every link takes", "68 to 65535 bytes")),
+        bytes => Ok(bytes),
+    }
+}
+
+fn usage<T>(message: &str, hint: &str) -> Result<T, Failure> {
+    Err(Failure { message: message.to_owned(), hint: Some(hint.to_owned()), exit: Exit::Usage })
+}
+
+impl Options {
+    /// Refuses what makes no sense.
+    ///
+    /// # Errors
+    /// If there is something of that kind.
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.port == 0 {
+            return usage("nothing is ever sent to port 0", "a port from 1 to 65535");
+        }
+        Ok(())
+    }
+
+    /// The only family to ask; `None` for both.
+    ///
+    /// # Errors
+    /// If the options contradict one another.
+    pub fn family(&self) -> Result<Option<Family>, Failure> {
+        let [v4, v6] = Family::ALL;
+        let asked = match (self.v4, self.v6) {
+            (true, _) => Some(v4),
+            (_, true) => Some(v6),
+            _ => None,
+        };
+        match (asked, self.source_address().map(Family::of)) {
+            (Some(asked), Some(needed)) if asked != needed => usage(
+                &format!("the source address needs {needed}, and only {asked} is asked for"),
+                "leave out -4 and -6, or --source",
+            ),
+            (asked, needed) => Ok(asked.or(needed)),
+        }
+    }
+
+    /// `-I` with an address: a source, as ping has it.
+    fn interface_address(&self) -> Option<IpAddr> {
+        self.interface.as_deref()?.parse().ok()
+    }
+
+    /// The interface or VRF, by name.
+    pub fn interface_name(&self) -> Option<&str> {
+        let name = self.interface.as_deref()?;
+        if self.interface_address().is_none() { Some(name) } else { None }
+    }
+
+    fn source_address(&self) -> Option<IpAddr> {
+        self.source.or_else(|| self.interface_address())
+    }
+
+    /// How to ask, in this order: by echo first, which hosts answer without limit.
+    pub fn methods(&self) -> Vec<&'static dyn Method> {
+        match self.kind {
+            Some(kind) => vec![kind],
+            None => vec![&method::ICMP, &method::UDP],
+        }
+    }
+
+    /// What a run by that method needs of the network.
+    pub fn want(&self, method: &'static dyn Method, families: Vec<Family>) -> Want {
+        Want {
+            families,
+            carrier: method.carrier(),
+            access: self.access,
+            datagram_will_do: true,
+            envelope: Envelope {
+                source: self.source_address(),
+                fragmentation: Fragmentation::Probe,
+                ..Envelope::default()
+            },
+            interface: self.interface_name().map(str::to_owned),
+            mark: self.mark,
+            broadcast: false,
+            direct_only: false,
+            multicast_loop: true,
+            debug: false,
+            identifier: None,
+            lanes: 1,
+            message_max_bytes: self.max as usize,
+            burst: BURST,
+            send_buffer_bytes: None,
+            stamps: Stamps::Both,
+            batch: Batch::One,
+        }
+    }
+
+    /// The engine's plan for that method.
+    pub fn plan(
+        &self,
+        road: &Road,
+        method: &'static dyn Method,
+        families: &[Family],
+        targets: usize,
+    ) -> Plan {
+        let key = road.key();
+        let secret = key.token(u64::MAX, IpAddr::from([0; 16]));
+        let sees_quoted_headers = families.iter().all(|it| road.sees_quoted_headers(*it));
+        Plan {
+            port: self.port,
+            max_bytes: self.max,
+            hops_max: self.max_hops,
+            gap: if targets > 1 { GAP } else { Duration::ZERO },
+            timeout: self.timeout,
+            deadline: self.deadline,
+            // 20 bits of the run's secret, never 0, which would say that there is none.
+            flow_label: sees_quoted_headers.then_some((secret as u32 & 0xf_ffff).max(1)),
+            sees_quoted_headers,
+            ..Plan::new(method, road.identifiers(), key)
+        }
+    }
+}

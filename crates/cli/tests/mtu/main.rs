@@ -1,0 +1,3 @@
+//! `askway mtu` over real kernels.
+
+mod kernel;
