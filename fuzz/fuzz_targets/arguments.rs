@@ -1,4 +1,4 @@
-//! Command lines of ping and winping, and what answers make of a line.
+//! Command lines of ping, winping, traceroute and tracepath, and what answers make of a line.
 #![no_main]
 #![expect(dead_code, reason = "the program uses more of these files than command lines do")]
 
@@ -13,6 +13,16 @@ mod as_ {
     pub mod getopt;
     pub mod ping {
         pub mod node_information;
+        pub mod number;
+        pub mod options;
+        pub mod words;
+    }
+    pub mod tracepath {
+        pub mod options;
+    }
+    pub mod traceroute {
+        pub mod command_line;
+        pub mod module;
         pub mod number;
         pub mod options;
         pub mod words;
@@ -38,15 +48,24 @@ mod resolve {
     use probe::targets::Target;
 
     /// As the program has it.
+    #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct Unresolved {
+        pub name: String,
         pub reason: String,
+        pub code: i32,
     }
 
-    pub fn resolve(name: &str, _: Option<wire::Family>) -> Result<Vec<Target>, Unresolved> {
-        match name.parse() {
-            Ok(address) => Ok(vec![Target { address, zone: 0 }]),
-            Err(_) => Err(Unresolved { reason: "unknown".to_owned() }),
-        }
+    /// As the program has it.
+    pub type Resolved = Result<Vec<Target>, Unresolved>;
+
+    pub fn literal(text: &str) -> Option<Target> {
+        Some(Target { address: text.parse().ok()?, zone: 0 })
+    }
+
+    pub fn resolve(name: &str, _: Option<wire::Family>) -> Resolved {
+        let unknown =
+            || Unresolved { name: name.to_owned(), reason: "unknown".to_owned(), code: -2 };
+        literal(name).map(|target| vec![target]).ok_or_else(unknown)
     }
 }
 

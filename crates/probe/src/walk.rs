@@ -344,27 +344,28 @@ impl Walk {
         self.take(now, arrival, number, says, Some(&quoted))
     }
 
-    /// The probe that an answer is to: named by port or mark, or else by the IPv4 header, or else
-    /// the one in the air.
+    /// The probe that an answer is to: named by port or mark, or else by the IPv4 header, or, if it
+    /// bears no name, the one in the air.
     fn number_of(&self, trail: &Trail, identification: Option<u16>) -> Option<usize> {
         if trail.port != self.plan.identifier {
             return None;
         }
         let count = self.sent.len() as u64;
-        let has_mark = self.payload_bytes() >= self.plan.method.mark_min_bytes();
-        let by_transport = match (self.plan.naming, trail.to_port) {
-            (Naming::CountingPort, Some(port)) => {
-                newest(u64::from(port.wrapping_sub(self.plan.port)), 1 << 16, count)
+        let bears_mark = self.payload_bytes() >= self.plan.method.mark_min_bytes();
+        let is_steady = self.plan.naming == Naming::Steady;
+        let mark = trail.mark.filter(|_| is_steady && bears_mark);
+        let by_transport = match trail.to_port {
+            Some(port) if !is_steady => {
+                let rest = u64::from(port.wrapping_sub(self.plan.port));
+                Some(newest(rest, 1 << 16, count)?)
             }
-            (_, to_port) if to_port.is_some_and(|port| port != self.plan.port) => return None,
-            _ => {
-                let mark = trail.mark.filter(|_| has_mark);
-                mark.and_then(|mark| self.identity.number_of_mark(mark, count))
-            }
+            Some(port) if port != self.plan.port => return None,
+            _ => mark.and_then(|mark| self.identity.number_of_mark(mark, count)),
         };
         let by_header =
             identification.and_then(|name| self.identity.number_of_identification(name, count));
-        let number = by_transport.or(by_header).or(count.checked_sub(1))?;
+        let in_the_air = count.checked_sub(1).filter(|_| mark.is_none());
+        let number = by_transport.or(by_header).or(in_the_air)?;
         let target = self.destination.target.address;
         let is_ours = trail.proof.agrees(self.identity.token(number, target));
         usize::try_from(number).ok().filter(|_| is_ours)

@@ -1,9 +1,10 @@
-//! What holds for every command line of ping and winping, whatever stands in it. For tests and the
+//! What holds for every command line of ping, winping, traceroute and tracepath, whatever stands in it. For tests and the
 //! fuzzer.
 
 use crate::as_::console::Console;
 use crate::as_::getopt::{Options, Style};
-use crate::as_::{ping, winping};
+use crate::as_::{ping, tracepath, traceroute, winping};
+use crate::resolve;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -14,9 +15,11 @@ pub fn of(bytes: &[u8]) {
     let arguments: Vec<OsString> =
         rest.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
     keeps_every_word(&arguments);
-    match which % 3 {
+    match which % 5 {
         0 => ping_is_bounded(arguments),
         1 => winping_is_bounded(&arguments),
+        3 => traceroute_is_bounded(arguments),
+        4 => tracepath_is_bounded(arguments),
         _ => {
             let said = ping::node_information::line(rest, 1);
             assert!(said.chars().all(|c| !c.is_control()), "{said:?}");
@@ -62,4 +65,42 @@ fn winping_is_bounded(arguments: &[OsString]) {
     assert!(options.record_route.is_none_or(|hops| (1..=9).contains(&hops)));
     assert!(options.timestamps.is_none_or(|hops| (1..=4).contains(&hops)));
     assert!(!options.target.is_empty() && !options.timeout.is_zero());
+}
+
+fn traceroute_is_bounded(arguments: Vec<OsString>) {
+    let mut console = Console::keeping("traceroute");
+    let _ = traceroute::options::lab(&arguments);
+    // Nobody is asked after names here.
+    let resolver = |name: &str, _| match resolve::literal(name) {
+        Some(target) => Ok(vec![target]),
+        None => Err(resolve::Unresolved {
+            name: name.to_owned(),
+            reason: "unknown".to_owned(),
+            code: -2,
+        }),
+    };
+    let parsed =
+        traceroute::options::Options::parse("traceroute", arguments, &resolver, &mut console);
+    let Ok(options) = parsed else { return };
+    assert!((1..=options.hops_max).contains(&options.first_hop));
+    assert!((1..=10).contains(&options.queries) && options.in_flight_max >= 1);
+    assert!(options.packet_bytes.is_none_or(|bytes| bytes <= 65_000));
+    assert!(options.port != Some(0) && options.source_port != Some(0));
+    assert!(options.gap_s >= 0.0 || options.gap_s.is_nan());
+    let (module, keywords) = (options.module, &options.keywords);
+    let Ok(recipe) = traceroute::module::recipe(module, keywords, true, &mut console) else {
+        return;
+    };
+    assert!(recipe.method().overhead_bytes() <= 60);
+}
+
+fn tracepath_is_bounded(mut arguments: Vec<OsString>) {
+    let mut console = Console::keeping("tracepath");
+    let before = arguments.len();
+    let lab = tracepath::options::take_lab(&mut arguments);
+    assert!(arguments.len() <= before && (lab.is_none() || arguments.len() < before));
+    let parsed = tracepath::options::Options::parse("tracepath", arguments, &mut console);
+    let Ok(options) = parsed else { return };
+    assert!(options.length.is_none_or(|bytes| bytes <= i32::MAX.unsigned_abs()));
+    assert!(options.port != Some(0));
 }

@@ -2,7 +2,7 @@
 //! differently on purpose stands in docs/dialects-traceroute.md.
 
 mod command_line;
-mod module;
+pub mod module;
 pub mod names;
 mod number;
 pub mod options;
@@ -69,7 +69,8 @@ fn traceroute(called: &str, arguments: Vec<OsString>, console: &mut Console) -> 
     let mut options = Options::parse(called, arguments, &resolver, console)?;
     let is_lab = lab.is_some();
     options.lab = lab.map(|(_, choice)| choice);
-    let way = module::way(options.module, &options.keywords, is_lab, console)?;
+    let recipe = module::recipe(options.module, &options.keywords, is_lab, console)?;
+    let way = recipe.forever();
     let sizes = Sizes::new(&options, &way);
     let banner = banner(&options, sizes);
     if !options.module.opens_first {

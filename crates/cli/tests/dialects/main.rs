@@ -5,5 +5,6 @@ mod compare;
 mod fping;
 mod fping_lab;
 mod ping;
+mod trace_lab;
 mod tracepath;
 mod traceroute;

@@ -81,7 +81,8 @@ impl Trace {
             return None;
         }
         let named = match (self.plan.naming, trail.to_port) {
-            (Naming::CountingPort, Some(port)) => self.number_of_port(road, port),
+            // From a port that no probe went to nobody answers.
+            (Naming::CountingPort, Some(port)) => Some(self.number_of_port(road, port)?),
             _ => self.number_of_mark(road, trail),
         };
         match named {

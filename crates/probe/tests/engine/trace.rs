@@ -721,6 +721,29 @@ fn strangers_have_no_effect() {
 }
 
 #[test]
+fn from_a_port_that_no_probe_went_to_nobody_answers() {
+    for family in Family::ALL {
+        let mut chain = chain(40, MS);
+        let respond = move |seen: &Seen| {
+            if hop_of(seen) < 3 {
+                return chain(seen);
+            }
+            let to = seen.transmit.to;
+            let [source_port, destination_port] = [53, PORT];
+            let payload = &[0; 12];
+            let stray = udp::Message { source_port, destination_port, has_checksum: true, payload };
+            let mut out = Vec::new();
+            stray.emit(to, here(family), &mut out).expect("fits");
+            vec![(MS, to, ip::protocol::UDP, out)]
+        };
+        let mut road = Road::new(family, &method::UDP, respond);
+        let plan = Plan { naming: Naming::CountingPort, ..plan(&method::UDP) };
+        let (reports, _) = road.run(plan);
+        assert_eq!(verdict(&reports).end, End::Silent { from_hop: 3 }, "{family}");
+    }
+}
+
+#[test]
 fn the_classic_way_counts_ports() {
     for family in Family::ALL {
         let mut road = Road::new(family, &method::UDP, chain(6, MS));

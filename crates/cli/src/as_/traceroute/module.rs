@@ -154,6 +154,49 @@ pub struct Way {
     pub shows_flags: bool,
 }
 
+/// A way whose method may have values of the user's.
+pub struct Recipe {
+    method: Made,
+    naming: Naming,
+    access: Access,
+    shows_flags: bool,
+}
+
+enum Made {
+    Known(&'static dyn Method),
+    New(Box<dyn Method>),
+}
+
+impl Recipe {
+    /// The way for the whole run, which is as long as the program.
+    pub fn forever(self) -> Way {
+        let Recipe { method, naming, access, shows_flags } = self;
+        let method = match method {
+            Made::Known(method) => method,
+            Made::New(method) => Box::leak(method),
+        };
+        Way { method, naming, access, shows_flags }
+    }
+
+    /// What probes are.
+    #[cfg(any(test, fuzzing))]
+    pub fn method(&self) -> &dyn Method {
+        match &self.method {
+            Made::Known(method) => *method,
+            Made::New(method) => method.as_ref(),
+        }
+    }
+
+    fn known(method: &'static dyn Method, access: Access) -> Recipe {
+        let method = Made::Known(method);
+        Recipe { method, naming: Naming::Steady, access, shows_flags: false }
+    }
+
+    fn new(method: impl Method + 'static, access: Access) -> Recipe {
+        Recipe { method: Made::New(Box::new(method)), ..Recipe::known(&UDP, access) }
+    }
+}
+
 /// Keywords with their arguments.
 type Told = [(String, String)];
 
@@ -161,50 +204,43 @@ type Told = [(String, String)];
 ///
 /// # Errors
 /// If the keywords make no sense, which has been said then.
-pub fn way(
+pub fn recipe(
     module: &Module,
     keywords: &[String],
     is_lab: bool,
     console: &mut Console,
-) -> Result<Way, Stop> {
+) -> Result<Recipe, Stop> {
     let told = told(module, keywords, console)?;
-    let steady =
-        |method, access| Way { method, naming: Naming::Steady, access, shows_flags: false };
     let is_told = |name| told.iter().any(|(known, _)| known == name);
     Ok(match module.name {
-        "icmp" if is_told("raw") => steady(&ICMP, Access::Raw),
-        "icmp" if is_told("dgram") => steady(&ICMP, Access::Datagram),
-        "icmp" => steady(&ICMP, Access::Auto),
+        "icmp" if is_told("raw") => Recipe::known(&ICMP, Access::Raw),
+        "icmp" if is_told("dgram") => Recipe::known(&ICMP, Access::Datagram),
+        "icmp" => Recipe::known(&ICMP, Access::Auto),
         "tcp" => {
             let segment = segment(&told, is_lab, console)?;
             let is_connection = segment.flags == flag::SYN;
             let access = if is_connection { Access::Auto } else { Access::Raw };
-            Way { shows_flags: is_told("info"), ..steady(forever(segment), access) }
+            Recipe { shows_flags: is_told("info"), ..Recipe::new(segment, access) }
         }
-        "tcpconn" => steady(&probe::method::TCP, Access::Datagram),
-        "udp" => steady(&UDP, Access::Auto),
+        "tcpconn" => Recipe::known(&probe::method::TCP, Access::Datagram),
+        "udp" => Recipe::known(&UDP, Access::Auto),
         "udplite" => match told.last() {
             Some(found) => {
                 let coverage_bytes = Some(number(found, console)? as u16);
-                steady(forever(UdpLiteMethod { coverage_bytes }), Access::Raw)
+                Recipe::new(UdpLiteMethod { coverage_bytes }, Access::Raw)
             }
-            None => steady(&UDPLITE, Access::Raw),
+            None => Recipe::known(&UDPLITE, Access::Raw),
         },
         "dccp" => match told.last() {
             Some(found) => {
                 let service = number(found, console)?;
-                steady(forever(DccpMethod { service }), Access::Raw)
+                Recipe::new(DccpMethod { service }, Access::Raw)
             }
-            None => steady(&DCCP, Access::Raw),
+            None => Recipe::known(&DCCP, Access::Raw),
         },
-        "raw" => steady(forever(raw(&told, console)?), Access::Raw),
-        _ => Way { naming: Naming::CountingPort, ..steady(&UDP, Access::Auto) },
+        "raw" => Recipe::new(raw(&told, console)?, Access::Raw),
+        _ => Recipe { naming: Naming::CountingPort, ..Recipe::known(&UDP, Access::Auto) },
     })
-}
-
-/// A method with values of the user's, for the whole run, which is as long as the program.
-fn forever<M: Method + 'static>(method: M) -> &'static dyn Method {
-    Box::leak(Box::new(method))
 }
 
 /// Takes keywords apart; a module without any takes no notice.
