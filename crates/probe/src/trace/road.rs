@@ -31,6 +31,9 @@ const PATIENCE_MAX: Duration = Duration::from_secs(2);
 /// Answers that cannot be told apart are given at least that long to have all arrived.
 const SETTLING_MIN: Duration = Duration::from_millis(20);
 
+/// How many hops beyond the end of the road that it goes by a road looks for its own.
+const BEYOND_LEAD: u8 = 2;
+
 /// How many silent hops behind the last that was heard are asked round after round.
 const SILENT_TAIL: u8 = 5;
 
@@ -296,6 +299,14 @@ impl Road {
         }
     }
 
+    /// The last hop that is ever asked: where another road shows the end, not far beyond it.
+    fn horizon(&self, plan: &Plan) -> u8 {
+        match self.lead {
+            Some(_) => self.lowest.saturating_add(BEYOND_LEAD).min(plan.hops_max),
+            None => plan.hops_max,
+        }
+    }
+
     /// Widens the window of hops that are asked.
     fn widen(&mut self, plan: &Plan) {
         if self.ending.is_some() {
@@ -305,7 +316,7 @@ impl Road {
         self.is_desperate |= is_stalled && self.flights.count() > 0;
         let known = self.heard - (self.first_hop - 1);
         let limit = match (self.is_desperate, &self.lead) {
-            (true, _) => plan.hops_max,
+            (true, _) => self.horizon(plan),
             // Where the end is expected, there is little to look for ahead.
             (false, Some(_)) => self.lowest.max(self.heard.saturating_add(1)).min(plan.hops_max),
             _ => self.heard.saturating_add(known).saturating_add(WINDOW).min(plan.hops_max),
@@ -341,7 +352,7 @@ impl Road {
         }
         let is_over = match self.ending {
             Some(ending) => self.reported == ending.hop,
-            None => self.reported == turn.plan.hops_max,
+            None => self.reported == self.horizon(turn.plan),
         };
         if is_over {
             let end = self.end(turn.plan);
@@ -363,7 +374,8 @@ impl Road {
             // In the same network silence is the router's limit.
             (Some(_), None) => lead.is_near,
             (None, Some(from)) => from == target && lead.model.hop_limit == self.end_hop_limit,
-            (None, None) => false,
+            // Nor does a silent target say that the way there is another.
+            (None, None) => lead.is_near,
         };
         if is_right {
             self.lead = self.lead.take().map(|(lead, _)| (lead, true));
@@ -767,7 +779,11 @@ impl Road {
             Some(Ending { hop, from, says }) => End::Refused { hop, from, says },
             None => {
                 let hops: Vec<Option<IpAddr>> = self.hops.iter().map(|hop| hop.from).collect();
-                ends::without_end(&hops, self.first_hop, self.heard, plan.hops_max)
+                let heard = match self.lead {
+                    Some((_, true)) => self.heard.max(self.lowest - 1),
+                    _ => self.heard,
+                };
+                ends::without_end(&hops, self.first_hop, heard, plan.hops_max)
             }
         }
     }

@@ -70,6 +70,37 @@ fn reply_limits_hide_no_hop_of_a_shared_road() {
 }
 
 #[test]
+fn a_silent_target_shares_the_way_to_it() {
+    for family in Family::ALL {
+        let method = &method::UDP;
+        let mut limits = Limited { tokens: BTreeMap::new() };
+        let mute: Vec<IpAddr> = (50..100).map(|number| numbered(family, number)).collect();
+        let respond = move |seen: &Seen| {
+            let hop = hop_of(seen);
+            if hop >= 5 {
+                let answers = !mute.contains(&seen.transmit.to);
+                return answers.then(|| with_delay(5, arrival(seen))).into_iter().collect();
+            }
+            let back = error(seen, router(family, hop), Meaning::HopLimitExceeded, 500);
+            if limits.allows(hop) { vec![with_delay(hop, back)] } else { Vec::new() }
+        };
+        let mut road = Road::new(family, method, respond);
+        road.targets = (0..100).map(|number| numbered(family, number)).collect();
+        let (reports, end) = road.run(shared_plan(method));
+        let wanted: Vec<Option<IpAddr>> = (1..5).map(|hop| Some(router(family, hop))).collect();
+        for number in 0..100 {
+            assert_eq!(routers(&reports, number)[..4], wanted, "{family} {number}");
+        }
+        let silent = reports.iter().filter(|report| {
+            matches!(&report.event, Event::Verdict(v) if v.end == End::Silent { from_hop: 5 })
+        });
+        assert_eq!(silent.count(), 50);
+        assert!(end <= Time::ZERO + 4_000 * MS, "{end}");
+        assert!(road.sent.len() < 1_000, "{} probes", road.sent.len());
+    }
+}
+
+#[test]
 fn a_road_that_differs_is_asked_itself() {
     for family in Family::ALL {
         let method = &method::ICMP;
