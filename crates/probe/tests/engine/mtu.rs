@@ -57,6 +57,8 @@ struct Road {
     limit: Option<(u32, Duration)>,
     /// A forger's word, about every probe.
     forged: Option<u32>,
+    /// Whether each answer comes once more, damaged.
+    is_damaging: bool,
     /// Bytes of the probe's transport message that errors quote.
     quotes: usize,
     /// Whether this host hides what errors quote of headers, as without privilege.
@@ -85,6 +87,7 @@ fn road(family: Family, method: &'static dyn Method, links: &[(u32, Word)]) -> R
         loss_ppm: 0,
         limit: None,
         forged: None,
+        is_damaging: false,
         quotes: 500,
         is_blind: false,
         seed: 1,
@@ -278,6 +281,15 @@ impl World<'_> {
             return;
         }
         let delay = road.delay * 2 * node as u32;
+        if road.is_damaging {
+            let mut damaged = payload.clone();
+            self.is_lost();
+            let at = self.dice as usize % damaged.len().min(80);
+            damaged[at] ^= (self.dice >> 40) as u8 | 1;
+            damaged.truncate(self.dice as usize / 7 % (damaged.len() + 1));
+            self.order += 1;
+            self.pending.insert((now + delay / 2, self.order), (node, from, protocol, damaged));
+        }
         self.order += 1;
         self.pending.insert((now + delay, self.order), (node, from, protocol, payload));
     }
@@ -701,6 +713,18 @@ fn an_interrupted_run_says_what_it_knows() {
             assert!(!verdict.is_exact || verdict.mtu_bytes == Some(1_400));
         }
     }
+}
+
+#[test]
+fn damaged_answers_break_nothing() {
+    everywhere(|family, method| {
+        for seed in 1..=30 {
+            let narrow = links(6, &[(2, 1_400, Word::Mtu), (4, 1_300, Word::Nothing)]);
+            let way = Road { is_damaging: true, seed, ..road(family, method, &narrow) };
+            let ran = way.run();
+            assert!(ran.took <= 31_000 * MS, "{:?}", ran.took);
+        }
+    });
 }
 
 #[test]
