@@ -1,11 +1,12 @@
 //! One road: what was sent along it, what was heard, and what is to be asked next.
 
+mod lead;
+mod paths;
+
 use super::flights::{Flight, Flights, State};
-use super::share::{Lead, Model};
+use super::share::Lead;
 use super::web::Web;
-use super::{
-    Answer, Course, Destination, End, Event, Hop, Outcome, Plan, Probe, Report, Says, Shared,
-};
+use super::{Answer, Course, Destination, End, Event, Hop, Outcome, Plan, Probe, Report, Says};
 use super::{Verdict, ends};
 use crate::{SendFault, Time};
 use std::collections::VecDeque;
@@ -181,38 +182,6 @@ impl Road {
         self.web = None;
     }
 
-    /// Begins where another road ended.
-    fn go_by(&mut self, lead: Lead, plan: &Plan) {
-        let Some(hop) = lead.first_hop(plan).filter(|hop| *hop <= plan.hops_max) else { return };
-        if hop <= self.first_hop {
-            return;
-        }
-        self.lowest = hop;
-        self.frontier = hop - 1;
-        self.lead = Some((lead, false));
-    }
-
-    /// What it teaches other roads, if it teaches anything.
-    pub fn model(&self, target: u32) -> Option<Model> {
-        let reached = self.ending.filter(|e| e.from == self.destination.target.address);
-        let last = match (reached, self.ending) {
-            (Some(ending), _) => ending.hop - 1,
-            // Somebody refused: for this address, perhaps not for others.
-            (None, Some(_)) => return None,
-            (None, None) => self.heard,
-        };
-        let own = self.hops.iter().take(usize::from(last - (self.first_hop - 1)));
-        let mut routers: Vec<Option<IpAddr>> = own.map(|hop| hop.from).collect();
-        if let Some((lead, true)) = &self.lead {
-            let known = lead.model.routers.iter().take(usize::from(self.lowest - self.first_hop));
-            for (router, known) in routers.iter_mut().zip(known) {
-                *router = *known;
-            }
-        }
-        let hop_limit = reached.and(self.end_hop_limit);
-        routers.iter().any(Option::is_some).then_some(Model { target, routers, hop_limit })
-    }
-
     /// The farthest hop at which a hop limit ran out.
     pub fn heard(&self) -> u8 {
         self.heard
@@ -299,14 +268,6 @@ impl Road {
         }
     }
 
-    /// The last hop that is ever asked: where another road shows the end, not far beyond it.
-    fn horizon(&self, plan: &Plan) -> u8 {
-        match self.lead {
-            Some(_) => self.lowest.saturating_add(BEYOND_LEAD).min(plan.hops_max),
-            None => plan.hops_max,
-        }
-    }
-
     /// Widens the window of hops that are asked.
     fn widen(&mut self, plan: &Plan) {
         if self.ending.is_some() {
@@ -358,42 +319,6 @@ impl Road {
             let end = self.end(turn.plan);
             self.finish(turn, end);
         }
-    }
-
-    /// Judges the road that this one goes by, once the hop that it began with is decided.
-    fn check_lead(&mut self, plan: &Plan) {
-        let Some((lead, false)) = &self.lead else { return };
-        let hop = self.lowest;
-        if self.flights.decided_at(hop) == 0 {
-            return;
-        }
-        let from = self.hops[usize::from(hop - self.first_hop)].from;
-        let target = self.destination.target.address;
-        let is_right = match (lead.router(plan, hop), from) {
-            (Some(router), Some(from)) => router == from,
-            // In the same network silence is the router's limit.
-            (Some(_), None) => lead.is_near,
-            (None, Some(from)) => from == target && lead.model.hop_limit == self.end_hop_limit,
-            // Nor does a silent target say that the way there is another.
-            (None, None) => lead.is_near,
-        };
-        if is_right {
-            self.lead = self.lead.take().map(|(lead, _)| (lead, true));
-            return;
-        }
-        self.lead = None;
-        self.lowest = self.first_hop;
-        for missed in self.first_hop..hop {
-            self.want(missed, 0);
-        }
-    }
-
-    fn report_shared(&mut self, turn: &mut Turn<'_>, hop: u8) {
-        let Some((lead, _)) = &self.lead else { return };
-        let from = lead.router(turn.plan, hop);
-        let shared = Some(Shared { target: lead.model.target, from });
-        self.reported = hop;
-        turn.report(Event::Hop(Hop { hop, probes: Vec::new(), is_end: false, shared }));
     }
 
     /// Wants further probes of a hop once its first is decided.
@@ -579,61 +504,6 @@ impl Road {
             next_hop += 1;
         }
         self.rounds.next_hop = next_hop;
-    }
-}
-
-/// Path after path.
-impl Road {
-    fn advance_paths(&mut self, turn: &mut Turn<'_>) {
-        self.due = Time::NEVER;
-        let Some(mut web) = self.web.take() else { return };
-        for (hop, flow) in self.settle(turn, |flight| flight.state == State::Overdue) {
-            web.silent(hop, flow);
-        }
-        if !web.has_begun() {
-            self.widen_slowly(turn.plan);
-            let is_over = match self.ending {
-                Some(_) => self.wanted.is_empty() && self.flights.in_flight() == 0,
-                None => self.is_hopeless(turn),
-            };
-            if is_over {
-                let last = self.ending.map_or(self.heard, |ending| ending.hop);
-                web.begin(last.max(self.first_hop));
-            }
-        }
-        if web.has_begun() && self.wanted.is_empty() {
-            let (wants, due) = web.wants(turn.now);
-            for (hop, flow) in &wants {
-                self.want(*hop, *flow);
-            }
-            self.due = self.due.min(due);
-            if wants.is_empty() && due == Time::NEVER && self.flights.in_flight() == 0 {
-                turn.report(Event::Graph(web.graph()));
-                let end = self.end(turn.plan);
-                self.finish(turn, end);
-            }
-        }
-        self.web = Some(web);
-    }
-
-    /// Widens the window when all of it is decided, twice as far each time: what outruns the end
-    /// tells nothing about paths.
-    fn widen_slowly(&mut self, plan: &Plan) {
-        let is_decided = self.wanted.is_empty() && self.flights.in_flight() == 0;
-        if self.ending.is_some() || !is_decided {
-            return;
-        }
-        let asked = self.frontier - (self.first_hop - 1);
-        let limit = match self.heard < self.frontier && asked > 0 {
-            // Silence: as far as it goes.
-            true => plan.hops_max,
-            false => self.frontier.saturating_add(asked.max(PATHS_WINDOW)).min(plan.hops_max),
-        };
-        self.is_desperate |= limit == plan.hops_max;
-        while self.frontier < limit {
-            self.frontier += 1;
-            self.want(self.frontier, 0);
-        }
     }
 }
 
