@@ -1,5 +1,5 @@
-//! What holds for every command line of ping, winping, traceroute and tracepath, whatever stands in it. For tests and the
-//! fuzzer.
+//! What holds for every command line of ping, winping, traceroute and tracepath, whatever stands in
+//! it. For tests and the fuzzer.
 
 use crate::as_::console::Console;
 use crate::as_::getopt::{Options, Style};

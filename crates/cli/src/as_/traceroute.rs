@@ -2,6 +2,7 @@
 //! differently on purpose stands in docs/dialects-traceroute.md.
 
 mod command_line;
+mod gateway;
 pub mod module;
 pub mod names;
 mod number;
@@ -68,15 +69,20 @@ fn traceroute(called: &str, arguments: Vec<OsString>, console: &mut Console) -> 
     };
     let mut options = Options::parse(called, arguments, &resolver, console)?;
     let is_lab = lab.is_some();
-    options.lab = lab.map(|(_, choice)| choice);
+    options.lab = lab.as_ref().map(|(_, choice)| choice.clone());
+    let gateways = gateway::find(&options, &resolver, console)?;
     let recipe = module::recipe(options.module, &options.keywords, is_lab, console)?;
-    let way = recipe.forever();
-    let sizes = Sizes::new(&options, &way);
+    let way = gateways.fit(recipe.forever());
+    let sizes = Sizes::new(&options, &way, gateways.header_bytes());
     let banner = banner(&options, sizes);
     if !options.module.opens_first {
         console.print(&banner);
     }
-    let want = want(&options, &way, sizes);
+    let mut want = want(&options, &way, sizes);
+    want.envelope.options = match gateways.options(&way) {
+        Ok(bytes) => bytes,
+        Err(message) => return Err(give_up(message, console)),
+    };
     let mut road = open(&want, &options, console)?;
     let source = source(&road, &want, &options, console)?;
     let destination = Destination { target: options.target, source };
@@ -137,10 +143,10 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn new(options: &Options, way: &Way) -> Sizes {
+    fn new(options: &Options, way: &Way, gateway_bytes: usize) -> Sizes {
         let header = match Family::of(options.target.address) {
-            Family::V4 => 20,
-            Family::V6 => 40,
+            Family::V4 => 20 + gateway_bytes,
+            Family::V6 => 40 + gateway_bytes,
         };
         let overhead = match options.module.name {
             // The system writes what it likes; the tool counts a payload that is never sent.
@@ -276,6 +282,9 @@ fn explain(fault: &Fault, want: &Want, console: &mut Console) -> Stop {
         Some(ENODEV) => give_up(&format!("setsockopt SO_BINDTODEVICE: {why}"), console),
         Some(EPERM | EACCES) if want.mark.is_some() => {
             give_up(&format!("setsockopt SO_MARK: {why}"), console)
+        }
+        Some(EPERM) if !want.envelope.options.is_empty() => {
+            give_up(&format!("setsockopt IP_OPTIONS: {why}"), console)
         }
         Some(EACCES) if want.debug => give_up(&format!("setsockopt SO_DEBUG: {why}"), console),
         Some(EACCES) if want.identifier.is_some() => give_up(&format!("bind: {why}"), console),

@@ -26,7 +26,7 @@ pub struct Network {
     twin: Chain,
     ours: PathBuf,
     _listeners: [Running; 2],
-    _beds: [Bed; 2],
+    beds: [Bed; 2],
 }
 
 impl Network {
@@ -45,7 +45,7 @@ impl Network {
             socat
         });
         let ours = compare::install(bed.scratch(), tools);
-        Some(Network { chain, twin, ours, _listeners: listeners, _beds: [bed, other] })
+        Some(Network { chain, twin, ours, _listeners: listeners, beds: [bed, other] })
     }
 
     /// Narrows the link before the server.
@@ -75,6 +75,10 @@ fn build(bed: &mut Bed) -> Chain {
             chain[node].route(prefix, chain.v6(node + 1));
         }
         chain[node].ping_group_range(0, 0x7fff_ffff);
+        for interface in ["all", "left", "right"].iter().skip(if node == 0 { 3 } else { 0 }) {
+            let path = format!("net/ipv4/conf/{interface}/accept_source_route");
+            chain[node].sysctls(&[(&path, "1")]);
+        }
     }
     chain[0].refuse("prohibit", "203.0.113.0/24");
     chain[1].nft(
@@ -276,6 +280,11 @@ fn refusals() {
 
 /// Command lines that are refused.
 const REFUSED: &[&str] = &[
+    "-g foo 10.77.0.1",
+    "-g 192.0.2.2 2001:db8:77::1",
+    "-g 2,2001:db8::2 2001:db8:77::1",
+    "-I -g 2001:db8::2 2001:db8:77::1",
+    "-g 1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1 10.77.0.1",
     "-x",
     "-xV",
     "-m",
@@ -436,6 +445,7 @@ fn without_rights() {
         "-n 10.77.0.8",
         "-n -w 1 -m 3 10.78.0.1",
         "-T -O ack -n 10.77.0.1",
+        "-g 192.0.2.18 -n 10.77.0.1",
     ] {
         all.push(nobody(line));
     }
@@ -447,6 +457,27 @@ fn without_rights() {
     let why = "UDP-Lite goes by raw sockets";
     all.push(differs("-UL -n 10.77.0.1", "You do not have enough privileges", why));
     network.check(&all);
+}
+
+#[test]
+fn registries_of_routes() {
+    let Some(network) = network() else { return };
+    let asking = |line: &str| Case { env: Some(("RA_SERVER", "127.0.0.1")), ..case(line) };
+    // Nobody is there to be asked; then somebody who knows two routes.
+    network.check(&[asking("-A -n 10.77.0.1"), asking("-A -q 1 2001:db8:77::1")]);
+    let answer = network.beds[0].scratch().join("routes");
+    let routes = "route:  10.0.0.0/8\norigin: AS64501\n\nroute: 10.77.0.0/16\norigin: AS64500\n\n\
+                  route:  10.77.0.0/16\norigin: AS64502\n";
+    std::fs::write(&answer, routes).expect("writes");
+    let open = format!("OPEN:{},rdonly", answer.display());
+    let registries = [&network.chain, &network.twin].map(|chain| {
+        let listen = ["-d", "-d", "-U", "TCP-LISTEN:43,fork,reuseaddr,backlog=256", &open];
+        let mut socat = chain[0].launch("socat").args(&listen).start();
+        socat.wait_for_stderr("listening on");
+        socat
+    });
+    network.check(&[asking("-A -n 10.77.0.1"), asking("-A -q 1 10.77.0.1")]);
+    drop(registries);
 }
 
 #[test]
@@ -467,6 +498,18 @@ fn deviations() {
             "one refusal for all",
         ),
     ]);
+    for options in ["", "-I", "-U"] {
+        let line = format!("-g 192.0.2.18 {options} -n -q 1 10.77.0.1");
+        let why = "who comes before the gateway is heard, too";
+        let same = Same::No { ours: " 1  192.0.2.2", why };
+        network.check(&[Case { same, ..case(line) }]);
+    }
+    for method in ["-T", "-P 200", "-UL"] {
+        let line = format!("-g 192.0.2.18 {method} -n -q 1 -m 3 -w 1 10.77.0.1");
+        let why = "source routes go by UDP and ICMP";
+        let same = Same::No { ours: "IP_OPTIONS: Operation not supported", why };
+        network.check(&[Case { same, ..case(line) }]);
+    }
     // Interrupted, Debian's dies in the middle of a line.
     network.check(&[Case {
         steps: &[Step::Out("packets", "INT")],

@@ -158,7 +158,7 @@ struct Draft {
 }
 
 impl Options {
-    /// Reads the arguments behind the program's name; the name may decide family and method.
+    /// Reads the arguments behind the program's name; the name may decide the family.
     ///
     /// # Errors
     /// If there is nothing to do but what has been printed: help, the version, what is wrong.
@@ -238,8 +238,7 @@ impl Draft {
             packet_bytes: None,
             lab: None,
         };
-        let module = if called.starts_with("tcp") { "tcp" } else { module::ALL[0].name };
-        let (module, packet_bytes) = (module.to_owned(), None);
+        let (module, packet_bytes) = (module::ALL[0].name.to_owned(), None);
         Draft { options, module, first_hop: 1, hops_max: 30, queries: 3, packet_bytes }
     }
 
