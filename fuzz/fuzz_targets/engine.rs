@@ -3,5 +3,7 @@
 
 #[path = "../../crates/probe/tests/engine/hostile.rs"]
 mod hostile;
+#[path = "../../crates/probe/tests/engine/input.rs"]
+mod input;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hostile::check(bytes));

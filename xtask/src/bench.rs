@@ -8,6 +8,7 @@ mod arena;
 mod figures;
 mod launcher;
 mod rows;
+mod traces;
 
 pub use launcher::{alternate, measure};
 
@@ -24,6 +25,11 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("strace", "strace"),
     ("chrt", "util-linux"),
     ("timeout", "coreutils"),
+    ("traceroute", "traceroute"),
+    ("tracepath", "iputils-tracepath"),
+    ("mtr", "mtr-tiny"),
+    ("scamper", "scamper"),
+    ("nft", "nftables"),
 ];
 
 const PAGE: &str = "docs/benchmarks.md";

@@ -30,14 +30,29 @@ pub struct Sample {
 impl Arena {
     /// Makes the namespaces.
     pub fn new(askway: PathBuf) -> Arena {
+        Arena::along(askway, &["client", "server"])
+    }
+
+    /// Another arena with seven routers between client and server.
+    pub fn road(&self) -> Arena {
+        let names = ["client", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "server"];
+        Arena::along(self.askway.clone(), &names)
+    }
+
+    fn along(askway: PathBuf, names: &[&str]) -> Arena {
         let mut bed = Bed::new();
-        let chain = bed.chain(&["client", "server"]);
+        let chain = bed.chain(names);
         chain.answers_for("10.0.0.0/8");
         chain.answers_for("2001:db8:8000::/33");
         let has_real_time = chain[0].run("chrt", &["-f", "20", "true"]).code() == Some(0);
         let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load_before = load.split(' ').next().unwrap_or_default().to_owned();
         Arena { chain, bed, askway, has_real_time, load_before }
+    }
+
+    /// The namespaces, the client's first.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// The program that is measured.

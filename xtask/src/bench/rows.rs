@@ -5,6 +5,7 @@ use super::figures::{
     fping_times_us, json_number, median, number_before, ping_times_us, quantile, shown,
 };
 use super::launcher::Cost;
+use super::traces;
 use std::time::Duration;
 
 /// Rows that are measured together.
@@ -26,6 +27,7 @@ pub const ALL: &[Group] = &[
     Group { name: "beyond", measure: beyond },
     Group { name: "up", measure: up },
     Group { name: "once", measure: once },
+    Group { name: "trace", measure: traces::measure },
     Group { name: "size", measure: size },
 ];
 
@@ -64,45 +66,49 @@ impl Row {
 }
 
 /// The addresses that are asked, IPv4 first.
-const TARGETS: [(&str, &str); 2] = [("IPv4", "10.1.2.3"), ("IPv6", "2001:db8:8000::2")];
+pub const TARGETS: [(&str, &str); 2] = [("IPv4", "10.1.2.3"), ("IPv6", "2001:db8:8000::2")];
 
 /// What a ratio has to be.
 #[derive(Clone, Copy)]
-enum Bar {
+pub enum Bar {
     AtMost(f64),
     AtLeast(f64),
+    /// Whatever it likes: the peer's figure is for the record.
+    None,
 }
 
 /// A figure of ours beside the peer's.
-struct Figures {
+pub struct Figures {
     /// The median.
-    ours: f64,
+    pub ours: f64,
     /// The median.
-    theirs: f64,
+    pub theirs: f64,
     /// The median of the ratios of runs that followed each other: what else the machine does in a
     /// minute falls on all runs of that minute.
     ratio: f64,
 }
 
 impl Figures {
-    fn new(ours: &[f64], theirs: &[f64]) -> Figures {
+    /// Of runs that were taken in turn.
+    pub fn new(ours: &[f64], theirs: &[f64]) -> Figures {
         let ratios: Vec<f64> =
             ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
         Figures { ours: median(ours), theirs: median(theirs), ratio: median(&ratios) }
     }
 
     /// The same figure of samples that were taken in turn.
-    fn of(ours: &[Sample], theirs: &[Sample], figure: impl Fn(&Sample) -> f64) -> Figures {
+    pub fn of(ours: &[Sample], theirs: &[Sample], figure: impl Fn(&Sample) -> f64) -> Figures {
         Figures::new(&each(ours, &figure), &each(theirs, &figure))
     }
 }
 
 /// A row that compares two figures of one unit.
-fn compare(what: &str, unit: &str, peer: &'static str, figures: &Figures, bar: Bar) -> Row {
+pub fn compare(what: &str, unit: &str, peer: &'static str, figures: &Figures, bar: Bar) -> Row {
     let &Figures { ours, theirs, ratio } = figures;
     let (bar, is_met) = match bar {
         Bar::AtMost(most) => (format!("at most {most}"), ratio <= most),
         Bar::AtLeast(least) => (format!("at least {least}"), ratio >= least),
+        Bar::None => ("for the record".into(), true),
     };
     Row {
         what: format!("{what}, {unit}"),
@@ -116,14 +122,17 @@ fn compare(what: &str, unit: &str, peer: &'static str, figures: &Figures, bar: B
 }
 
 /// A row whose bar is a figure of its own.
-fn limit(what: &str, unit: &str, peer: &'static str, figures: &Figures, most: f64) -> Row {
+pub fn limit(what: &str, unit: &str, peer: &'static str, figures: &Figures, most: f64) -> Row {
     let row = compare(what, unit, peer, figures, Bar::AtMost(1.0));
     Row { bar: format!("at most {} {unit}", shown(most)), is_met: figures.ours <= most, ..row }
 }
 
 /// Runs of several commands, in turn: the samples of each. The order turns round every time. All of
 /// them have to succeed.
-fn in_turn(
+///
+/// # Errors
+/// If one cannot be run, or fails.
+pub fn in_turn(
     times: usize,
     run: impl Fn(&[&str]) -> Result<Sample, String>,
     commands: &[&[&str]],
@@ -144,15 +153,17 @@ fn in_turn(
 }
 
 /// A figure of each sample.
-fn each(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Vec<f64> {
+pub fn each(samples: &[Sample], figure: impl Fn(&Sample) -> f64) -> Vec<f64> {
     samples.iter().map(figure).collect()
 }
 
-fn wall_s(sample: &Sample) -> f64 {
+/// From start to end, in seconds.
+pub fn wall_s(sample: &Sample) -> f64 {
     sample.cost.wall.as_secs_f64()
 }
 
-fn cpu_ms(sample: &Sample) -> f64 {
+/// Processor time, in milliseconds.
+pub fn cpu_ms(sample: &Sample) -> f64 {
     sample.cost.cpu.as_secs_f64() * 1e3
 }
 

@@ -122,3 +122,14 @@ fn dice_make_several_roads_look_like_one() {
         assert_eq!(names, ["long2", "right"], "{method:?} {family}");
     });
 }
+
+#[test]
+fn the_corpus_breaks_nothing() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/scenario");
+    let mut inputs = 0;
+    for entry in std::fs::read_dir(corpus).expect("the corpus") {
+        hostile::check(&std::fs::read(entry.expect("an entry").path()).expect("an input"));
+        inputs += 1;
+    }
+    assert!(inputs >= 10, "{inputs} inputs in {corpus}");
+}

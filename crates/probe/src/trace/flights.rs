@@ -98,10 +98,16 @@ impl Flights {
         self.in_flight
     }
 
+    /// Whether another may be launched: to make room, none is forgotten that an answer is hoped
+    /// for.
+    pub fn has_room(&self) -> bool {
+        self.ring.len() < REMEMBERED_MAX || !self.ring.front().is_some_and(Flight::is_open)
+    }
+
+    /// Takes note of a probe that goes now. There has to be room.
     pub fn launch(&mut self, flight: Flight) {
         if self.ring.len() == REMEMBERED_MAX {
-            let oldest = self.ring.pop_front();
-            self.in_flight -= u32::from(oldest.is_some_and(|f| f.state == State::InFlight));
+            self.ring.pop_front();
             self.base += 1;
         }
         self.in_flight += 1;

@@ -211,7 +211,8 @@ impl Road {
             Some(from) => (1, from),
             None => (plan.in_flight_max, now),
         };
-        !self.wanted.is_empty() && from <= now && self.flights.in_flight() < in_flight_max
+        let may_fly = self.flights.in_flight() < in_flight_max && self.flights.has_room();
+        !self.wanted.is_empty() && from <= now && may_fly
     }
 
     /// Takes note of the wanted probe, which goes now; its number.
@@ -352,7 +353,8 @@ impl Road {
             self.due = self.due.min(gives_up_at);
             return false;
         }
-        if !self.wanted.is_empty() || self.flights.in_flight() > 0 {
+        let may_try = !self.wanted.is_empty() && self.flights.has_room();
+        if may_try || self.flights.in_flight() > 0 {
             return false;
         }
         if !self.is_desperate {

@@ -3,6 +3,7 @@
 //!
 //! The input is a list of commands: a byte that says what happens, and what it needs behind it.
 
+use crate::input::Input;
 use probe::ping::{Goal, Linger, Pace, Ping, Plan, Until};
 use probe::targets::{Target, Targets};
 use probe::token::Key;
@@ -13,32 +14,9 @@ use std::time::Duration;
 /// Enough to see everything, few enough to be fast.
 const STEPS_MAX: usize = 2_000;
 
-struct Input<'a>(&'a [u8]);
-
-impl<'a> Input<'a> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let (first, rest) = self.0.split_first_chunk::<8>()?;
-        self.0 = rest;
-        Some(u64::from_le_bytes(*first))
-    }
-
-    fn bytes(&mut self) -> Option<&'a [u8]> {
-        let count = usize::from(self.byte()?).min(self.0.len());
-        let (first, rest) = self.0.split_at(count);
-        self.0 = rest;
-        Some(first)
-    }
-}
-
 /// Plays one input.
 pub fn check(bytes: &[u8]) {
-    let mut input = Input(bytes);
+    let mut input = Input::new(bytes);
     let (Some(goal), Some(pace), Some(shape)) = (input.byte(), input.byte(), input.byte()) else {
         return;
     };

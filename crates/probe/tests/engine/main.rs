@@ -2,6 +2,7 @@
 //! when.
 
 mod hostile;
+mod input;
 mod mtu;
 mod trace;
 

@@ -1,8 +1,11 @@
 //! The trace engine against a road that is a function: which hop a probe reaches, and what it says.
 
+mod hostile;
+mod network;
 mod paths;
 mod share;
 
+use network::{RAW_PROTOCOL, Seen, address, arrival, error, here};
 use probe::method::{self, Greeting, Method};
 use probe::targets::Target;
 use probe::token::Key;
@@ -10,29 +13,16 @@ use probe::trace::{
     Answer, Change, Course, Destination, End, Event, Hop, Naming, Outcome, Plan, Report, Says,
     Trace, Verdict,
 };
-use probe::{Arrival, Engine, Output, Stamp, StampedBy, Time, Transmit};
+use probe::{Arrival, Engine, Output, Stamp, StampedBy, Time};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::checksum::Sum;
-use wire::icmp::{Echo, Error, Meaning, Message};
-use wire::tcp::{Segment, flag};
+use wire::icmp::Meaning;
 use wire::{Family, icmp, ip, udp};
 
 const MS: Duration = Duration::from_millis(1);
 const PORT: u16 = 40_000;
-
-/// Of [`method::RAW`].
-const RAW_PROTOCOL: u8 = 253;
-
-/// A probe as the network saw it.
-#[derive(Clone)]
-struct Seen {
-    nth: usize,
-    transmit: Transmit,
-    message: Vec<u8>,
-    protocol: u8,
-}
 
 /// What comes back: after how long, from whom, with which protocol, what.
 type Back = (Duration, IpAddr, u8, Vec<u8>);
@@ -127,17 +117,6 @@ impl<'a> Road<'a> {
     }
 }
 
-fn address(family: Family, host: u8) -> IpAddr {
-    match family {
-        Family::V4 => IpAddr::from([192, 0, 2, host]),
-        Family::V6 => IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::from(host)]),
-    }
-}
-
-fn here(family: Family) -> IpAddr {
-    address(family, 250)
-}
-
 fn target(family: Family) -> IpAddr {
     address(family, 200)
 }
@@ -149,85 +128,6 @@ fn router(family: Family, hop: u8) -> IpAddr {
 
 fn hop_of(seen: &Seen) -> u8 {
     seen.transmit.header.hop_limit.expect("traces set it")
-}
-
-/// The datagram as it arrives where its hop limit runs out.
-fn datagram(seen: &Seen) -> Vec<u8> {
-    let source = seen.transmit.header.source.expect("traces set it");
-    let mut header = ip::Header::new(source, seen.transmit.to, seen.protocol);
-    header.hop_limit = 1;
-    header.identification = seen.transmit.header.identification.unwrap_or(0);
-    let mut bytes = Vec::new();
-    header.emit(&seen.message, &mut bytes).expect("fits");
-    bytes
-}
-
-/// An error about a probe that quotes so many bytes of its transport message.
-fn error(
-    seen: &Seen,
-    from: IpAddr,
-    meaning: Meaning,
-    transport_bytes: usize,
-) -> (IpAddr, u8, Vec<u8>) {
-    let mut quote = datagram(seen);
-    let header_bytes = quote.len() - seen.message.len();
-    quote.truncate(header_bytes + transport_bytes);
-    error_quoting(from, meaning, &quote)
-}
-
-fn error_quoting(from: IpAddr, meaning: Meaning, quote: &[u8]) -> (IpAddr, u8, Vec<u8>) {
-    let family = Family::of(from);
-    let (kind, code) = meaning.numbers(family).expect("this family says so");
-    let mut out = Vec::new();
-    Message::Error(Error { meaning, kind, code, word: 0, body: quote }).emit(family, &mut out);
-    (from, icmp::protocol(family), out)
-}
-
-/// What a target says to a probe.
-fn arrival(seen: &Seen) -> (IpAddr, u8, Vec<u8>) {
-    let to = seen.transmit.to;
-    let family = Family::of(to);
-    let mut out = Vec::new();
-    match seen.protocol {
-        ip::protocol::UDP => return error(seen, to, Meaning::PortUnreachable, 500),
-        ip::protocol::TCP => {
-            let asked = Segment::parse(&seen.message).expect("a segment");
-            let acknowledges = asked.flags & flag::ACK != 0;
-            let answer = Segment {
-                source_port: asked.destination_port,
-                destination_port: asked.source_port,
-                sequence: if acknowledges { asked.acknowledgment } else { 1 },
-                acknowledgment: if acknowledges { 0 } else { asked.sequence.wrapping_add(1) },
-                flags: if acknowledges { flag::RST } else { flag::RST | flag::ACK },
-                window: 0,
-                urgent: 0,
-                options: &[],
-                payload: &[],
-            };
-            answer.emit(to, here(family), &mut out).expect("fits");
-        }
-        ip::protocol::UDP_LITE => return error(seen, to, Meaning::PortUnreachable, 500),
-        ip::protocol::DCCP => {
-            // A reset: long sequence numbers, and what is acknowledged behind two reserved bytes.
-            let ports = [&seen.message[2..4], &seen.message[..2]].concat();
-            out.extend_from_slice(&ports);
-            out.extend_from_slice(&[7, 0, 0, 0, 7 << 1 | 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-            out.extend_from_slice(&seen.message[10..16]);
-            out.extend_from_slice(&[0; 4]);
-        }
-        other if other == RAW_PROTOCOL => {
-            let [in_v4, in_v6] = [Meaning::ProtocolUnreachable, Meaning::NextHeaderUnknown];
-            let meaning = if in_v4.numbers(family).is_some() { in_v4 } else { in_v6 };
-            return error(seen, to, meaning, 500);
-        }
-        _ => {
-            let Ok(Message::EchoRequest(echo)) = Message::parse(family, &seen.message) else {
-                panic!("no echo request")
-            };
-            Message::EchoReply(Echo { ..echo }).emit(family, &mut out);
-        }
-    }
-    (to, seen.protocol, out)
 }
 
 /// A road of that many hops, the target's among them, each a span farther than the one before.
@@ -292,6 +192,17 @@ fn everywhere(mut act: impl FnMut(Family, &'static dyn Method)) {
             act(family, *method);
         }
     }
+}
+
+#[test]
+fn the_corpus_breaks_nothing() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/trace");
+    let mut inputs = 0;
+    for entry in std::fs::read_dir(corpus).expect("the corpus") {
+        hostile::check(&std::fs::read(entry.expect("an entry").path()).expect("an input"));
+        inputs += 1;
+    }
+    assert!(inputs >= 10, "{inputs} inputs in {corpus}");
 }
 
 #[test]
@@ -829,6 +740,17 @@ fn rounds_follow_a_road_that_changes() {
         assert!((1_200..1_300).contains(&(end.0 / 1_000_000)), "{end}");
         assert!(matches!(verdict(&reports).end, End::Reached { hop: 7, .. }));
     });
+}
+
+#[test]
+fn no_probe_is_forgotten_however_many_are_silent() {
+    let course = Course::Rounds { interval: MS, count: Some(1_000) };
+    let plan = Plan { course, timeout: 60_000 * MS, in_flight_max: 4_096, ..plan(&method::UDP) };
+    let mut road = Road::new(Family::V6, &method::UDP, |_| Vec::new());
+    let (reports, _) = road.run(plan);
+    let ended = reports.iter().filter(|report| matches!(report.event, Event::Probe(_))).count();
+    assert!(ended > 4_096, "{ended}");
+    assert_eq!(ended, road.sent.len());
 }
 
 #[test]
