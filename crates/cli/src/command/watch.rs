@@ -1,4 +1,8 @@
 //! `askway watch TARGET...`: the road, round after round.
+#![cfg_attr(
+    not(feature = "tui"),
+    expect(dead_code, reason = "some of what is known is only shown live")
+)]
 
 mod book;
 mod coding;

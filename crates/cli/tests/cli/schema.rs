@@ -32,7 +32,7 @@ const TRACE: Subject = Subject {
     schema: include_str!("../../../../docs/schema/trace.json"),
     runs: TRACES,
     unseen: &[],
-    not_in_csv: &["hop", "summary"],
+    not_in_csv: &["hop", "path", "summary"],
 };
 
 const MTU: Subject = Subject {
@@ -70,6 +70,7 @@ const TRACES: &[&str] = &[
     "--quiet good nowhere",
     "--lab ../../../lab/scenarios/nat.toml b",
     "--lab ../../../lab/scenarios/mpls.toml b",
+    "--lab ../../../lab/scenarios/ecmp.toml --paths b",
     "--lab ../../../lab/scenarios/rewriting.toml --tos 185 b",
     "--lab ../../../lab/scenarios/rewriting.toml --tos 185 -6 b",
     "--lab ../../../lab/scenarios/odd-routers.toml b",

@@ -37,6 +37,7 @@ impl Systems {
     }
 
     /// Whether there is a database.
+    #[cfg(feature = "tui")]
     pub fn is_known(&self) -> bool {
         self.0.is_some()
     }

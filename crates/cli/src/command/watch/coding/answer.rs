@@ -244,112 +244,133 @@ fn bytes(object: Object<'_>, field: &str) -> Result<Vec<u8>, Wrong> {
 
 /// One report of each sort.
 #[cfg(test)]
-pub fn samples() -> Vec<probe::trace::Report> {
+pub mod samples {
+    use super::*;
     use probe::trace::{End, Event, Outcome, Probe, Report, Verdict};
     use probe::{SendFault, SendFaultReason, Time};
-    use std::net::IpAddr;
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
     use std::time::Duration;
     use wire::icmp::Meaning;
 
-    let from = IpAddr::from([192, 0, 2, 1]);
-    let other = IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]);
-    let expired =
+    const FROM: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const OTHER: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+    const EXPIRED: Says =
         Says::Error { meaning: Meaning::HopLimitExceeded, kind: 11, code: 0, mtu_bytes: None };
-    let too_big =
+    const TOO_BIG: Says =
         Says::Error { meaning: Meaning::PacketTooBig, kind: 3, code: 4, mtu_bytes: Some(1_400) };
-    let interface = Extension::Interface {
-        role: Role::Outgoing,
-        index: Some(7),
-        address: Some(other),
-        name: Some(b"eth\xff".to_vec()),
-        mtu_bytes: Some(9_000),
-    };
-    let nothing = Extension::Interface {
-        role: Role::NextHop,
-        index: None,
-        address: None,
-        name: None,
-        mtu_bytes: None,
-    };
-    let label = Label { label: 0xf_ffff, traffic_class: 7, is_bottom: true, hop_limit: 1 };
-    let changes = vec![
-        Change::Source(from),
-        Change::Destination(other),
-        Change::Port { sent: 1, got: 65_535 },
-        Change::ToPort { sent: 80, got: 8_080 },
-        Change::TrafficClass { sent: 184, got: 0 },
-        Change::Identification { sent: 1, got: 256 },
-        Change::FlowLabel { sent: 0xf_ffff, got: 0 },
-        Change::Checksum { sent: 3, got: 4 },
-    ];
-    let full = Answer {
-        from,
-        says: expired,
-        rtt: Duration::from_nanos(1),
-        rtt_source: RttSource::Kernel,
-        at: Time(5),
-        hop_limit: Some(64),
-        traffic_class: Some(3),
-        is_late: true,
-        is_duplicate: true,
-        is_certain: false,
-        quote: Some(Quote { hop_limit: Some(1), bytes: 28, changes }),
-        extensions: vec![
-            Extension::Mpls(vec![label, Label { is_bottom: false, ..label }]),
-            interface,
-            nothing,
-            Extension::Unknown { class: 5, kind: 255, body: vec![0, 0xab] },
-        ],
-    };
-    let plain = Answer {
-        says: Says::Greeting(Greeting::SynAck),
-        rtt_source: RttSource::User,
-        hop_limit: None,
-        traffic_class: None,
-        is_late: false,
-        is_duplicate: false,
-        is_certain: true,
-        quote: None,
-        extensions: Vec::new(),
-        ..full.clone()
-    };
-    let fault =
-        SendFault { reason: SendFaultReason::TooBig { mtu_bytes: Some(576) }, os_error: 90 };
-    let route = SendFault { reason: SendFaultReason::NoRoute, os_error: 101 };
-    let probe = |outcome| {
-        let sent_at = Time(u64::MAX);
-        Event::Probe(Probe { hop: 255, number: 9, query: 2, flow: 1, port: 443, sent_at, outcome })
-    };
-    let mut events: Vec<Event> = [
-        Outcome::Answer(Box::new(full)),
-        Outcome::Answer(Box::new(Answer { says: too_big, ..plain.clone() })),
-        Outcome::Answer(Box::new(plain)),
-        Outcome::Silent,
-        Outcome::SendError(fault),
-        Outcome::SendError(route),
-        Outcome::LocalDrop,
-        Outcome::InFlight,
-        Outcome::Moot,
-    ]
-    .map(probe)
-    .into();
-    let greeting = Says::Greeting(Greeting::EchoReply);
-    for end in [
-        End::Reached { hop: 3, from, says: greeting },
-        End::Refused { hop: 3, from: other, says: too_big },
-        End::Silent { from_hop: 4 },
-        End::HopsExhausted,
-        End::Loop { from_hop: 2, length: 3 },
-        End::Unsendable(route),
-        End::Unknown,
-    ] {
-        events.push(Event::Round { round: 12, end: end.clone() });
-        events.push(Event::Verdict(Verdict {
-            end,
-            sent: 5,
-            answered: 4,
-            took: Duration::from_secs(1),
-        }));
+    const NO_ROUTE: SendFault = SendFault { reason: SendFaultReason::NoRoute, os_error: 101 };
+
+    /// All of them.
+    pub fn all() -> Vec<Report> {
+        let report = |event| Report { target: 1, at: Time(7), event };
+        probes().into_iter().chain(ends()).map(report).collect()
     }
-    events.into_iter().map(|event| Report { target: 1, at: Time(7), event }).collect()
+
+    fn probes() -> Vec<Event> {
+        let too_big =
+            SendFault { reason: SendFaultReason::TooBig { mtu_bytes: Some(576) }, os_error: 90 };
+        let refused = Answer { says: TOO_BIG, ..plain() };
+        let outcomes = [
+            Outcome::Answer(Box::new(full())),
+            Outcome::Answer(Box::new(refused)),
+            Outcome::Answer(Box::new(plain())),
+            Outcome::Silent,
+            Outcome::SendError(too_big),
+            Outcome::SendError(NO_ROUTE),
+            Outcome::LocalDrop,
+            Outcome::InFlight,
+            Outcome::Moot,
+        ];
+        let probe = |outcome| Probe {
+            hop: 255,
+            number: 9,
+            query: 2,
+            flow: 1,
+            port: 443,
+            sent_at: Time(u64::MAX),
+            outcome,
+        };
+        outcomes.map(probe).map(Event::Probe).into()
+    }
+
+    fn ends() -> Vec<Event> {
+        let greeting = Says::Greeting(Greeting::EchoReply);
+        let ends = [
+            End::Reached { hop: 3, from: FROM, says: greeting },
+            End::Refused { hop: 3, from: OTHER, says: TOO_BIG },
+            End::Silent { from_hop: 4 },
+            End::HopsExhausted,
+            End::Loop { from_hop: 2, length: 3 },
+            End::Unsendable(NO_ROUTE),
+            End::Unknown,
+        ];
+        let took = Duration::from_secs(1);
+        let verdict = |end| Event::Verdict(Verdict { end, sent: 5, answered: 4, took });
+        let both = |end: End| [Event::Round { round: 12, end: end.clone() }, verdict(end)];
+        ends.into_iter().flat_map(both).collect()
+    }
+
+    fn full() -> Answer {
+        let changes = vec![
+            Change::Source(FROM),
+            Change::Destination(OTHER),
+            Change::Port { sent: 1, got: 65_535 },
+            Change::ToPort { sent: 80, got: 8_080 },
+            Change::TrafficClass { sent: 184, got: 0 },
+            Change::Identification { sent: 1, got: 256 },
+            Change::FlowLabel { sent: 0xf_ffff, got: 0 },
+            Change::Checksum { sent: 3, got: 4 },
+        ];
+        Answer {
+            from: FROM,
+            says: EXPIRED,
+            rtt: Duration::from_nanos(1),
+            rtt_source: RttSource::Kernel,
+            at: Time(5),
+            hop_limit: Some(64),
+            traffic_class: Some(3),
+            is_late: true,
+            is_duplicate: true,
+            is_certain: false,
+            quote: Some(Quote { hop_limit: Some(1), bytes: 28, changes }),
+            extensions: extensions(),
+        }
+    }
+
+    fn plain() -> Answer {
+        Answer {
+            says: Says::Greeting(Greeting::SynAck),
+            rtt_source: RttSource::User,
+            hop_limit: None,
+            traffic_class: None,
+            is_late: false,
+            is_duplicate: false,
+            is_certain: true,
+            quote: None,
+            extensions: Vec::new(),
+            ..full()
+        }
+    }
+
+    fn extensions() -> Vec<Extension> {
+        let label = Label { label: 0xf_ffff, traffic_class: 7, is_bottom: true, hop_limit: 1 };
+        vec![
+            Extension::Mpls(vec![label, Label { is_bottom: false, ..label }]),
+            Extension::Interface {
+                role: Role::Outgoing,
+                index: Some(7),
+                address: Some(OTHER),
+                name: Some(b"eth\xff".to_vec()),
+                mtu_bytes: Some(9_000),
+            },
+            Extension::Interface {
+                role: Role::NextHop,
+                index: None,
+                address: None,
+                name: None,
+                mtu_bytes: None,
+            },
+            Extension::Unknown { class: 5, kind: 255, body: vec![0, 0xab] },
+        ]
+    }
 }
