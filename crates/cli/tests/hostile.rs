@@ -193,6 +193,15 @@ fn protocol_of(family: Family, method: &str) -> u8 {
     }
 }
 
+/// An error with an extension object that states that length and class.
+fn extended(family: Family, kind: u8, quoted: &[u8], (length, class): (u16, u8)) -> Vec<u8> {
+    let [high, low] = length.to_be_bytes();
+    let mut bytes = quoted.to_vec();
+    bytes.resize(128, 0);
+    bytes.extend_from_slice(&[0x20, 0, 0, 0, high, low, class, 1, 0, 0, 0x11, 0xff]);
+    error(family, kind, word(family, 128), &bytes)
+}
+
 /// ICMP messages that no host should send, or that are not what they seem.
 fn missiles(family: Family, quoted: &[u8]) -> Vec<Missile> {
     let (unreachable, exceeded, problem) = match family {
@@ -209,14 +218,7 @@ fn missiles(family: Family, quoted: &[u8]) -> Vec<Missile> {
     let least = if family == Family::V4 { 2 } else { 4 };
     let mut bad_sum = echo(family, echo_reply_type(family), &[7; 56]);
     bad_sum[2] ^= 0x55;
-    let mut extended = quoted.to_vec();
-    extended.resize(128, 0);
-    let object = |length: u16, class: u8| {
-        let [high, low] = length.to_be_bytes();
-        let mut bytes = extended.clone();
-        bytes.extend_from_slice(&[0x20, 0, 0, 0, high, low, class, 1, 0, 0, 0x11, 0xff]);
-        error(family, exceeded, word(family, 128), &bytes)
-    };
+    let object = |length, class| extended(family, exceeded, quoted, (length, class));
     let missiles = vec![
         ("a type and a code and hardly more", probe[..least].to_vec()),
         ("a header cut short", probe[..5].to_vec()),

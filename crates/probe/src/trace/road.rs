@@ -196,17 +196,22 @@ impl Road {
         self.wanted.push_back((hop, flow));
     }
 
-    /// Whether a probe is to be sent now.
-    pub fn wants(&mut self, plan: &Plan, now: Time) -> bool {
+    /// Wants no hop any more that lies beyond the end.
+    fn forgo_beyond(&mut self) {
         // Other flows may have a longer way to go.
         let goes_beyond = self.web.as_ref().is_some_and(|web| web.has_begun());
-        while let (Some((hop, _)), Some(ending)) = (self.wanted.front().copied(), self.ending)
-            && hop > ending.hop
-            && !goes_beyond
-        {
-            self.hop(hop).asked -= 1;
-            self.wanted.pop_front();
-        }
+        let Some(ending) = self.ending.filter(|_| !goes_beyond) else { return };
+        let (first_hop, hops) = (self.first_hop, &mut self.hops);
+        self.wanted.retain(|(hop, _)| {
+            if *hop > ending.hop {
+                hops[usize::from(*hop - first_hop)].asked -= 1;
+            }
+            *hop <= ending.hop
+        });
+    }
+
+    /// Whether a probe is to be sent now.
+    pub fn wants(&self, plan: &Plan, now: Time) -> bool {
         let (in_flight_max, from) = match self.one_by_one {
             Some(from) => (1, from),
             None => (plan.in_flight_max, now),
@@ -254,6 +259,7 @@ impl Road {
             self.due = Time::NEVER;
             return;
         }
+        self.forgo_beyond();
         let overdue_after = self.overdue_after(turn.plan);
         self.flights.mark_overdue(overdue_after, turn.now);
         match turn.plan.course {
