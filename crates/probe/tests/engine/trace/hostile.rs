@@ -180,6 +180,8 @@ impl Run {
     fn drain(&mut self) {
         let roads = self.books.len();
         let at_once = roads.saturating_mul(self.engine.plan().in_flight_max as usize);
+        // What is answered at once makes room for another.
+        let at_once = at_once + usize::from(self.answered_rightly);
         let sent_before = self.sends;
         while !self.is_over {
             match self.engine.poll(self.now, &mut self.datagram) {
