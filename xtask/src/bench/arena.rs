@@ -144,7 +144,7 @@ impl Arena {
     pub fn system_calls(&self, command: &[&str]) -> Result<f64, String> {
         let counts = self.bed.scratch().join("strace");
         let launch = self.chain[0].launch("strace").args(&["-f", "-c", "-o"]).args(&[&counts]);
-        let ran = launch.args(&self.named(command)).limit(Duration::from_secs(60)).run();
+        let ran = launch.args(&self.named(command)).limit(Duration::from_secs(150)).run();
         let counts = std::fs::read_to_string(&counts).unwrap_or_default();
         // % time, seconds, usecs/call, calls, errors if any, name
         let total = counts.lines().find(|line| line.ends_with(" total"));
