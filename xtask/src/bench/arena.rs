@@ -133,7 +133,7 @@ impl Arena {
         };
         // What most people have: loading a locale is part of a program's start.
         let launch = launch.env("LC_ALL", "C.UTF-8");
-        let ran = launch.args(chore).args(words).limit(Duration::from_secs(60)).run();
+        let ran = launch.args(chore).args(words).limit(Duration::from_secs(150)).run();
         Ok((std::fs::read_to_string(&report).unwrap_or_default(), ran))
     }
 
