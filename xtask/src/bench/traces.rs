@@ -9,9 +9,7 @@ use std::fmt::Write;
 /// How many hops it is to the server.
 const HOPS: usize = 8;
 
-/// What the server also holds, for runs to many targets.
-const PREFIX: &str = "10.0.0.0/8";
-
+/// For runs to many.
 const TARGETS: f64 = 1_000.0;
 
 type Part = fn(&Arena) -> Result<Vec<Row>, String>;
@@ -216,7 +214,6 @@ fn black_hole(arena: &Arena) -> Result<Vec<Row>, String> {
 
 /// A file with many addresses of the server, each of another network.
 fn targets(road: &Arena) -> Result<String, String> {
-    road.chain().answers_for(PREFIX);
     let mut text = String::new();
     for index in 0..TARGETS as u32 {
         let _ = writeln!(text, "10.{}.{}.7", 1 + index / 250, index % 250);
