@@ -197,7 +197,7 @@ fn black_hole(arena: &Arena) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     for (peer, command) in [
         ("tracepath", &["tracepath", "-n", &to][..]),
-        ("traceroute --mtu", &["traceroute", "-n", "--mtu", &to]),
+        ("traceroute --mtu -q 1 -w 1", &["traceroute", "-n", "--mtu", "-q", "1", "-w", "1", &to]),
     ] {
         let theirs = road.run(command)?;
         let knows = |said: &str| said.contains("1300");
