@@ -242,7 +242,8 @@ fn open(want: &Want, options: &Options, console: &mut Console) -> Result<Road, S
         let network = Network::open(want)?;
         Ok(Road::Network(Box::new(network), Box::new(want.clone())))
     };
-    if options.discover_mtu && want.access == Access::Auto {
+    let is_whole = options.dont_fragment && want.carrier != Carrier::Tcp;
+    if is_whole && want.access == Access::Auto {
         // Their errors tell the link's MTU; where raw sockets fail, the system says what it knows
         // of the whole way.
         let plain = Want { access: Access::Datagram, ..want.clone() };

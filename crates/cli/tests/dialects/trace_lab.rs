@@ -331,7 +331,7 @@ fn every_refusal_has_its_letters() {
             "{host}: {stderr}"
         );
         let (stdout, stderr, code) = run("tracepath", "prohibited-codes", &[family, "-n", host]);
-        let last = stdout.lines().filter_map(|line| line.split_once("ms ")).next_back();
+        let last = stdout.lines().rev().find_map(|line| line.split_once("ms "));
         let said = stderr.trim_end().trim_start_matches("tracepath: ");
         let end = last.map(|(_, end)| format!("{end}{said}"));
         assert_eq!((end.as_deref(), code), (Some(tracepath), Some(0)), "{host}: {stdout}");

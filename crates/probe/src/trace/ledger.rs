@@ -310,7 +310,8 @@ impl Ledger {
             }
             Outcome::LocalDrop => book.local_drops += 1,
             Outcome::SendError(_) => book.send_errors += 1,
-            Outcome::Moot => {}
+            // No hop's, but sent all the same: it may still be answered.
+            Outcome::Moot => self.sent += 1,
         }
     }
 }
@@ -327,7 +328,7 @@ impl Ledger {
             // It left the history long ago.
             None if usize::from(probe.hop) == index + 1 => return,
             // Nobody counted on an answer from beyond the end.
-            None => self.sent += 1,
+            None => {}
         }
         let book = &mut self.hops[index];
         book.sent += 1;
