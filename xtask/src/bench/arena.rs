@@ -8,6 +8,9 @@ use testbed::{Bed, Chain, Launch, Ran, Running};
 /// The report's name in the bed's scratch directory, where commands run.
 const REPORT: &str = "report";
 
+/// Nothing that is measured takes longer.
+const TIME_MAX: Duration = Duration::from_secs(180);
+
 /// A client and a server, and how commands run there.
 pub struct Arena {
     chain: Chain,
@@ -133,7 +136,7 @@ impl Arena {
         };
         // What most people have: loading a locale is part of a program's start.
         let launch = launch.env("LC_ALL", "C.UTF-8");
-        let ran = launch.args(chore).args(words).limit(Duration::from_secs(150)).run();
+        let ran = launch.args(chore).args(words).limit(TIME_MAX).run();
         Ok((std::fs::read_to_string(&report).unwrap_or_default(), ran))
     }
 
@@ -144,7 +147,7 @@ impl Arena {
     pub fn system_calls(&self, command: &[&str]) -> Result<f64, String> {
         let counts = self.bed.scratch().join("strace");
         let launch = self.chain[0].launch("strace").args(&["-f", "-c", "-o"]).args(&[&counts]);
-        let ran = launch.args(&self.named(command)).limit(Duration::from_secs(150)).run();
+        let ran = launch.args(&self.named(command)).limit(TIME_MAX).run();
         let counts = std::fs::read_to_string(&counts).unwrap_or_default();
         // % time, seconds, usecs/call, calls, errors if any, name
         let total = counts.lines().find(|line| line.ends_with(" total"));

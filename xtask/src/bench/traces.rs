@@ -9,6 +9,7 @@ use std::fmt::Write;
 /// How many hops it is to the server.
 const HOPS: usize = 8;
 
+/// For runs to many.
 const TARGETS: f64 = 1_000.0;
 
 type Part = fn(&Arena) -> Result<Vec<Row>, String>;
@@ -196,7 +197,7 @@ fn black_hole(arena: &Arena) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
     for (peer, command) in [
         ("tracepath", &["tracepath", "-n", &to][..]),
-        ("traceroute --mtu", &["traceroute", "-n", "--mtu", &to]),
+        ("traceroute --mtu -q 1 -w 1", &["traceroute", "-n", "--mtu", "-q", "1", "-w", "1", &to]),
     ] {
         let theirs = road.run(command)?;
         let knows = |said: &str| said.contains("1300");
