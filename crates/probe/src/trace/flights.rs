@@ -189,15 +189,15 @@ impl Flights {
         self.open().map(|(_, flight)| flight.sent_at + timeout).min().unwrap_or(Time::NEVER)
     }
 
-    /// Forgets those that an answer is hoped for; the hops that they asked.
-    pub fn forget(&mut self) -> Vec<u8> {
+    /// Forgets those that an answer is hoped for; their hops and flows.
+    pub fn forget(&mut self) -> Vec<(u8, u16)> {
         let open = self.ring.iter_mut().filter(|flight| flight.is_open());
         let forgotten = open.map(|flight| {
             flight.state = State::Forgotten;
-            flight.hop
+            (flight.hop, flight.flow)
         });
-        let hops = forgotten.collect();
+        let places = forgotten.collect();
         self.in_flight = 0;
-        hops
+        places
     }
 }

@@ -572,13 +572,12 @@ impl Road {
         let oldest = self.flights.open().map(|(_, flight)| flight.sent_at()).min();
         let took = now.since(oldest.unwrap_or(now));
         self.one_by_one = Some(now + (took * 3).max(SETTLING_MIN).min(self.overdue_after(plan)));
-        for hop in self.flights.forget() {
-            self.hop(hop).asked -= 1;
-        }
+        let forgotten = self.flights.forget();
         self.wanted.clear();
-        for state in &mut self.hops {
-            state.asked = state.asked.min(state.sent);
+        for (state, hop) in self.hops.iter_mut().zip(self.first_hop..=u8::MAX) {
+            state.asked = self.flights.at_hop(hop).count() as u32;
         }
+        self.look_again(&forgotten);
     }
 
     /// The run is interrupted.

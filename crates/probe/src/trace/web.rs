@@ -113,6 +113,16 @@ impl Web {
         seen.waiting = seen.waiting.saturating_sub(1);
     }
 
+    /// A probe is as if it had never been sent.
+    pub fn forget(&mut self, hop: u8, flow: u16) {
+        let seen = self.seen_mut(hop, flow);
+        seen.waiting = seen.waiting.saturating_sub(1);
+        seen.asked = seen.asked.saturating_sub(1);
+        if seen.asked == 0 {
+            self.hops[usize::from(hop - self.first_hop)].flows.remove(&flow);
+        }
+    }
+
     /// What is to be asked now, hop and flow, and when there may be more to ask.
     pub fn wants(&mut self, now: Time) -> (Vec<(u8, u16)>, Time) {
         let (mut wants, mut due) = (BTreeSet::new(), Time::NEVER);

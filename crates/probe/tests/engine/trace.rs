@@ -1,6 +1,7 @@
 //! The trace engine against a road that is a function: which hop a probe reaches, and what it says.
 
 mod hostile;
+mod nameless;
 mod network;
 mod paths;
 mod share;
@@ -91,11 +92,10 @@ impl<'a> Road<'a> {
                 Output::Done => return (reports, now),
             };
             let next = pending.first_key_value().map_or(Time::NEVER, |((at, _), _)| *at);
-            let stop_at = self.stop_at.unwrap_or(Time::NEVER);
-            if stop_at <= until.min(next) {
-                (now, self.stop_at) = (stop_at, None);
+            if let Some(stop_at) = self.stop_at.take_if(|at| *at <= until.min(next)) {
+                now = stop_at;
                 engine.stop(now);
-            } else if next <= until {
+            } else if next <= until && next != Time::NEVER {
                 let (_, (_, from, protocol, payload)) = pending.pop_first().expect("just seen");
                 now = next;
                 let arrival = Arrival {
@@ -366,33 +366,6 @@ fn eight_quoted_bytes_are_enough() {
 }
 
 #[test]
-fn a_quote_without_any_name_is_asked_for_one_by_one() {
-    for family in Family::ALL {
-        // As an error queue gives it: ports and nothing else.
-        let respond = move |seen: &Seen| {
-            let hop = hop_of(seen);
-            let (from, meaning) = match hop < 5 {
-                true => (router(family, hop), Meaning::HopLimitExceeded),
-                false => (target(family), Meaning::PortUnreachable),
-            };
-            let mut nameless = seen.clone();
-            nameless.transmit.header.identification = None;
-            nameless.message[6..8].fill(0);
-            let (from, protocol, payload) = error(&nameless, from, meaning, 8);
-            vec![(MS * u32::from(hop.min(5)), from, protocol, payload)]
-        };
-        let mut road = Road::new(family, &method::UDP, respond);
-        let plan = Plan { sees_quoted_headers: false, ..plan(&method::UDP) };
-        let (reports, _) = road.run(plan);
-        assert!(matches!(verdict(&reports).end, End::Reached { hop: 5, .. }), "{reports:?}");
-        for hop in hops(&reports) {
-            assert_eq!(answers(hop).len(), 3);
-            assert!(answers(hop).iter().all(|a| a.rtt == MS * u32::from(hop.hop)), "{hop:?}");
-        }
-    }
-}
-
-#[test]
 fn a_target_that_limits_its_replies_is_not_thought_farther_than_it_is() {
     everywhere(|family, method| {
         // Its first two answers are not given.
@@ -407,56 +380,6 @@ fn a_target_that_limits_its_replies_is_not_thought_farther_than_it_is() {
         let verdict = verdict(&reports);
         assert!(matches!(verdict.end, End::Reached { hop: 5, .. }), "{verdict:?}");
     });
-}
-
-#[test]
-fn the_token_names_what_the_error_queue_does_not() {
-    for family in Family::ALL {
-        let respond = move |seen: &Seen| {
-            let hop = hop_of(seen);
-            let (from, meaning) = match hop < 9 {
-                true => (router(family, hop), Meaning::HopLimitExceeded),
-                false => (target(family), Meaning::PortUnreachable),
-            };
-            let mut nameless = seen.clone();
-            nameless.transmit.header.identification = None;
-            nameless.message[6..8].fill(0);
-            vec![with_delay(hop.min(9), error(&nameless, from, meaning, 500))]
-        };
-        let plan = Plan { sees_quoted_headers: false, ..plan(&method::UDP) };
-        let (reports, end) = Road::new(family, &method::UDP, respond).run(plan);
-        assert!(matches!(verdict(&reports).end, End::Reached { hop: 9, .. }));
-        assert!(end <= Time::ZERO + 27 * MS, "{end}");
-        for hop in hops(&reports) {
-            let is_exact = |a: &&Answer| a.rtt == MS * u32::from(hop.hop) && a.is_certain;
-            assert_eq!(answers(hop).into_iter().filter(is_exact).count(), 3, "{hop:?}");
-        }
-    }
-}
-
-#[test]
-fn a_strangers_token_is_not_taken_for_a_quote_without_names() {
-    for family in Family::ALL {
-        // One probe in the air, to which anything nameless would be put down.
-        let mut chain = chain(3, MS);
-        let respond = move |seen: &Seen| {
-            let mut nameless = seen.clone();
-            nameless.transmit.header.identification = None;
-            nameless.message[6..8].fill(0);
-            nameless.message[8..16].fill(3);
-            let from = router(family, 66);
-            let mut back = chain(seen);
-            back.push(with_delay(0, error(&nameless, from, Meaning::HopLimitExceeded, 500)));
-            back
-        };
-        let plan = Plan { sees_quoted_headers: false, in_flight_max: 1, ..plan(&method::UDP) };
-        let (reports, _) = Road::new(family, &method::UDP, respond).run(plan);
-        assert!(matches!(verdict(&reports).end, End::Reached { hop: 3, .. }), "{reports:?}");
-        for hop in hops(&reports) {
-            let from = if hop.is_end { target(family) } else { router(family, hop.hop) };
-            assert!(answers(hop).iter().all(|answer| answer.from == from), "{hop:?}");
-        }
-    }
 }
 
 #[test]

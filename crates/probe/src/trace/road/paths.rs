@@ -57,4 +57,20 @@ impl Road {
             self.want(self.frontier, 0);
         }
     }
+
+    /// Asks again where probes that looked for paths are forgotten.
+    pub(super) fn look_again(&mut self, forgotten: &[(u8, u16)]) {
+        let Some(web) = &mut self.web else { return };
+        for (hop, flow) in forgotten {
+            web.forget(*hop, *flow);
+        }
+        if web.has_begun() {
+            return;
+        }
+        for hop in self.first_hop..=self.frontier {
+            if self.hop(hop).asked == 0 {
+                self.want(hop, 0);
+            }
+        }
+    }
 }
