@@ -545,7 +545,8 @@ impl Road {
                     self.is_desperate = false;
                 }
             }
-        } else if self.ending.is_none_or(|ending| hop <= ending.hop) {
+        } else if hop > self.reported && self.ending.is_none_or(|ending| hop <= ending.hop) {
+            // Once a hop is reported, others behind it were heard.
             self.ending = Some(Ending { hop, from, says });
             self.end_hop_limit = hop_limit;
         }

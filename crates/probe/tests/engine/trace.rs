@@ -515,6 +515,24 @@ fn a_late_answer_is_reported_after_all() {
 }
 
 #[test]
+fn a_target_that_answers_for_a_hop_already_reported_is_no_end() {
+    let family = Family::V4;
+    let mut chain = chain(30, MS);
+    let respond = move |seen: &Seen| match hop_of(seen) {
+        // By a short way to the target, on which it takes long.
+        3 => {
+            let (from, protocol, payload) = arrival(seen);
+            vec![(500 * MS, from, protocol, payload)]
+        }
+        6.. => Vec::new(),
+        _ => chain(seen),
+    };
+    let (reports, _) = Road::new(family, &method::ICMP, respond).run(plan(&method::ICMP));
+    assert_eq!(verdict(&reports).end, End::Silent { from_hop: 6 });
+    assert_eq!(hops(&reports).len(), 30);
+}
+
+#[test]
 fn strangers_have_no_effect() {
     everywhere(|family, method| {
         let clean = Road::new(family, method, chain(5, MS)).run(plan(method)).0;
