@@ -1,4 +1,4 @@
-//! The few rtnetlink messages that set up a device (rtnetlink(7)): bytes only, nothing is sent here.
+//! The few rtnetlink messages that set up a device (rtnetlink(7)): bytes only, nothing is sent.
 
 use std::net::IpAddr;
 

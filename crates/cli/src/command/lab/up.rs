@@ -6,9 +6,11 @@ use super::{Action, load, node, wrong};
 use crate::args::{BadValue, Common};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
+use crate::lang::Language;
 use clap::{ArgMatches, Args, FromArgMatches};
 use net::live;
-use net::tun::Tun;
+use net::tun::{Setup, Tun};
+use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -92,7 +94,29 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         .map(|(wire, setup)| Tun::open(&wire.device, wire.namespace.as_deref(), setup))
         .collect();
     let tuns = tuns?;
+    let mut out = std::io::stdout().lock();
+    for ((wire, setup), tun) in options.tuns.iter().zip(&setups).zip(&tuns) {
+        // Nobody is left to tell if this fails.
+        let _ = writeln!(out, "{}", line(wire, setup, tun, common.language()));
+    }
+    drop(out);
     let mut inside = Inside { world, nodes };
     live::run(&tuns, &mut inside)?;
     Ok(Exit::Yes)
+}
+
+/// What a device is: `lab0 in blue is a: 192.0.2.1/30 2001:db8:0:1::1/64, MTU 1500`.
+fn line(wire: &Wire, setup: &Setup, tun: &Tun, language: Language) -> String {
+    let addresses = setup.addresses.iter().map(|(address, bits)| format!("{address}/{bits}"));
+    let addresses: Vec<String> = addresses.collect();
+    let (device, node) = (escape(tun.name()), escape(&wire.node));
+    let device = match &wire.namespace {
+        Some(namespace) => language.pick(
+            format!("{device} in {}", escape(namespace)),
+            format!("{} 里的 {device}", escape(namespace)),
+        ),
+        None => device.to_string(),
+    };
+    let is = language.pick("is", "是");
+    format!("{device} {is} {node}: {}, MTU {}", addresses.join(" "), setup.mtu_bytes)
 }

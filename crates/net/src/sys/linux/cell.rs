@@ -224,7 +224,7 @@ pub(crate) fn receive_device(from: &UnixStream) -> io::Result<Option<(u8, Option
     let mut vector = libc::iovec { iov_base: said.as_mut_ptr().cast(), iov_len: 1 };
     let mut control = [0_u64; CONTROL_WORDS];
     let mut header = header(&mut vector, &mut control);
-    // SAFETY: the header points to buffers of the lengths that it says, which live through the call.
+    // SAFETY: the header points to buffers of the lengths that it says, which outlive the call.
     let got = unsafe { libc::recvmsg(from.as_raw_fd(), &raw mut header, libc::MSG_CMSG_CLOEXEC) };
     if got < 0 {
         return Err(io::Error::last_os_error());
