@@ -94,7 +94,10 @@ impl Node {
             return;
         }
         let Ok(message) = Message::parse(family, datagram.payload) else { return };
-        let is_question = matches!(message, Message::EchoRequest(_) | Message::TimestampRequest(_));
+        let is_question = matches!(
+            message,
+            Message::EchoRequest(_) | Message::TimestampRequest(_) | Message::MaskRequest(_)
+        );
         let is_filtered = is_question && self.plan.role == Role::Host;
         if is_filtered && self.refuses(turn, frame.subject(), datagram) {
             return;
@@ -121,6 +124,8 @@ impl Node {
                     self.answer_with(turn, header, &Message::NodeReply(reply));
                 }
             }
+            Message::MaskRequest(asked) => self.answer_mask(turn, frame, datagram, asked),
+            Message::RouterSolicitation { .. } => self.answer_solicitation(turn, frame, datagram),
             Message::Error(error) => self.hear(turn, &error),
             _ => {}
         }

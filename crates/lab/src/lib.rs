@@ -6,6 +6,7 @@
 use std::fmt;
 
 mod address;
+mod agent;
 mod assembly;
 mod balance;
 mod complaint;
@@ -27,6 +28,7 @@ mod transport;
 mod world;
 
 pub use link::LinkCounts;
+pub use map::{Device, Number};
 pub use scenario::{Expectation, Said};
 pub use world::World;
 

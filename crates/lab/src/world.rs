@@ -1,8 +1,9 @@
 //! The world's clock and its heap of events, keyed by time and sequence number: what happens at one
 //! moment happens in the order in which it was caused.
 
+use crate::agent::Advert;
 use crate::link::{Link, LinkCounts};
-use crate::map::{Map, Recipient, Route};
+use crate::map::{Device, Map, Recipient, Route};
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::noise::Noise;
 use crate::scenario::Scenario;
@@ -127,6 +128,10 @@ impl World {
         for (at, change) in changes {
             world.schedule(at, Event::Change(Box::new(change)));
         }
+        for (node, advert) in beacons(&world.nodes, &world.map) {
+            let at = Time::ZERO + advert.again.unwrap_or_default();
+            world.schedule(at, Event::Resumption { node, what: Later::Advertise(advert) });
+        }
         Ok(world)
     }
 
@@ -148,6 +153,15 @@ impl World {
     /// The addresses of a node, those of its first link first.
     pub fn addresses(&self, node: NodeId, family: Family) -> Vec<IpAddr> {
         self.map.addresses(node, family)
+    }
+
+    /// The interfaces of a node, in the order of the scenario's links.
+    pub fn devices(&self, node: NodeId) -> Vec<Device> {
+        let device = |(interface, link): (usize, usize)| Device {
+            link: self.links[link].name.clone(),
+            numbers: self.map.numbers(node, interface),
+        };
+        self.map.links_of(node).enumerate().map(device).collect()
     }
 
     /// The name of a node.
@@ -307,6 +321,20 @@ impl World {
     }
 }
 
+/// The advertisements that come unasked.
+fn beacons(nodes: &[Node], map: &Map) -> Vec<(NodeId, Advert)> {
+    let mut due = Vec::new();
+    for node in nodes {
+        let Some(every) = node.plan.advert.as_ref().and_then(|plan| plan.every) else { continue };
+        for (interface, _) in map.links_of(node.id).enumerate() {
+            for family in Family::ALL {
+                due.push((node.id, Advert { interface, family, to: None, again: Some(every) }));
+            }
+        }
+    }
+    due
+}
+
 /// The changes that a scenario plans, and when they come.
 fn turnabouts(
     map: &Map,
@@ -334,7 +362,7 @@ impl Event {
             Event::Resumption { what, .. } => match what {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
-                Later::Abandon(_) => 0,
+                Later::Abandon(_) | Later::Advertise(_) => 0,
             },
         };
         size_of::<Entry>() + held
