@@ -5,8 +5,10 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod mask;
 pub mod mtu;
 pub mod ping;
+pub mod routers;
 pub mod trace;
 pub mod up;
 pub mod watch;
@@ -24,8 +26,15 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] =
-    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND];
+pub const ALL: &[Command] = &[
+    ping::COMMAND,
+    up::COMMAND,
+    trace::COMMAND,
+    mtu::COMMAND,
+    watch::COMMAND,
+    mask::COMMAND,
+    routers::COMMAND,
+];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

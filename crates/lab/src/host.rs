@@ -87,7 +87,7 @@ impl Node {
     fn keep_icmp(&mut self, turn: &mut Turn<'_>, frame: &Frame, datagram: &Datagram<'_>) {
         let family = datagram.family();
         let verifies = icmp::verify(datagram.source, datagram.destination, datagram.payload);
-        if turn.watched.is_some() && (verifies || rules::of(family).shows_bad_checksums) {
+        if turn.is_heard(frame) && (verifies || rules::of(family).shows_bad_checksums) {
             turn.actions.push(Action::Show(frame.bytes.clone()));
         }
         if !verifies {

@@ -65,7 +65,17 @@ pub(crate) struct Turn<'a> {
     pub(crate) map: &'a Map,
     /// What an instrument hears besides ICMP, if one runs at this node.
     pub(crate) watched: Option<Carrier>,
+    /// The only interface that it hears, if it is bound to one.
+    pub(crate) bound: Option<usize>,
     pub(crate) actions: &'a mut Vec<Action>,
+}
+
+impl Turn<'_> {
+    /// Whether an instrument runs here that hears what came in that way.
+    pub(crate) fn is_heard(&self, frame: &Frame) -> bool {
+        let is_elsewhere = self.bound.zip(frame.came_by).is_some_and(|(only, by)| only != by);
+        self.watched.is_some() && !is_elsewhere
+    }
 }
 
 /// What a node wants done.

@@ -42,6 +42,8 @@ pub struct World {
     pub(crate) noise: Noise,
     /// Where an instrument runs.
     pub(crate) watched: Option<Watch>,
+    /// The only interface that the instrument hears, if it is bound to one.
+    bound: Option<usize>,
     /// What has arrived for the instrument.
     pub(crate) inbox: VecDeque<Vec<u8>>,
     /// Reused from turn to turn.
@@ -122,6 +124,7 @@ impl World {
             duration: scenario.duration,
             noise: Noise::new(seed),
             watched: None,
+            bound: None,
             inbox: VecDeque::new(),
             actions: Vec::new(),
         };
@@ -162,6 +165,12 @@ impl World {
             numbers: self.map.numbers(node, interface),
         };
         self.map.links_of(node).enumerate().map(device).collect()
+    }
+
+    /// Binds instruments to an interface of their node, by its index among the devices: they hear
+    /// no ICMP message from others.
+    pub fn bind(&mut self, interface: Option<usize>) {
+        self.bound = interface;
     }
 
     /// The name of a node.
@@ -288,6 +297,7 @@ impl World {
             now: self.now,
             map: &self.map,
             watched: self.watched.filter(|watch| watch.node == id).map(|watch| watch.carrier),
+            bound: self.bound,
             actions: &mut actions,
         };
         let result = act(&mut self.nodes[id.0 as usize], &mut turn);

@@ -22,8 +22,8 @@ mod wrap;
 pub use clock::WallClock;
 pub use interfaces::{Interface, Number, interfaces};
 pub use routes::{
-    host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
-    lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
+    give_up_rights, host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser,
+    is_superuser, lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
 };
 pub use sys::Signals;
 
