@@ -1,4 +1,5 @@
-//! Address masks (ICMP types 17 and 18; RFC 950 §I, RFC 1122 §3.2.2.9), which IPv4 alone has.
+//! Address masks (ICMP types 17 and 18; RFC 950 Appendix I, RFC 1122 §3.2.2.9): IPv4 alone has
+//! them.
 
 use crate::Arrival;
 use crate::gather::{Answer, Gather, Place, Reading, Says, Subject, To};
@@ -113,7 +114,7 @@ pub enum Remark {
     Differs(Ipv4Addr),
     /// The mask is that of the sender's class (RFC 791 §3.2), as hosts have that know no better.
     Classful,
-    /// The mask has ones behind zeros (RFC 1812 §2.2.5.1 forbids that).
+    /// The mask has ones behind zeros, which no network of today has.
     NotContiguous,
     /// The mask is all zeros.
     Zeros,

@@ -4,7 +4,6 @@ use crate::Arrival;
 use crate::gather::{Gather, Place, Reading, Subject, To};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::Duration;
 use wire::Family;
 use wire::icmp::neighbour::{Discovery, Options};
 use wire::icmp::router::Offer;
@@ -126,7 +125,7 @@ impl Advertisement {
             return false;
         };
         match advertisement.offer {
-            // The lowest preference is not for default routers (RFC 1256 §3).
+            // The lowest preference is not for default routers (RFC 1256 §4.1).
             Offer::Addresses(addresses) => {
                 advertisement.lifetime_s > 0 && addresses.iter().any(|(_, it)| it != i32::MIN)
             }
@@ -243,8 +242,3 @@ fn violation_v6(message: &[u8]) -> Option<Violation> {
 
 /// What stands before the options (RFC 4861 §4.2).
 const FIXED_BYTES_V6: usize = 16;
-
-/// How long a host waits for advertisements at least, so that routers that answer late are heard:
-/// the longest delay of an IPv4 router is 2 s (RFC 1256 §4.1), and an IPv6 router advertises to all
-/// at most every 3 s, up to half a second late (RFC 4861 §6.2.6).
-pub const WAIT: Duration = Duration::from_secs(4);

@@ -86,8 +86,7 @@ fn usage(message: impl Into<String>, hint: &str) -> Failure {
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
-    let is_v6 =
-        |text: &String| crate::resolve::literal(text).is_some_and(|it| it.address.is_ipv6());
+    let is_v6 = |text: &String| text.contains(':');
     if options.v6 || options.targets.iter().any(is_v6) {
         let hint = "askway routers shows the prefixes that IPv6 routers tell";
         return Err(usage("IPv6 has no address masks to ask for", hint));
@@ -165,19 +164,21 @@ struct Rows {
     own: Vec<Ipv4Addr>,
 }
 
+/// The interface of that name.
+///
+/// # Errors
+/// If there is none.
+pub fn find(all: &[Interface], name: &str) -> Result<Interface, Failure> {
+    all.iter().find(|it| it.name == name).cloned().ok_or_else(|| {
+        let names: Vec<&str> = all.iter().map(|it| it.name.as_str()).collect();
+        let hint = format!("one of: {}", names.join(", "));
+        usage(format!("there is no interface {name} here"), &hint)
+    })
+}
+
 impl Scope {
     fn new(all: Vec<Interface>, options: &Options, is_lab: bool) -> Result<Scope, Failure> {
-        let only =
-            match &options.interface {
-                None => None,
-                Some(name) => {
-                    let found = all.iter().find(|it| it.name == *name).cloned();
-                    let message = format!("there is no interface {name} here");
-                    Some(found.ok_or_else(|| {
-                        usage(message, "`askway routers` names those that are up")
-                    })?)
-                }
-            };
+        let only = options.interface.as_deref().map(|name| find(&all, name)).transpose()?;
         let scope = Scope { interfaces: all, only, source: options.source, is_lab };
         match options.source.filter(|it| !it.is_unspecified() && !scope.own().contains(it)) {
             Some(source) => {

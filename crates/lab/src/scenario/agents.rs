@@ -101,7 +101,7 @@ pub(crate) enum Preferred {
 }
 
 impl Preferred {
-    /// In IPv4, where any number will do (RFC 1256 §3).
+    /// In IPv4, where any number will do (RFC 1256 §4.1).
     pub(crate) fn level(self) -> i32 {
         match self {
             Preferred::Low => -1,

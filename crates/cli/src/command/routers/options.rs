@@ -1,6 +1,6 @@
 //! The options of `askway routers`, and the plans that come of them.
 
-use crate::command::mask::retries;
+use crate::command::mask::{find, retries};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
 use net::{Access, Batch, Interface, Stamps, Want};
@@ -27,6 +27,8 @@ pub struct Options {
     #[arg(short, long, conflicts_with = "listen", help_heading = "What")]
     pub broadcast: bool,
 
+    // IPv4 routers answer up to 2 s late (RFC 1256 §6); IPv6 routers advertise to everybody at most
+    // every 3 s, and up to half a second later (RFC 4861 §6.2.6).
     /// How long advertisements are waited for after each solicitation
     #[arg(short = 'W', long = "timeout", value_name = "TIME", value_parser = some_time,
         default_value = "4s", help_heading = "When")]
@@ -76,14 +78,7 @@ impl Options {
         }
         let mut chosen: Vec<Interface> = Vec::new();
         for name in &self.interfaces {
-            let Some(found) = all.iter().find(|it| it.name == *name) else {
-                let names: Vec<&str> = all.iter().map(|it| it.name.as_str()).collect();
-                return Err(Failure {
-                    message: format!("there is no interface {name} here"),
-                    hint: Some(format!("one of: {}", names.join(", "))),
-                    exit: Exit::Usage,
-                });
-            };
+            let found = find(&all, name)?;
             if !found.is_up {
                 return Err(Failure {
                     message: format!("the interface {name} is down"),
@@ -91,8 +86,8 @@ impl Options {
                     exit: Exit::Failed,
                 });
             }
-            if !chosen.contains(found) {
-                chosen.push(found.clone());
+            if !chosen.contains(&found) {
+                chosen.push(found);
             }
         }
         Ok(chosen)

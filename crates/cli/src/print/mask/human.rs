@@ -76,6 +76,7 @@ impl Human {
         let whom = plain(whom);
         if tally.answers == 0 {
             let text = match (self.language, asked) {
+                (_, 0) => format!("{whom}{}", self.pick(": not asked", "：没有问")),
                 (Language::English, 1) => format!("{whom}: nobody answered (asked once)"),
                 (Language::English, _) => format!("{whom}: nobody answered (asked {asked} times)"),
                 (Language::Chinese, _) => format!("{whom}：无人应答（问了 {asked} 次）"),
@@ -128,6 +129,8 @@ impl Printer for Human {
         out: &mut Vec<u8>,
     ) {
         let line = match event {
+            // Why it did not leave is said already.
+            Event::Ended { asked: 0, .. } if !self.is_quiet => return,
             Event::Ended { asked, .. } => self.summary(whom, *asked, tally),
             _ if self.is_quiet => return,
             Event::Answer(answer) => self.answer(answer, expected),

@@ -18,7 +18,8 @@ impl Printer for Csv {
     }
 
     fn heard(&mut self, heard: &Heard<'_>, out: &mut Vec<u8>) {
-        if !self.is_quiet && !matches!(heard.event, Event::Ended { .. }) {
+        let has_object = matches!(heard.event, Event::Answer(_) | Event::Unsent(_));
+        if has_object && !self.is_quiet {
             row(fields::COLUMNS, out, |sink| fields::heard(heard, sink));
         }
     }

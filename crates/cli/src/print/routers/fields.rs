@@ -5,12 +5,12 @@ use super::{
     shown, text, violation_word,
 };
 use crate::escape::escape;
-use crate::meaning;
 use crate::print::fields::{Sink, Value, refusal};
 use crate::wall;
 use net::Interface;
 use probe::gather::{Answer, Counts, Event};
 use probe::routers::{Advertisement, News, Preference};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use wire::Family;
 use wire::icmp::neighbour::Discovery;
@@ -48,9 +48,6 @@ pub const COLUMNS: &[&str] = &[
     "captive_portal",
     "unknown_options",
     "message",
-    "icmp_type",
-    "icmp_code",
-    "meaning",
     "reason",
     "os_error",
     "asked",
@@ -62,33 +59,63 @@ pub const COLUMNS: &[&str] = &[
     "dropped",
 ];
 
+/// The fields of an advertisement, in order; those that it has not are null.
+const ADVERTISEMENT: &[&str] = &[
+    "from",
+    "to",
+    "hop_limit",
+    "at",
+    "rtt_ns",
+    "rtt_source",
+    "believed",
+    "violations",
+    "news",
+    "offers",
+    "lifetime_s",
+    "preference",
+    "routers",
+    "advised_hop_limit",
+    "flags",
+    "managed",
+    "other",
+    "reachable_ms",
+    "retransmit_ms",
+    "mtu_bytes",
+    "link_address",
+    "prefixes",
+    "routes",
+    "name_servers",
+    "search_domains",
+    "nat64_prefixes",
+    "captive_portal",
+    "unknown_options",
+    "message",
+];
+
 /// As much of a message is shown as it came.
 const MESSAGE_MAX_BYTES: usize = 1_500;
 
-/// Something was heard.
+/// Something was heard; nothing of what has no object.
 pub fn heard(heard: &Heard<'_>, sink: Sink<'_>) {
-    let kind = match heard.event {
-        Event::Answer(_) => "advertisement",
-        Event::Error { .. } => "icmp_error",
-        Event::Unsent(_) => "send_error",
-        Event::Ended { .. } => "ended",
-    };
-    sink("type", Value::Word(kind));
-    sink("interface", escape(&heard.interface.name).into());
+    let on = escape(&heard.interface.name);
     match heard.event {
-        Event::Answer(answer) => advertisement(heard, answer, sink),
-        Event::Error { from, says } => {
-            sink("from", from.to_string().into());
-            sink("icmp_type", says.kind.into());
-            sink("icmp_code", says.code.into());
-            sink("meaning", Value::Word(meaning::name(says.meaning)));
+        Event::Answer(answer) => {
+            sink("type", Value::Word("advertisement"));
+            sink("interface", on.into());
+            let mut known = BTreeMap::new();
+            advertisement(heard, answer, &mut |name, value| drop(known.insert(name, value)));
+            for name in ADVERTISEMENT {
+                sink(name, known.remove(name).unwrap_or(Value::Null));
+            }
         }
         Event::Unsent(fault) => {
+            sink("type", Value::Word("send_error"));
+            sink("interface", on.into());
             sink("to", heard.place.to.to_string().into());
             sink("reason", Value::Word(refusal(*fault).0));
             sink("os_error", Value::Int(fault.os_error.into()));
         }
-        Event::Ended { .. } => {}
+        Event::Error { .. } | Event::Ended { .. } => {}
     }
 }
 
@@ -110,33 +137,31 @@ fn advertisement(heard: &Heard<'_>, answer: &Answer<Advertisement>, sink: Sink<'
     };
     sink("news", Value::Word(news));
     sink("offers", finding.offers(Family::of(answer.from)).into());
-    match shown(answer, heard.interface) {
-        Some(Shown::Addresses { lifetime_s, routers }) => {
-            sink("lifetime_s", lifetime_s.into());
-            sink("routers", Value::Values(routers.into_iter().map(router).collect()));
-        }
-        Some(Shown::Sender {
-            lifetime_s,
-            hop_limit,
-            flags,
-            reachable_ms,
-            retransmit_ms,
-            options,
-        }) => {
-            sink("lifetime_s", lifetime_s.into());
-            sink("preference", Value::Word(preference_word(Preference::of_flags(flags))));
-            sink("advised_hop_limit", hop_limit.into());
-            sink("flags", flags.into());
-            sink("managed", (flags & 0x80 != 0).into());
-            sink("other", (flags & 0x40 != 0).into());
-            sink("reachable_ms", reachable_ms.into());
-            sink("retransmit_ms", retransmit_ms.into());
-            self::options(&options, sink);
-        }
-        None => {}
-    }
     let message = &finding.message[..finding.message.len().min(MESSAGE_MAX_BYTES)];
     sink("message", hex(message).into());
+    if let Some(shown) = shown(answer, heard.interface) {
+        offer(&shown, sink);
+    }
+}
+
+fn offer(shown: &Shown<'_>, sink: Sink<'_>) {
+    match shown {
+        Shown::Addresses { lifetime_s, routers } => {
+            sink("lifetime_s", (*lifetime_s).into());
+            sink("routers", Value::Values(routers.iter().map(|it| router(*it)).collect()));
+        }
+        Shown::Sender { lifetime_s, hop_limit, flags, reachable_ms, retransmit_ms, options } => {
+            sink("lifetime_s", (*lifetime_s).into());
+            sink("preference", Value::Word(preference_word(Preference::of_flags(*flags))));
+            sink("advised_hop_limit", (*hop_limit).into());
+            sink("flags", (*flags).into());
+            sink("managed", (flags & 0x80 != 0).into());
+            sink("other", (flags & 0x40 != 0).into());
+            sink("reachable_ms", (*reachable_ms).into());
+            sink("retransmit_ms", (*retransmit_ms).into());
+            self::options(options, sink);
+        }
+    }
 }
 
 fn router((address, preference, is_near): (IpAddr, i32, bool)) -> Value {
@@ -170,7 +195,7 @@ fn options(options: &[Discovery<'_>], sink: Sink<'_>) {
     sink("name_servers", values(&told_servers));
     let search = values(&|it| match it {
         Discovery::SearchList { lifetime_s, names } => Some(Value::Object(vec![
-            ("domains", Value::List(domains(names))),
+            ("domains", Value::List(domains(names).iter().map(|it| escape(it)).collect())),
             ("lifetime_s", (*lifetime_s).into()),
         ])),
         _ => None,
@@ -185,7 +210,7 @@ fn options(options: &[Discovery<'_>], sink: Sink<'_>) {
     });
     sink("nat64_prefixes", translators);
     let portal = find(&|it| match it {
-        Discovery::CaptivePortal(uri) => Some(text(uri).into()),
+        Discovery::CaptivePortal(uri) => Some(escape(&text(uri)).into()),
         _ => None,
     });
     sink("captive_portal", portal);

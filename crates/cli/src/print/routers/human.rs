@@ -5,7 +5,6 @@ use super::{
 };
 use crate::escape::escape;
 use crate::lang::Language;
-use crate::meaning;
 use crate::print::human::{Colour, send_fault};
 use crate::print::mask::fields::remarks;
 use crate::print::mask::human::not_told;
@@ -307,15 +306,11 @@ impl Printer for Human {
         let colon = self.pick(": ", "：");
         let _ = match heard.event {
             Event::Answer(answer) => return self.advertisement(heard, answer, out),
-            Event::Error { from, says } => {
-                let phrase = meaning::phrase(says.meaning, self.language);
-                writeln!(out, "{on}{colon}{from}{colon}{phrase}")
-            }
             Event::Unsent(fault) => {
                 let text = self.paint(Colour::Red, &send_fault(*fault, self.language));
                 writeln!(out, "{on}{colon}{}{colon}{text}", heard.place.to)
             }
-            Event::Ended { .. } => Ok(()),
+            Event::Error { .. } | Event::Ended { .. } => Ok(()),
         };
     }
 

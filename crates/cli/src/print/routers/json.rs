@@ -14,7 +14,8 @@ pub struct Json {
 
 impl Printer for Json {
     fn heard(&mut self, heard: &Heard<'_>, out: &mut Vec<u8>) {
-        if !self.is_quiet && !matches!(heard.event, Event::Ended { .. }) {
+        let has_object = matches!(heard.event, Event::Answer(_) | Event::Unsent(_));
+        if has_object && !self.is_quiet {
             object(out, |sink| fields::heard(heard, sink));
         }
     }
