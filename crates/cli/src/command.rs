@@ -6,8 +6,10 @@ use clap::ArgMatches;
 
 pub mod asked;
 pub mod lab;
+pub mod mask;
 pub mod mtu;
 pub mod ping;
+pub mod routers;
 pub mod trace;
 pub mod up;
 pub mod watch;
@@ -25,8 +27,16 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] =
-    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND, lab::COMMAND];
+pub const ALL: &[Command] = &[
+    ping::COMMAND,
+    up::COMMAND,
+    trace::COMMAND,
+    mtu::COMMAND,
+    watch::COMMAND,
+    mask::COMMAND,
+    routers::COMMAND,
+    lab::COMMAND,
+];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

@@ -160,6 +160,30 @@ const MTU: Texts = &[
     ("quiet", "只说每条路有多宽"),
 ];
 
+const MASK: Texts = &[
+    ("targets", "问谁：主机或广播地址；不给则问每个接口的广播地址"),
+    ("v4", "只用 IPv4：只有它有这样的掩码"),
+    ("v6", "被拒绝：IPv6 没有这样的掩码"),
+    ("wait", "每次提问后等应答多久"),
+    ("retries", "没有人应答的目标再问几次"),
+    ("deadline", "到这个时间就结束，不管还缺什么"),
+    ("interface", "从这个接口提问；不给目标时只问它的广播地址"),
+    ("source", "源地址：本机的一个地址；在实验网络里还可以是 0.0.0.0"),
+    ("quiet", "只要总结"),
+];
+
+const ROUTERS: Texts = &[
+    ("interfaces", "在这个接口上找；可以多次给出 [默认：每个启用的多播接口]"),
+    ("v4", "只找 IPv4 路由器"),
+    ("v6", "只找 IPv6 路由器"),
+    ("wait", "每次提问后等通告多久"),
+    ("retries", "没有路由器应答的接口再问几次"),
+    ("deadline", "到这个时间就结束，不管还缺什么"),
+    ("listen", "什么也不问，只听，直到被中断或到 --deadline"),
+    ("broadcast", "向 255.255.255.255 询问 IPv4 路由器，而不是 224.0.0.2"),
+    ("quiet", "每个接口只要总结"),
+];
+
 const WATCH: Texts = &[
     ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
     ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
@@ -233,8 +257,10 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
 fn own_texts(command: &str) -> Texts {
     match command {
         "lab" => LAB,
+        "mask" => MASK,
         "mtu" => MTU,
         "ping" => PING,
+        "routers" => ROUTERS,
         "trace" => TRACE,
         "up" => UP,
         "watch" => WATCH,

@@ -6,6 +6,7 @@
 use std::fmt;
 
 mod address;
+mod agent;
 mod assembly;
 mod attach;
 mod balance;
@@ -29,6 +30,7 @@ mod world;
 
 pub use attach::Place;
 pub use link::LinkCounts;
+pub use map::{Device, Number};
 pub use scenario::{Expectation, Said};
 pub use world::World;
 

@@ -9,6 +9,7 @@ pub mod control;
 mod dial;
 mod drive;
 mod filter;
+mod interfaces;
 pub mod live;
 pub mod local_time;
 pub mod names;
@@ -23,9 +24,10 @@ pub mod tun;
 mod wrap;
 
 pub use clock::WallClock;
+pub use interfaces::{Interface, Number, interfaces};
 pub use routes::{
-    host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
-    lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
+    give_up_rights, host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser,
+    is_superuser, lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
 };
 pub use sys::Signals;
 
@@ -86,6 +88,16 @@ pub struct Want {
     pub stamps: Stamps,
     /// How datagrams are handed to the kernel.
     pub batch: Batch,
+}
+
+/// What raw ICMP sockets hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hears {
+    /// What bears an identifier of the run, and errors that quote one.
+    #[default]
+    Answers,
+    /// Router advertisements, which bear none.
+    Advertisements,
 }
 
 /// Raw sockets, or such as need no right: datagram sockets for ICMP and UDP, connections for TCP.
@@ -203,9 +215,17 @@ impl Network {
     /// # Errors
     /// If a socket cannot be opened or an option not be set, with a hint where one helps.
     pub fn open(want: &Want) -> Result<Network, Fault> {
+        Network::open_to_hear(want, Hears::Answers)
+    }
+
+    /// Likewise; what raw ICMP sockets hear is for the caller to say.
+    ///
+    /// # Errors
+    /// As [`Network::open`].
+    pub fn open_to_hear(want: &Want, hears: Hears) -> Result<Network, Fault> {
         let clock = Clock::start(SystemClocks);
         let bell = Bell::new().map_err(|error| rights::host("make a waker", error))?;
-        let (opened, identifiers) = rights::open(want)?;
+        let (opened, identifiers) = rights::open(want, hears)?;
         let dials = opened.connects.then(|| Dials::new(want)).transpose();
         let dials = dials.map_err(|error| rights::host("watch connections", error))?;
         let each_bytes = want.message_max_bytes.max(ERROR_MAX_BYTES) + HEADER_MAX_BYTES;

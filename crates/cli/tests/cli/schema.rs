@@ -16,7 +16,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE, MTU];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, MASK, ROUTERS];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -40,6 +40,33 @@ const MTU: Subject = Subject {
     schema: include_str!("../../../../docs/schema/mtu.json"),
     runs: MTUS,
     unseen: &[],
+    not_in_csv: &[],
+};
+
+const MASK: Subject = Subject {
+    name: "mask",
+    schema: include_str!("../../../../docs/schema/mask.json"),
+    runs: &[
+        "good nowhere guarded 203.0.113.99",
+        "--lab ../../../lab/scenarios/masks.toml",
+        "--lab ../../../lab/scenarios/masks.toml -q 192.0.2.31",
+        "--lab ../../../lab/scenarios/odd-masks.toml",
+    ],
+    unseen: &[],
+    not_in_csv: &[],
+};
+
+const ROUTERS: Subject = Subject {
+    name: "routers",
+    schema: include_str!("../../../../docs/schema/routers.json"),
+    runs: &[
+        "-W 1s",
+        "--lab ../../../lab/scenarios/routers.toml",
+        "--lab ../../../lab/scenarios/routers.toml -q -6",
+        "--lab ../../../lab/scenarios/beacons.toml --listen",
+    ],
+    // The system refuses.
+    unseen: &["send_error"],
     not_in_csv: &[],
 };
 
