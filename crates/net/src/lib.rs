@@ -5,17 +5,21 @@
 
 mod clock;
 pub mod control;
+pub mod diag;
 mod dial;
 mod drive;
 mod filter;
 pub mod local_time;
 pub mod names;
 mod nearby;
+pub mod netlink;
+pub mod owners;
 pub mod quote;
 mod rights;
 mod routes;
 mod stamps;
 mod sys;
+pub mod tcp_settings;
 mod wrap;
 
 pub use clock::WallClock;

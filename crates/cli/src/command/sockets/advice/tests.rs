@@ -1,0 +1,1 @@
+//! Each rule against tables made for it.
