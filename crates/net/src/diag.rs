@@ -6,7 +6,7 @@ mod filter;
 mod info;
 mod state;
 
-pub use entry::{Endpoint, Memory, Name, Shutdown, TcpSocket, Timer, TimerKind};
+pub use entry::{Bbr, Endpoint, Memory, Name, Shutdown, TcpSocket, Timer, TimerKind};
 pub use filter::{End, Match, Place};
 pub use info::{CongestionState, TcpInfo};
 pub use state::{State, States};
@@ -41,9 +41,9 @@ const BY_FAMILY: u16 = 20;
 /// `INET_DIAG_REQ_BYTECODE`.
 const BYTECODE: u16 = 1;
 
-/// Bits of `idiag_ext`, each an attribute's number less 1: MEMINFO is 1, INFO 2, CONG 4, TOS 5,
-/// TCLASS 6, SKMEMINFO 7.
-const DETAIL: u8 = 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6;
+/// Bits of `idiag_ext`, each an attribute's number less 1: INFO is 2, VEGASINFO 3 (it brings BBR's,
+/// too), CONG 4, TOS 5, TCLASS 6, SKMEMINFO 7.
+const DETAIL: u8 = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6;
 
 /// A dump comes in pieces as large as what is read at a time, but no larger than 32 KiB
 /// (`netlink_recvmsg` of the kernel).

@@ -45,6 +45,8 @@ pub struct TcpSocket {
     pub congestion_control: Option<Name>,
     /// Its memory.
     pub memory: Option<Memory>,
+    /// What BBR has found out, where it controls congestion.
+    pub bbr: Option<Bbr>,
     /// What the kernel knows of the connection; not of TIME_WAIT and SYN_RECV.
     pub info: Option<Box<TcpInfo>>,
 }
@@ -119,6 +121,19 @@ pub struct Memory {
     pub drops: u32,
 }
 
+/// `struct tcp_bbr_info`: what BBR has found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bbr {
+    /// The bottleneck's bandwidth, in bytes a second.
+    pub bandwidth: u64,
+    /// The least round trip.
+    pub rtt_us_min: u32,
+    /// By which factor it paces faster than that, in 256ths.
+    pub pacing_gain: u32,
+    /// By which factor the window is larger than bandwidth and round trip need, in 256ths.
+    pub cwnd_gain: u32,
+}
+
 /// Bytes of `struct inet_diag_msg`.
 const MESSAGE_BYTES: usize = 72;
 
@@ -131,6 +146,7 @@ const MEMORY: u16 = 7;
 const SHUTDOWN: u16 = 8;
 const IPV6_ONLY: u16 = 11;
 const MARK: u16 = 15;
+const BBR: u16 = 16;
 const CGROUP: u16 = 21;
 
 impl TcpSocket {
@@ -166,6 +182,7 @@ impl TcpSocket {
             traffic_class: None,
             congestion_control: None,
             memory: None,
+            bbr: None,
             info: None,
         };
         for attribute in Attributes::new(body.get(MESSAGE_BYTES..)?) {
@@ -189,6 +206,7 @@ impl TcpSocket {
             }
             IPV6_ONLY => self.is_ipv6_only = byte().map(|byte| byte != 0),
             MARK => self.mark = u32_at(body, 0),
+            BBR => self.bbr = Bbr::parse(body),
             CGROUP => self.cgroup_id = u64_at(body, 0),
             _ => {}
         }
@@ -240,6 +258,18 @@ impl Name {
 impl std::fmt::Debug for Name {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.as_str())
+    }
+}
+
+impl Bbr {
+    fn parse(body: &[u8]) -> Option<Bbr> {
+        let [low, high] = [u32_at(body, 0)?, u32_at(body, 4)?];
+        Some(Bbr {
+            bandwidth: u64::from(high) << 32 | u64::from(low),
+            rtt_us_min: u32_at(body, 8)?,
+            pacing_gain: u32_at(body, 12)?,
+            cwnd_gain: u32_at(body, 16)?,
+        })
     }
 }
 

@@ -163,6 +163,11 @@ pub fn find(situation: &Situation) -> Vec<Finding> {
     findings
 }
 
+impl Remedy {
+    /// How many there are.
+    pub const COUNT: usize = Remedy::ShortenFinTimeout as usize + 1;
+}
+
 impl Rule {
     /// The rule's name for machines.
     pub fn name(self) -> &'static str {

@@ -41,6 +41,10 @@ pub const COLUMNS: &[&str] = &[
     "tos",
     "traffic_class",
     "congestion_control",
+    "bbr_bandwidth_bytes",
+    "bbr_rtt_ns_min",
+    "bbr_pacing_gain",
+    "bbr_cwnd_gain",
     "receive_memory_bytes",
     "receive_memory_max_bytes",
     "send_memory_bytes",
@@ -182,6 +186,12 @@ pub fn socket(listed: &Listed<'_>, has_owners: bool, sink: Sink<'_>) {
     sink("traffic_class", socket.traffic_class.into());
     let name = socket.congestion_control.map(|name| name.as_str().to_owned());
     sink("congestion_control", name.into());
+    let bbr = socket.bbr.as_ref();
+    let gain = |gain: u32| Value::Ratio(f64::from(gain) / 256.0);
+    sink("bbr_bandwidth_bytes", bbr.map(|it| it.bandwidth).into());
+    sink("bbr_rtt_ns_min", bbr.map(|it| it.rtt_us_min).filter(|us| *us != u32::MAX).map(ns).into());
+    sink("bbr_pacing_gain", bbr.map_or(Value::Null, |it| gain(it.pacing_gain)));
+    sink("bbr_cwnd_gain", bbr.map_or(Value::Null, |it| gain(it.cwnd_gain)));
     memory(socket.memory.as_ref(), sink);
     info(socket, sink);
 }

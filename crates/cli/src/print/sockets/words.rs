@@ -99,9 +99,22 @@ impl Paper<'_> {
 
     /// What may be wrong, with its figures, in a sentence.
     pub fn says(&self, finding: &Finding, language: Language) -> String {
-        match language {
-            Language::English => english(finding),
-            Language::Chinese => chinese(finding),
+        let it = Facts::of(finding, language);
+        match finding.rule {
+            Rule::TimeWaitPorts => time_wait_ports(&it),
+            Rule::TimeWaitMany => time_wait_many(&it),
+            Rule::PortsLow => ports_low(&it),
+            Rule::SynBacklog => syn_backlog(&it),
+            Rule::AcceptQueue => accept_queue(&it),
+            Rule::SynUnanswered => syn_unanswered(&it),
+            Rule::Unacknowledged => unacknowledged(&it),
+            Rule::Lossy => lossy(&it),
+            Rule::ZeroWindow => zero_window(&it),
+            Rule::NotReading => not_reading(&it),
+            Rule::CloseWait => close_wait(&it),
+            Rule::FinWait2 => fin_wait_2(&it),
+            Rule::Orphans => orphans(&it),
+            Rule::LastAck => last_ack(&it),
         }
     }
 
@@ -124,7 +137,7 @@ impl Paper<'_> {
             }
             _ => None,
         };
-        let (english, chinese) = wording(remedy);
+        let (_, english, chinese) = WORDING[remedy as usize];
         let text = language.pick(english, chinese);
         match (now, language) {
             (None, _) => text.to_owned(),
@@ -154,12 +167,33 @@ fn connections(count: u64) -> String {
     if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") }
 }
 
-/// The end of a connection that is known of a group, as English puts it.
-fn whose(finding: &Finding) -> String {
-    let local = finding.local != Spot::default();
-    match local {
-        true => format!("to our {}", spot(finding.local, "port")),
-        false => format!("to {}", spot(finding.peer, "port")),
+/// What a sentence about a finding is made of.
+struct Facts<'a> {
+    finding: &'a Finding,
+    language: Language,
+    count: u64,
+    local: String,
+    peer: String,
+    /// The end that the connections have in common: `to our port 80`.
+    whose: String,
+}
+
+impl Facts<'_> {
+    fn of(finding: &Finding, language: Language) -> Facts<'_> {
+        let port = language.pick("port", "端口");
+        let (local, peer) = (spot(finding.local, port), spot(finding.peer, port));
+        let whose = match (local.is_empty(), language) {
+            (true, Language::English) => format!("to {peer}"),
+            (true, Language::Chinese) => format!("到 {peer}"),
+            (false, Language::English) => format!("to our {local}"),
+            (false, Language::Chinese) => format!("到本机{local}"),
+        };
+        let count = finding.figure("count").unwrap_or(0);
+        Facts { finding, language, count, local, peer, whose }
+    }
+
+    fn figure(&self, name: &str) -> u64 {
+        self.finding.figure(name).unwrap_or(0)
     }
 }
 
@@ -175,297 +209,411 @@ fn percent(part: u64, whole: u64) -> u64 {
     (u128::from(part) * 100 / u128::from(whole.max(1))).try_into().unwrap_or(u64::MAX)
 }
 
-fn english(finding: &Finding) -> String {
-    let f = |name: &str| finding.figure(name).unwrap_or(0);
-    let (local, peer) = (spot(finding.local, "port"), spot(finding.peer, "port"));
-    let (count, whose) = (f("count"), whose(finding));
-    match finding.rule {
-        Rule::TimeWaitPorts => format!(
+fn time_wait_ports(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let local = &it.local;
+    let peer = &it.peer;
+    match it.language {
+        Language::English => format!(
             "{count} ports of {local} are in TIME-WAIT towards {peer}, {} % of {}: this side closes \
              first, and each keeps its port for a minute",
-            percent(count, f("ports")),
-            f("ports")
+            percent(count, it.figure("ports")),
+            it.figure("ports")
         ),
-        Rule::TimeWaitMany => format!(
+        Language::Chinese => format!(
+            "{local} 有 {count} 个端口处于对 {peer} 的 TIME-WAIT，占 {} 个的 {} %：本端先关闭，每个端口占用一分钟",
+            it.figure("ports"),
+            percent(count, it.figure("ports"))
+        ),
+    }
+}
+
+fn time_wait_many(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let local = &it.local;
+    match it.language {
+        Language::English => format!(
             "{} to our {local} in TIME-WAIT of {} that may be (refused since boot: {}): this side \
              closes first",
-            connections(count),
-            f("limit"),
-            f("overflows")
+            connections(it.count),
+            it.figure("limit"),
+            it.figure("overflows")
         ),
-        Rule::PortsLow => format!(
+        Language::Chinese => format!(
+            "到本机{local}有 {count} 个连接处于 TIME-WAIT，上限 {}（开机以来因超限拒绝 {} 次）：本端先关闭",
+            it.figure("limit"),
+            it.figure("overflows")
+        ),
+    }
+}
+
+fn ports_low(it: &Facts<'_>) -> String {
+    let local = &it.local;
+    let peer = &it.peer;
+    match it.language {
+        Language::English => format!(
             "{} of {} ports left from {local} towards {peer}; {} of those taken are in TIME-WAIT",
-            f("left"),
-            f("ports"),
-            f("time_wait")
+            it.figure("left"),
+            it.figure("ports"),
+            it.figure("time_wait")
         ),
-        Rule::SynBacklog => format!(
+        Language::Chinese => format!(
+            "从 {local} 到 {peer} 的 {} 个端口只剩 {} 个；已占用的有 {} 个处于 TIME-WAIT",
+            it.figure("ports"),
+            it.figure("left"),
+            it.figure("time_wait")
+        ),
+    }
+}
+
+fn syn_backlog(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let local = &it.local;
+    match it.language {
+        Language::English => format!(
             "{count} half-open connections to our {local}, which takes {}; SYN-ACKs sent again up \
              to {} times, SYNs dropped so far: {}, cookies sent: {}",
-            f("limit"),
-            f("tries"),
-            f("drops"),
-            f("cookies")
+            it.figure("limit"),
+            it.figure("tries"),
+            it.figure("drops"),
+            it.figure("cookies")
         ),
-        Rule::AcceptQueue => format!(
+        Language::Chinese => format!(
+            "到本机{local}有 {count} 个半开连接，上限 {}；SYN-ACK 最多重发 {} 次，至今丢弃 SYN {} 个，发出 cookie {} 个",
+            it.figure("limit"),
+            it.figure("tries"),
+            it.figure("drops"),
+            it.figure("cookies")
+        ),
+    }
+}
+
+fn accept_queue(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let local = &it.local;
+    match it.language {
+        Language::English => format!(
             "{local} has {count} connections that its program has not accepted, and takes {}; \
              refused so far on this host: {}",
-            f("limit"),
-            f("overflows")
+            it.figure("limit"),
+            it.figure("overflows")
         ),
-        Rule::SynUnanswered => format!(
+        Language::Chinese => format!(
+            "{local} 有 {count} 个连接未被程序 accept，上限 {}；本机至今拒绝 {} 次",
+            it.figure("limit"),
+            it.figure("overflows")
+        ),
+    }
+}
+
+fn syn_unanswered(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let peer = &it.peer;
+    match it.language {
+        Language::English => format!(
             "{peer} does not answer our SYN: {} waiting, sent again up to {} times",
-            connections(count),
-            f("tries")
+            connections(it.count),
+            it.figure("tries")
         ),
-        Rule::Unacknowledged => format!(
+        Language::Chinese => {
+            format!("{peer} 不应答 SYN：{count} 个连接在等，最多重发 {} 次", it.figure("tries"))
+        }
+    }
+}
+
+fn unacknowledged(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let peer = &it.peer;
+    match it.language {
+        Language::English => format!(
             "{peer} does not acknowledge: {}, {} bytes, sent again up to {} times, next after {}; \
              last heard of {} ago, given up after {} tries",
-            connections(count),
-            f("bytes"),
-            f("tries"),
-            seconds(f("rto_ms")),
-            seconds(f("silent_ms")),
-            f("retries")
+            connections(it.count),
+            it.figure("bytes"),
+            it.figure("tries"),
+            seconds(it.figure("rto_ms")),
+            seconds(it.figure("silent_ms")),
+            it.figure("retries")
         ),
-        Rule::Lossy => format!(
+        Language::Chinese => format!(
+            "{peer} 不确认：{count} 个连接，{} 字节，最多重发 {} 次，下次在 {} 后；{} 前最后有消息，{} 次后放弃",
+            it.figure("bytes"),
+            it.figure("tries"),
+            seconds(it.figure("rto_ms")),
+            seconds(it.figure("silent_ms")),
+            it.figure("retries")
+        ),
+    }
+}
+
+fn lossy(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let peer = &it.peer;
+    match it.language {
+        Language::English => format!(
             "{} of {} segments to {peer} were sent again ({} %, {})",
-            f("again"),
-            f("segments"),
-            percent(f("again"), f("segments")),
-            connections(count)
+            it.figure("again"),
+            it.figure("segments"),
+            percent(it.figure("again"), it.figure("segments")),
+            connections(it.count)
         ),
-        Rule::ZeroWindow => format!(
+        Language::Chinese => format!(
+            "到 {peer} 的 {} 个报文段中有 {} 个重发（{} %，{count} 个连接）",
+            it.figure("segments"),
+            it.figure("again"),
+            percent(it.figure("again"), it.figure("segments"))
+        ),
+    }
+}
+
+fn zero_window(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let peer = &it.peer;
+    match it.language {
+        Language::English => format!(
             "{peer} takes nothing: its window is closed on {}, {} bytes wait, held up for up to {} \
              so far",
-            connections(count),
-            f("bytes"),
-            seconds(f("limited_ms"))
+            connections(it.count),
+            it.figure("bytes"),
+            seconds(it.figure("limited_ms"))
         ),
-        Rule::NotReading => format!(
+        Language::Chinese => format!(
+            "{peer} 不收数据：{count} 个连接窗口为零，{} 字节在等，至今最长受阻 {}",
+            it.figure("bytes"),
+            seconds(it.figure("limited_ms"))
+        ),
+    }
+}
+
+fn not_reading(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let whose = &it.whose;
+    match it.language {
+        Language::English => format!(
             "a program of ours does not read: {} {whose}, {} bytes, the oldest waits {}; {} with a \
              full buffer",
-            connections(count),
-            f("bytes"),
-            seconds(f("oldest_ms")),
-            f("full")
+            connections(it.count),
+            it.figure("bytes"),
+            seconds(it.figure("oldest_ms")),
+            it.figure("full")
         ),
-        Rule::CloseWait => format!(
+        Language::Chinese => format!(
+            "本机程序不读数据：{whose}的 {count} 个连接，{} 字节，最久等了 {}；{} 个缓冲区已满",
+            it.figure("bytes"),
+            seconds(it.figure("oldest_ms")),
+            it.figure("full")
+        ),
+    }
+}
+
+fn close_wait(it: &Facts<'_>) -> String {
+    let count = it.count;
+    let whose = &it.whose;
+    match it.language {
+        Language::English => format!(
             "a program of ours does not close: {} {whose} in CLOSE-WAIT, {} of them for more than a \
              minute, the longest for {}",
-            connections(count),
-            f("forgotten"),
-            seconds(f("oldest_ms"))
+            connections(it.count),
+            it.figure("forgotten"),
+            seconds(it.figure("oldest_ms"))
         ),
-        Rule::FinWait2 => format!(
+        Language::Chinese => format!(
+            "本机程序不关闭：{whose}的 {count} 个连接处于 CLOSE-WAIT，其中 {} 个超过一分钟，最久 {}",
+            it.figure("forgotten"),
+            seconds(it.figure("oldest_ms"))
+        ),
+    }
+}
+
+fn fin_wait_2(it: &Facts<'_>) -> String {
+    let count = it.count;
+    match it.language {
+        Language::English => format!(
             "{} in FIN-WAIT-2, {} of them orphans: we have closed, the peers have not",
-            connections(count),
-            f("orphans")
+            connections(it.count),
+            it.figure("orphans")
         ),
-        Rule::Orphans => format!(
+        Language::Chinese => format!(
+            "{count} 个连接处于 FIN-WAIT-2，其中 {} 个是孤儿：本端已关闭，对端没有",
+            it.figure("orphans")
+        ),
+    }
+}
+
+fn orphans(it: &Facts<'_>) -> String {
+    let count = it.count;
+    match it.language {
+        Language::English => format!(
             "{count} orphans of {} that may be: no program holds them any more; reset for want of \
              memory so far: {}",
-            f("limit"),
-            f("aborted")
+            it.figure("limit"),
+            it.figure("aborted")
         ),
-        Rule::LastAck => format!(
-            "{} in LAST-ACK: peers do not acknowledge the end, sent again up to {} times",
-            connections(count),
-            f("tries")
-        ),
-    }
-}
-
-fn chinese(finding: &Finding) -> String {
-    let f = |name: &str| finding.figure(name).unwrap_or(0);
-    let (local, peer) = (spot(finding.local, "端口"), spot(finding.peer, "端口"));
-    let count = f("count");
-    let whose = if local.is_empty() { format!("到 {peer}") } else { format!("到本机{local}") };
-    match finding.rule {
-        Rule::TimeWaitPorts => format!(
-            "{local} 有 {count} 个端口处于对 {peer} 的 TIME-WAIT，占 {} 个的 {} %：本端先关闭，每个端口占用一分钟",
-            f("ports"),
-            percent(count, f("ports"))
-        ),
-        Rule::TimeWaitMany => format!(
-            "到本机{local}有 {count} 个连接处于 TIME-WAIT，上限 {}（开机以来因超限拒绝 {} 次）：本端先关闭",
-            f("limit"),
-            f("overflows")
-        ),
-        Rule::PortsLow => format!(
-            "从 {local} 到 {peer} 的 {} 个端口只剩 {} 个；已占用的有 {} 个处于 TIME-WAIT",
-            f("ports"),
-            f("left"),
-            f("time_wait")
-        ),
-        Rule::SynBacklog => format!(
-            "到本机{local}有 {count} 个半开连接，上限 {}；SYN-ACK 最多重发 {} 次，至今丢弃 SYN {} 个，发出 cookie {} 个",
-            f("limit"),
-            f("tries"),
-            f("drops"),
-            f("cookies")
-        ),
-        Rule::AcceptQueue => format!(
-            "{local} 有 {count} 个连接未被程序 accept，上限 {}；本机至今拒绝 {} 次",
-            f("limit"),
-            f("overflows")
-        ),
-        Rule::SynUnanswered => {
-            format!("{peer} 不应答 SYN：{count} 个连接在等，最多重发 {} 次", f("tries"))
-        }
-        Rule::Unacknowledged => format!(
-            "{peer} 不确认：{count} 个连接，{} 字节，最多重发 {} 次，下次在 {} 后；{} 前最后有消息，{} 次后放弃",
-            f("bytes"),
-            f("tries"),
-            seconds(f("rto_ms")),
-            seconds(f("silent_ms")),
-            f("retries")
-        ),
-        Rule::Lossy => format!(
-            "到 {peer} 的 {} 个报文段中有 {} 个重发（{} %，{count} 个连接）",
-            f("segments"),
-            f("again"),
-            percent(f("again"), f("segments"))
-        ),
-        Rule::ZeroWindow => format!(
-            "{peer} 不收数据：{count} 个连接窗口为零，{} 字节在等，至今最长受阻 {}",
-            f("bytes"),
-            seconds(f("limited_ms"))
-        ),
-        Rule::NotReading => format!(
-            "本机程序不读数据：{whose}的 {count} 个连接，{} 字节，最久等了 {}；{} 个缓冲区已满",
-            f("bytes"),
-            seconds(f("oldest_ms")),
-            f("full")
-        ),
-        Rule::CloseWait => format!(
-            "本机程序不关闭：{whose}的 {count} 个连接处于 CLOSE-WAIT，其中 {} 个超过一分钟，最久 {}",
-            f("forgotten"),
-            seconds(f("oldest_ms"))
-        ),
-        Rule::FinWait2 => format!(
-            "{count} 个连接处于 FIN-WAIT-2，其中 {} 个是孤儿：本端已关闭，对端没有",
-            f("orphans")
-        ),
-        Rule::Orphans => format!(
+        Language::Chinese => format!(
             "{count} 个孤儿，上限 {}：已没有程序持有；至今因内存不足重置 {} 个",
-            f("limit"),
-            f("aborted")
+            it.figure("limit"),
+            it.figure("aborted")
         ),
-        Rule::LastAck => {
-            format!("{count} 个连接处于 LAST-ACK：对端不确认结束，最多重发 {} 次", f("tries"))
-        }
     }
 }
 
-/// What helps, in English and in Chinese.
-fn wording(remedy: Remedy) -> (&'static str, &'static str) {
-    match remedy {
-        Remedy::ReuseConnections => (
-            "keep connections open and use them again: keepalive of HTTP, a pool of connections",
-            "保持连接并重复使用：HTTP 长连接、连接池",
+fn last_ack(it: &Facts<'_>) -> String {
+    let count = it.count;
+    match it.language {
+        Language::English => format!(
+            "{} in LAST-ACK: peers do not acknowledge the end, sent again up to {} times",
+            connections(it.count),
+            it.figure("tries")
         ),
-        Remedy::PeerCloses => (
-            "let the other side close first, where the protocol allows: TIME-WAIT is with whoever \
+        Language::Chinese => format!(
+            "{count} 个连接处于 LAST-ACK：对端不确认结束，最多重发 {} 次",
+            it.figure("tries")
+        ),
+    }
+}
+
+/// What helps, in English and in Chinese, in the order of [`Remedy`].
+const WORDING: [(Remedy, &str, &str); Remedy::COUNT] = [
+    (
+        Remedy::ReuseConnections,
+        "keep connections open and use them again: keepalive of HTTP, a pool of connections",
+        "保持连接并重复使用：HTTP 长连接、连接池",
+    ),
+    (
+        Remedy::PeerCloses,
+        "let the other side close first, where the protocol allows: TIME-WAIT is with whoever \
              closes first",
-            "协议允许时让对端先关闭：谁先关闭，TIME-WAIT 就在谁那里",
-        ),
-        Remedy::TimeWaitReuse => (
-            "sysctl net.ipv4.tcp_tw_reuse=1 gives such ports to new outgoing connections, safely, \
+        "协议允许时让对端先关闭：谁先关闭，TIME-WAIT 就在谁那里",
+    ),
+    (
+        Remedy::TimeWaitReuse,
+        "sysctl net.ipv4.tcp_tw_reuse=1 gives such ports to new outgoing connections, safely, \
              where both sides use timestamps",
-            "sysctl net.ipv4.tcp_tw_reuse=1 让新的外出连接安全地重用这些端口，前提是双方都用时间戳",
-        ),
-        Remedy::TurnTimestampsOn => (
-            "turn timestamps on again: without them tcp_tw_reuse has no effect",
-            "重新打开时间戳：没有它 tcp_tw_reuse 不起作用",
-        ),
-        Remedy::WidenPorts => (
-            "widen net.ipv4.ip_local_port_range, and reserve the ports of services in \
+        "sysctl net.ipv4.tcp_tw_reuse=1 让新的外出连接安全地重用这些端口，前提是双方都用时间戳",
+    ),
+    (
+        Remedy::TurnTimestampsOn,
+        "turn timestamps on again: without them tcp_tw_reuse has no effect",
+        "重新打开时间戳：没有它 tcp_tw_reuse 不起作用",
+    ),
+    (
+        Remedy::WidenPorts,
+        "widen net.ipv4.ip_local_port_range, and reserve the ports of services in \
              ip_local_reserved_ports",
-            "放宽 net.ipv4.ip_local_port_range，并把服务的端口留在 ip_local_reserved_ports 里",
-        ),
-        Remedy::MoreAddresses => (
-            "each further source address, destination address or destination port brings as many \
+        "放宽 net.ipv4.ip_local_port_range，并把服务的端口留在 ip_local_reserved_ports 里",
+    ),
+    (
+        Remedy::MoreAddresses,
+        "each further source address, destination address or destination port brings as many \
              ports again",
-            "每多一个源地址、目的地址或目的端口，就多出同样多的端口",
-        ),
-        Remedy::NoRecycle => (
-            "tcp_tw_recycle is no remedy: gone since Linux 4.12, and it broke clients behind NAT",
-            "tcp_tw_recycle 不是办法：Linux 4.12 起已取消，而且曾让 NAT 后面的客户端连不上",
-        ),
-        Remedy::NoLinger => (
-            "SO_LINGER with 0 is no remedy: it sends RST and discards data that is under way",
-            "SO_LINGER 设 0 不是办法：它发 RST 并丢弃在途的数据",
-        ),
-        Remedy::TimeWaitIsCheap => (
-            "at a service they take no port, only some hundred bytes of memory each: alone they are \
+        "每多一个源地址、目的地址或目的端口，就多出同样多的端口",
+    ),
+    (
+        Remedy::NoRecycle,
+        "tcp_tw_recycle is no remedy: gone since Linux 4.12, and it broke clients behind NAT",
+        "tcp_tw_recycle 不是办法：Linux 4.12 起已取消，而且曾让 NAT 后面的客户端连不上",
+    ),
+    (
+        Remedy::NoLinger,
+        "SO_LINGER with 0 is no remedy: it sends RST and discards data that is under way",
+        "SO_LINGER 设 0 不是办法：它发 RST 并丢弃在途的数据",
+    ),
+    (
+        Remedy::TimeWaitIsCheap,
+        "at a service they take no port, only some hundred bytes of memory each: alone they are \
              no reason to act",
-            "在服务端它们不占端口，每个只占几百字节内存：单凭数量不必处理",
-        ),
-        Remedy::AcceptFaster => (
-            "let the program accept faster: more threads or processes, nothing slow before accept",
-            "让程序更快地 accept：更多线程或进程，accept 之前不做慢的事",
-        ),
-        Remedy::RaiseBacklog => (
-            "a larger backlog in listen(2) helps over short bursts, not over a slow program",
-            "加大 listen(2) 的 backlog 能应付短暂的高峰，应付不了慢的程序",
-        ),
-        Remedy::RaiseSomaxconn => (
-            "the backlog is capped: raise net.core.somaxconn, too, and listen anew",
-            "backlog 受限：还要加大 net.core.somaxconn，并重新监听",
-        ),
-        Remedy::RaiseSynBacklog => (
-            "the queue is capped: raise net.ipv4.tcp_max_syn_backlog, too",
-            "队列受限：还要加大 net.ipv4.tcp_max_syn_backlog",
-        ),
-        Remedy::TurnCookiesOn => (
-            "sysctl net.ipv4.tcp_syncookies=1: when the queue is full, connections are still taken",
-            "sysctl net.ipv4.tcp_syncookies=1：队列满时仍能接受连接",
-        ),
-        Remedy::CookiesWork => (
-            "SYN cookies are on: when the queue is full, connections are still taken, without some \
+        "在服务端它们不占端口，每个只占几百字节内存：单凭数量不必处理",
+    ),
+    (
+        Remedy::AcceptFaster,
+        "let the program accept faster: more threads or processes, nothing slow before accept",
+        "让程序更快地 accept：更多线程或进程，accept 之前不做慢的事",
+    ),
+    (
+        Remedy::RaiseBacklog,
+        "a larger backlog in listen(2) helps over short bursts, not over a slow program",
+        "加大 listen(2) 的 backlog 能应付短暂的高峰，应付不了慢的程序",
+    ),
+    (
+        Remedy::RaiseSomaxconn,
+        "the backlog is capped: raise net.core.somaxconn, too, and listen anew",
+        "backlog 受限：还要加大 net.core.somaxconn，并重新监听",
+    ),
+    (
+        Remedy::RaiseSynBacklog,
+        "the queue is capped: raise net.ipv4.tcp_max_syn_backlog, too",
+        "队列受限：还要加大 net.ipv4.tcp_max_syn_backlog",
+    ),
+    (
+        Remedy::TurnCookiesOn,
+        "sysctl net.ipv4.tcp_syncookies=1: when the queue is full, connections are still taken",
+        "sysctl net.ipv4.tcp_syncookies=1：队列满时仍能接受连接",
+    ),
+    (
+        Remedy::CookiesWork,
+        "SYN cookies are on: when the queue is full, connections are still taken, without some \
              TCP options",
-            "SYN cookie 已打开：队列满时仍能接受连接，只是缺少部分 TCP 选项",
-        ),
-        Remedy::LookAtSources => (
-            "look where they come from: askway sockets --state syn-recv; many strange sources are a \
+        "SYN cookie 已打开：队列满时仍能接受连接，只是缺少部分 TCP 选项",
+    ),
+    (
+        Remedy::LookAtSources,
+        "look where they come from: askway sockets --state syn-recv; many strange sources are a \
              SYN flood, few mean answers that get lost",
-            "看它们从哪里来：askway sockets --state syn-recv；来源众多而陌生是 SYN 洪水，来源少是应答丢失",
-        ),
-        Remedy::TracePort => (
-            "see how far it gets: askway trace -k tcp -p PORT ADDRESS; the host may be down or a \
+        "看它们从哪里来：askway sockets --state syn-recv；来源众多而陌生是 SYN 洪水，来源少是应答丢失",
+    ),
+    (
+        Remedy::TracePort,
+        "see how far it gets: askway trace -k tcp -p PORT ADDRESS; the host may be down or a \
              firewall silent",
-            "看能走多远：askway trace -k tcp -p 端口 地址；可能主机不在，或防火墙不声不响地丢弃",
-        ),
-        Remedy::UserTimeout => (
-            "a program that would rather know earlier sets TCP_USER_TIMEOUT",
-            "想早点知道的程序可以设 TCP_USER_TIMEOUT",
-        ),
-        Remedy::FindLoss => (
-            "find where it is lost: askway watch ADDRESS, askway mtu ADDRESS",
-            "找出在哪里丢失：askway watch 地址、askway mtu 地址",
-        ),
-        Remedy::PeerReads => (
-            "nothing is wrong with the network: the program over there does not read",
-            "网络没有问题：对端的程序不读数据",
-        ),
-        Remedy::ReadFaster => (
-            "the program has to read, or to close: the peer's window closes when the buffer is full",
-            "程序应当读取或关闭：缓冲区满了，对端的窗口就会变零",
-        ),
-        Remedy::CloseSockets => (
-            "the program has to close what its peer has closed (read returns 0): no setting of the \
+        "看能走多远：askway trace -k tcp -p 端口 地址；可能主机不在，或防火墙不声不响地丢弃",
+    ),
+    (
+        Remedy::UserTimeout,
+        "a program that would rather know earlier sets TCP_USER_TIMEOUT",
+        "想早点知道的程序可以设 TCP_USER_TIMEOUT",
+    ),
+    (
+        Remedy::FindLoss,
+        "find where it is lost: askway watch ADDRESS, askway mtu ADDRESS",
+        "找出在哪里丢失：askway watch 地址、askway mtu 地址",
+    ),
+    (
+        Remedy::PeerReads,
+        "nothing is wrong with the network: the program over there does not read",
+        "网络没有问题：对端的程序不读数据",
+    ),
+    (
+        Remedy::ReadFaster,
+        "the program has to read, or to close: the peer's window closes when the buffer is full",
+        "程序应当读取或关闭：缓冲区满了，对端的窗口就会变零",
+    ),
+    (
+        Remedy::CloseSockets,
+        "the program has to close what its peer has closed (read returns 0): no setting of the \
              kernel ends CLOSE-WAIT",
-            "程序应当关闭对端已关闭的连接（read 返回 0）：内核没有设置能结束 CLOSE-WAIT",
-        ),
-        Remedy::GiveUpHalfClosed => (
-            "the peers' programs have to close; ours may close altogether instead of shutting down \
+        "程序应当关闭对端已关闭的连接（read 返回 0）：内核没有设置能结束 CLOSE-WAIT",
+    ),
+    (
+        Remedy::GiveUpHalfClosed,
+        "the peers' programs have to close; ours may close altogether instead of shutting down \
              one direction",
-            "对端程序应当关闭；本机程序可以完全关闭，而不是只关一个方向",
-        ),
-        Remedy::ShortenFinTimeout => (
-            "orphans in FIN-WAIT-2 end after net.ipv4.tcp_fin_timeout seconds, which may be shorter",
-            "FIN-WAIT-2 的孤儿在 net.ipv4.tcp_fin_timeout 秒后结束，可以缩短",
-        ),
+        "对端程序应当关闭；本机程序可以完全关闭，而不是只关一个方向",
+    ),
+    (
+        Remedy::ShortenFinTimeout,
+        "orphans in FIN-WAIT-2 end after net.ipv4.tcp_fin_timeout seconds, which may be shorter",
+        "FIN-WAIT-2 的孤儿在 net.ipv4.tcp_fin_timeout 秒后结束，可以缩短",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_remedy_has_its_words() {
+        for (at, (remedy, ..)) in WORDING.iter().enumerate() {
+            assert_eq!(*remedy as usize, at);
+        }
     }
 }
