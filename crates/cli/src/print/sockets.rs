@@ -106,7 +106,10 @@ fn owner(owner: &Owner) -> String {
     format!("{}[{}]", escape(&owner.name), owner.pid)
 }
 
-/// The interface of an end, where it says something: not of an end that is none.
-fn zone(socket: &TcpSocket, end: Endpoint) -> u32 {
-    if end.port == 0 && end.address.is_unspecified() { 0 } else { socket.interface }
+/// The interface that the peer's address belongs with: that of a link-local one (RFC 4007 §6).
+fn peer_zone(socket: &TcpSocket) -> u32 {
+    match socket.peer.address {
+        IpAddr::V6(address) if address.is_unicast_link_local() => socket.interface,
+        _ => 0,
+    }
 }

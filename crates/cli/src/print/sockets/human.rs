@@ -1,6 +1,6 @@
 //! Sockets for people: a table, a second line with what the kernel knows of each connection, totals.
 
-use super::{Listed, Show, endpoint, owner, state, zone};
+use super::{Listed, Show, endpoint, owner, peer_zone, state};
 use crate::command::sockets::totals::Totals;
 use crate::lang::Language;
 use crate::print::human::Colour;
@@ -163,8 +163,8 @@ impl Human {
             Column::ReceiveQueue => write!(out, "{}", socket.receive_queue),
             Column::SendQueue if is_listener => write!(out, "-"),
             Column::SendQueue => write!(out, "{}", socket.send_queue),
-            Column::Local => return endpoint(socket.local, zone(socket, socket.local), out),
-            Column::Peer => return endpoint(socket.peer, zone(socket, socket.peer), out),
+            Column::Local => return endpoint(socket.local, socket.interface, out),
+            Column::Peer => return endpoint(socket.peer, peer_zone(socket), out),
             Column::Timer => match socket.timer {
                 Some(timer) => return timer_into(timer, self.show.language, out),
                 None => write!(out, "-"),

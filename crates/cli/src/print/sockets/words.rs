@@ -1,6 +1,6 @@
 //! Advice in words, in English and in Chinese.
 
-use super::{endpoint, owner, zone};
+use super::{endpoint, owner, peer_zone};
 use crate::command::sockets::advice::{Finding, Remedy, Rule, Situation, Spot};
 use crate::lang::Language;
 use crate::print::human::Colour;
@@ -76,10 +76,10 @@ impl Paper<'_> {
     pub fn pair(&self, index: usize) -> String {
         let socket = &self.situation.sockets[index];
         let mut text = String::new();
-        endpoint(socket.local, zone(socket, socket.local), &mut text);
+        endpoint(socket.local, socket.interface, &mut text);
         if socket.peer.port != 0 {
             text.push_str(" -> ");
-            endpoint(socket.peer, zone(socket, socket.peer), &mut text);
+            endpoint(socket.peer, peer_zone(socket), &mut text);
         }
         text
     }
