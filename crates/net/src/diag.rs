@@ -116,9 +116,9 @@ pub fn read(datagram: &[u8], each: &mut impl FnMut(TcpSocket)) -> Progress {
             // Both begin with an error number, 0 or negative; that of DONE may be missing.
             kind if kind == libc::NLMSG_DONE as u16 || kind == libc::NLMSG_ERROR as u16 => {
                 let error = u32_at(message.body, 0).map_or(0, u32::cast_signed);
-                return match error.checked_neg() {
-                    Some(0) | None => Progress::Done,
-                    Some(number) => Progress::Refused(number),
+                return match error {
+                    0.. => Progress::Done,
+                    _ => Progress::Refused(error.checked_neg().unwrap_or(i32::MAX)),
                 };
             }
             _ => {}

@@ -2,6 +2,8 @@
 
 mod child;
 mod peer;
+#[path = "../cli/shape.rs"]
+mod shape;
 mod troubles;
 
 use serde_json::Value;
@@ -37,9 +39,22 @@ fn askway(node: &Node, arguments: &str, is_nobody: bool) -> Ran {
     if is_nobody { launch.as_nobody().run() } else { launch.run() }
 }
 
-/// Its objects.
+/// Its objects, each as the schema says.
 fn objects(node: &Node, arguments: &str, is_nobody: bool) -> Vec<Value> {
     let ran = askway(node, &format!("--json {arguments}"), is_nobody);
     assert_eq!(ran.code(), Some(0), "{ran:?}");
-    ran.stdout().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    parsed(&ran)
+}
+
+/// The objects in what was printed.
+fn parsed(ran: &Ran) -> Vec<Value> {
+    let schema: Value =
+        serde_json::from_str(include_str!("../../../../docs/schema/sockets.json")).expect("JSON");
+    let object = |line: &str| {
+        let object: Value = serde_json::from_str(line).expect("JSON");
+        let fields = object.as_object().expect("an object");
+        shape::check(&schema, fields).unwrap_or_else(|fault| panic!("{fault}: {line}"));
+        object
+    };
+    ran.stdout().lines().map(object).collect()
 }

@@ -426,3 +426,31 @@ fn rows_are_sorted_and_aligned() {
     assert!(lines[1][at..].starts_with("persist "), "{human}");
     assert!(lines[2].starts_with("    ") && lines[2].contains("held up by window"), "{human}");
 }
+
+#[test]
+fn a_table_for_machines_says_what_json_says() {
+    let Some(mut bed) = Bed::open(&["nft"]) else { return };
+    let (node, _running) = crowd(&mut bed);
+    for arguments in ["-a --local 127.0.0.1:22", "-l -p --port 20", "--totals"] {
+        let objects = objects(&node, arguments, false);
+        let csv = askway(&node, &format!("--csv {arguments}"), false).stdout();
+        let mut rows = csv.split_terminator("\r\n").map(|row| row.split(',').collect::<Vec<_>>());
+        let header = rows.next().expect("a header");
+        let rows: Vec<Vec<&str>> = rows.collect();
+        assert_eq!(rows.len(), objects.len(), "{csv}");
+        for (row, object) in rows.iter().zip(&objects) {
+            assert_eq!(row.len(), header.len(), "{csv}");
+            let fields = object.as_object().expect("an object").iter();
+            let moves = |name: &str| name.starts_with("last_") || name == "processes";
+            for (name, value) in fields.filter(|(name, _)| *name != "v" && !moves(name)) {
+                let at = header.iter().position(|column| column == name).expect("a column");
+                let wanted = match value {
+                    Value::Null => String::new(),
+                    Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                assert_eq!(row[at], wanted, "{name}");
+            }
+        }
+    }
+}

@@ -1,14 +1,13 @@
 //! Advice about sockets of a real kernel.
 
 use super::peer::LOSSES;
-use super::{askway, stage};
+use super::{askway, parsed, stage};
 use serde_json::Value;
 use testbed::{Bed, Node, poll_until};
 
 fn advice(node: &Node) -> Vec<Value> {
     let ran = askway(node, "--advice --json", false);
-    let objects: Vec<Value> =
-        ran.stdout().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let objects = parsed(&ran);
     let summary = objects.last().expect("a summary");
     assert_eq!(summary["type"], "summary");
     let findings = summary["findings"].as_u64().expect("a count");

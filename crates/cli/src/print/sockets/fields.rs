@@ -278,7 +278,8 @@ fn times(info: Option<&TcpInfo>, sink: Sink<'_>) {
     sink("rto_ns", us(|it| it.rto_us));
     sink("ato_ns", us(|it| it.ato_us));
     sink("rtt_ns", guess(info.map(|it| it.rtt_us)));
-    sink("rttvar_ns", guess(info.map(|it| it.rttvar_us)));
+    let has_rtt = |it: &&TcpInfo| it.rtt_us != 0;
+    sink("rttvar_ns", info.filter(has_rtt).map(|it| ns(it.rttvar_us)).into());
     sink("rtt_ns_min", info.and_then(TcpInfo::rtt_us_min_known).map(ns).into());
     sink("receive_rtt_ns", guess(info.map(|it| it.receive_rtt_us)));
     sink("last_sent_ns", ms(|it| it.last_sent_ms));
