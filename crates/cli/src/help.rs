@@ -200,7 +200,8 @@ const SOCKETS: Texts = &[
     ("listening", "只看监听的套接字；与 --all 同用时为全部"),
     (
         "state",
-        "状态，用逗号分隔：established、syn-sent、syn-recv、fin-wait-1、fin-wait-2、time-wait、closed、close-wait、last-ack、listen、closing；all、connected、synchronized",
+        "状态，用逗号分隔：established、syn-sent、syn-recv、fin-wait-1、fin-wait-2、time-wait、\
+         closed、close-wait、last-ack、listen、closing；all、connected、synchronized",
     ),
     ("local", "本端：地址或前缀、:端口，或两者：192.0.2.0/24:80、[2001:db8::1]:80"),
     ("peer", "对端，写法相同"),

@@ -3,13 +3,13 @@
 
 mod entry;
 mod filter;
-mod info;
 mod state;
+mod vitals;
 
 pub use entry::{Bbr, Endpoint, Memory, Name, Shutdown, TcpSocket, Timer, TimerKind};
 pub use filter::{End, Match, Place};
-pub use info::{CongestionState, TcpInfo};
 pub use state::{State, States};
+pub use vitals::{CongestionState, Vitals};
 
 use crate::netlink::{Messages, append_attribute, append_message, u32_at};
 use crate::sys::{Netlink, domain};

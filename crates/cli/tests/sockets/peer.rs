@@ -5,8 +5,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use testbed::{Bed, Node, poll_until};
 
-/// What gets lost on its way in, since what is dropped on its way out the kernel knows of: connections that are asked for at port 9, SYN-ACKs of port
-/// 10, the data of port 11, the FIN of ports 12 and 13.
+/// What gets lost on its way in, since of what is dropped on its way out the kernel knows:
+/// connections that are asked for at port 9, SYN-ACKs of port 10, the data of port 11, the FIN of
+/// ports 12 and 13.
 pub const LOSSES: &str = "table inet losses { chain in { type filter hook input priority 0;
     tcp dport 9 tcp flags syn drop;
     tcp sport 10 tcp flags & (syn|ack) == (syn|ack) drop;

@@ -1,6 +1,6 @@
 //! One socket of the kernel's answer: `struct inet_diag_msg` and its attributes.
 
-use super::{State, TcpInfo};
+use super::{State, Vitals};
 use crate::netlink::{Attributes, array, u32_at, u64_at};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub struct TcpSocket {
     /// What BBR has found out, where it controls congestion.
     pub bbr: Option<Bbr>,
     /// What the kernel knows of the connection; not of TIME_WAIT and SYN_RECV.
-    pub info: Option<Box<TcpInfo>>,
+    pub info: Option<Box<Vitals>>,
 }
 
 /// An end of a connection.
@@ -194,7 +194,7 @@ impl TcpSocket {
     fn take(&mut self, kind: u16, body: &[u8]) {
         let byte = || body.first().copied();
         match kind {
-            INFO => self.info = TcpInfo::parse(body).map(Box::new),
+            INFO => self.info = Vitals::parse(body).map(Box::new),
             CONGESTION => self.congestion_control = Name::parse(body),
             TOS => self.tos = byte(),
             TRAFFIC_CLASS => self.traffic_class = byte(),

@@ -1,5 +1,5 @@
 //! What may be wrong with the sockets of a machine. Rules are pure functions of what was collected;
-//! each tells its evidence and what helps today. How they put it stands in `print/sockets/words.rs`.
+//! each tells its evidence and what helps today. Their words stand in `print/sockets/words.rs`.
 
 mod closing;
 mod moving;

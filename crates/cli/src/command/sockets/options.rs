@@ -22,7 +22,8 @@ pub struct Options {
     /// Only listening sockets; with --all every socket
     #[arg(short, long, conflicts_with = "state")]
     pub listening: bool,
-    /// States, with commas: established, syn-sent, syn-recv, fin-wait-1, fin-wait-2, time-wait, closed, close-wait, last-ack, listen, closing; all, connected, synchronized
+    /// States, with commas: established, syn-sent, syn-recv, fin-wait-1, fin-wait-2, time-wait,
+    /// closed, close-wait, last-ack, listen, closing; all, connected, synchronized
     #[arg(long, value_name = "STATE", value_parser = states)]
     pub state: Vec<States>,
     /// Our end: an address or a prefix, :PORT, or both: 192.0.2.0/24:80, [2001:db8::1]:80
@@ -39,7 +40,8 @@ pub struct Options {
     pub tcp: bool,
 
     /// What may be wrong, and what helps, instead of the list
-    #[arg(long, conflicts_with_all = ["totals", "all", "listening", "state"], help_heading = "Output")]
+    #[arg(long, conflicts_with_all = ["totals", "all", "listening", "state"],
+        help_heading = "Output")]
     pub advice: bool,
     /// How many there are in each state, instead of the list
     #[arg(long, conflicts_with_all = ["listening", "state"], help_heading = "Output")]

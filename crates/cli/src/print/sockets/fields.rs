@@ -7,9 +7,7 @@ use crate::command::sockets::totals::Totals;
 use crate::lang::Language;
 use crate::print::fields::{Sink, Value};
 use crate::resolve;
-use net::diag::{
-    CongestionState, Endpoint, Memory, Shutdown, State, TcpInfo, TcpSocket, TimerKind,
-};
+use net::diag::{CongestionState, Endpoint, Memory, Shutdown, State, TcpSocket, TimerKind, Vitals};
 use net::tcp_settings::Counters;
 use std::net::IpAddr;
 
@@ -248,8 +246,8 @@ fn info(socket: &TcpSocket, sink: Sink<'_>) {
     let is_connection = socket.state != State::Listen;
     let info = socket.info.as_deref().filter(|_| is_connection);
     let word =
-        |word: fn(&TcpInfo) -> &'static str| info.map_or(Value::Null, |it| Value::Word(word(it)));
-    let flag = |flag: fn(&TcpInfo) -> bool| Value::from(info.map(flag));
+        |word: fn(&Vitals) -> &'static str| info.map_or(Value::Null, |it| Value::Word(word(it)));
+    let flag = |flag: fn(&Vitals) -> bool| Value::from(info.map(flag));
     sink("congestion_state", word(|it| congestion_word(it.congestion_state)));
     sink("timestamps", flag(|it| it.has_timestamps));
     sink("sack", flag(|it| it.has_sack));
@@ -269,18 +267,18 @@ fn ns(us: impl Into<u64>) -> u64 {
     us.into().saturating_mul(1_000)
 }
 
-fn times(info: Option<&TcpInfo>, sink: Sink<'_>) {
-    let us = |figure: fn(&TcpInfo) -> u32| Value::from(info.map(|it| ns(figure(it))));
+fn times(info: Option<&Vitals>, sink: Sink<'_>) {
+    let us = |figure: fn(&Vitals) -> u32| Value::from(info.map(|it| ns(figure(it))));
     let ms =
-        |figure: fn(&TcpInfo) -> u32| Value::from(info.map(|it| ns(u64::from(figure(it)) * 1_000)));
+        |figure: fn(&Vitals) -> u32| Value::from(info.map(|it| ns(u64::from(figure(it)) * 1_000)));
     // Zero stands for a guess that there is none of.
     let guess = |us: Option<u32>| Value::from(us.filter(|us| *us != 0).map(ns));
     sink("rto_ns", us(|it| it.rto_us));
     sink("ato_ns", us(|it| it.ato_us));
     sink("rtt_ns", guess(info.map(|it| it.rtt_us)));
-    let has_rtt = |it: &&TcpInfo| it.rtt_us != 0;
+    let has_rtt = |it: &&Vitals| it.rtt_us != 0;
     sink("rttvar_ns", info.filter(has_rtt).map(|it| ns(it.rttvar_us)).into());
-    sink("rtt_ns_min", info.and_then(TcpInfo::rtt_us_min_known).map(ns).into());
+    sink("rtt_ns_min", info.and_then(Vitals::rtt_us_min_known).map(ns).into());
     sink("receive_rtt_ns", guess(info.map(|it| it.receive_rtt_us)));
     sink("last_sent_ns", ms(|it| it.last_sent_ms));
     sink("last_received_ns", ms(|it| it.last_received_ms));
@@ -290,14 +288,14 @@ fn times(info: Option<&TcpInfo>, sink: Sink<'_>) {
     sink("buffer_limited_ns", info.and_then(|it| it.buffer_limited_us).map(ns).into());
 }
 
-fn windows(info: Option<&TcpInfo>, sink: Sink<'_>) {
-    let figure = |figure: fn(&TcpInfo) -> u32| Value::from(info.map(figure));
+fn windows(info: Option<&Vitals>, sink: Sink<'_>) {
+    let figure = |figure: fn(&Vitals) -> u32| Value::from(info.map(figure));
     sink("mss_bytes", figure(|it| it.send_mss_bytes));
     sink("receive_mss_bytes", figure(|it| it.receive_mss_bytes));
     sink("advertised_mss_bytes", figure(|it| it.advertised_mss_bytes));
     sink("pmtu_bytes", figure(|it| it.pmtu_bytes));
     sink("cwnd", figure(|it| it.cwnd));
-    sink("ssthresh", info.and_then(TcpInfo::ssthresh_known).into());
+    sink("ssthresh", info.and_then(Vitals::ssthresh_known).into());
     sink("send_window_bytes", info.and_then(|it| it.send_window_bytes).into());
     sink("receive_window_bytes", info.and_then(|it| it.receive_window_bytes).into());
     sink("receive_space_bytes", figure(|it| it.receive_space_bytes));
@@ -305,8 +303,8 @@ fn windows(info: Option<&TcpInfo>, sink: Sink<'_>) {
     sink("unsent_bytes", info.and_then(|it| it.unsent_bytes).into());
 }
 
-fn segments(info: Option<&TcpInfo>, sink: Sink<'_>) {
-    let figure = |figure: fn(&TcpInfo) -> u32| Value::from(info.map(figure));
+fn segments(info: Option<&Vitals>, sink: Sink<'_>) {
+    let figure = |figure: fn(&Vitals) -> u32| Value::from(info.map(figure));
     sink("unacked", figure(|it| it.unacked));
     sink("sacked", figure(|it| it.sacked));
     sink("lost", figure(|it| it.lost));
@@ -329,8 +327,8 @@ fn segments(info: Option<&TcpInfo>, sink: Sink<'_>) {
     sink("rehashes", info.and_then(|it| it.rehashes).into());
 }
 
-fn rates(info: Option<&TcpInfo>, sink: Sink<'_>) {
-    let figure = |figure: fn(&TcpInfo) -> Option<u64>| Value::from(info.and_then(figure));
+fn rates(info: Option<&Vitals>, sink: Sink<'_>) {
+    let figure = |figure: fn(&Vitals) -> Option<u64>| Value::from(info.and_then(figure));
     // All bits set: no limit.
     let limited = |rate: Option<u64>| rate.filter(|rate| *rate != u64::MAX);
     sink("bytes_sent", figure(|it| it.bytes_sent));
@@ -384,7 +382,7 @@ pub fn advice(paper: &Paper<'_>, finding: &Finding, sink: Sink<'_>) {
     let remedies = finding.remedies.iter();
     sink(
         "remedies",
-        Value::List(remedies.map(|it| paper.remedy(*it, Language::English)).collect()),
+        Value::List(remedies.map(|it| paper.remedy(*it, finding, Language::English)).collect()),
     );
 }
 

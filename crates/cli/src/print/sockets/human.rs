@@ -1,11 +1,11 @@
-//! Sockets for people: a table, a second line with what the kernel knows of each connection, totals.
+//! Sockets for people: a table, a second line with what the kernel knows of each, totals.
 
 use super::{Listed, Show, endpoint, owner, peer_zone, state};
 use crate::command::sockets::totals::Totals;
 use crate::lang::Language;
 use crate::print::human::Colour;
 use crate::print::{Closed, Out};
-use net::diag::{CongestionState, State, TcpInfo, TcpSocket, Timer, TimerKind};
+use net::diag::{CongestionState, State, TcpSocket, Timer, TimerKind, Vitals};
 use net::tcp_settings::Counters;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -233,7 +233,7 @@ impl Human {
         })
     }
 
-    fn negotiated(&self, info: &TcpInfo, out: &mut Vec<u8>) {
+    fn negotiated(&self, info: &Vitals, out: &mut Vec<u8>) {
         for (is_on, name) in [
             (info.has_timestamps, "ts"),
             (info.has_sack, "sack"),
@@ -250,7 +250,7 @@ impl Human {
         }
     }
 
-    fn times(&self, info: &TcpInfo, out: &mut Vec<u8>) {
+    fn times(&self, info: &Vitals, out: &mut Vec<u8>) {
         let ms = |us: u32| Milliseconds(us);
         if info.rtt_us > 0 {
             let (rtt, deviation) = (ms(info.rtt_us), ms(info.rttvar_us));
@@ -269,7 +269,7 @@ impl Human {
         }
     }
 
-    fn windows(&self, info: &TcpInfo, out: &mut Vec<u8>) {
+    fn windows(&self, info: &Vitals, out: &mut Vec<u8>) {
         let _ = write!(out, "; cwnd {}", info.cwnd);
         if let Some(ssthresh) = info.ssthresh_known() {
             let _ = write!(out, " ssthresh {ssthresh}");
@@ -284,7 +284,7 @@ impl Human {
         let _ = write!(out, " rcv_space {}", info.receive_space_bytes);
     }
 
-    fn segments(&self, info: &TcpInfo, out: &mut Vec<u8>) {
+    fn segments(&self, info: &Vitals, out: &mut Vec<u8>) {
         if let (Some(sent), Some(acked)) = (info.bytes_sent, info.bytes_acked) {
             let _ = write!(out, "; {} {sent}", self.pick("bytes sent", "字节：已发"));
             let _ = write!(out, " {} {acked}", self.pick("acked", "已确认"));
@@ -318,7 +318,7 @@ impl Human {
         }
     }
 
-    fn rates(&self, info: &TcpInfo, out: &mut Vec<u8>) {
+    fn rates(&self, info: &Vitals, out: &mut Vec<u8>) {
         if let Some(rate) = info.delivery_rate.filter(|rate| *rate > 0) {
             let _ = write!(out, "; {} {}", self.pick("delivered at", "交付速率"), Rate(rate));
             if info.is_app_limited {

@@ -49,7 +49,7 @@ impl Paper<'_> {
             let _ = writeln!(out, "{says}");
             self.evidence(finding, language, out);
             for remedy in &finding.remedies {
-                let _ = writeln!(out, "  - {}", self.remedy(*remedy, language));
+                let _ = writeln!(out, "  - {}", self.remedy(*remedy, finding, language));
             }
         }
     }
@@ -118,8 +118,8 @@ impl Paper<'_> {
         }
     }
 
-    /// What helps, with the setting that it is about.
-    pub fn remedy(&self, remedy: Remedy, language: Language) -> String {
+    /// What helps, with the setting or the address that it is about.
+    pub fn remedy(&self, remedy: Remedy, finding: &Finding, language: Language) -> String {
         let settings = &self.situation.settings;
         let shown = |value: Option<u32>| value.map_or("?".to_owned(), |value| value.to_string());
         let now = match remedy {
@@ -140,10 +140,18 @@ impl Paper<'_> {
         let (_, english, chinese) = WORDING[remedy as usize];
         let text = language.pick(english, chinese);
         match (now, language) {
-            (None, _) => text.to_owned(),
+            (None, _) => self.addressed(text, finding),
             (Some((name, value)), Language::English) => format!("{text} ({name} is {value})"),
             (Some((name, value)), Language::Chinese) => format!("{text}（{name} 现为 {value}）"),
         }
+    }
+
+    /// A text with the peer in place of the words for it, if there is just one.
+    fn addressed(&self, text: &str, finding: &Finding) -> String {
+        let Some(address) = finding.peer.address else { return text.to_owned() };
+        let peers = finding.sockets.first().map(|index| self.situation.sockets[*index].peer.port);
+        let port = finding.peer.port.or(peers).unwrap_or(0).to_string();
+        text.replace("PORT", &port).replace("ADDRESS", &address.to_canonical().to_string())
     }
 }
 
@@ -215,8 +223,8 @@ fn time_wait_ports(it: &Facts<'_>) -> String {
     let peer = &it.peer;
     match it.language {
         Language::English => format!(
-            "{count} ports of {local} are in TIME-WAIT towards {peer}, {} % of {}: this side closes \
-             first, and each keeps its port for a minute",
+            "{count} ports of {local} are in TIME-WAIT towards {peer}, {} % of {}: this side \
+             closes first, and each keeps its port for a minute",
             percent(count, it.figure("ports")),
             it.figure("ports")
         ),
@@ -233,14 +241,14 @@ fn time_wait_many(it: &Facts<'_>) -> String {
     let local = &it.local;
     match it.language {
         Language::English => format!(
-            "{} to our {local} in TIME-WAIT of {} that may be (refused since boot: {}): this side \
+            "{} to our {local} in TIME-WAIT, where {} may be (refused so far: {}): this side \
              closes first",
             connections(it.count),
             it.figure("limit"),
             it.figure("overflows")
         ),
         Language::Chinese => format!(
-            "到本机{local}有 {count} 个连接处于 TIME-WAIT，上限 {}（开机以来因超限拒绝 {} 次）：本端先关闭",
+            "到本机{local}有 {count} 个连接处于 TIME-WAIT，上限 {}（至今因超限拒绝 {} 次）：本端先关闭",
             it.figure("limit"),
             it.figure("overflows")
         ),
@@ -271,8 +279,8 @@ fn syn_backlog(it: &Facts<'_>) -> String {
     let local = &it.local;
     match it.language {
         Language::English => format!(
-            "{count} half-open connections to our {local}, which takes {}; SYN-ACKs sent again up \
-             to {} times, SYNs dropped so far: {}, cookies sent: {}",
+            "{count} half-open connections to our {local}, which takes {} at a time; SYN-ACKs sent \
+             again up to {} times, SYNs dropped so far: {}, cookies sent: {}",
             it.figure("limit"),
             it.figure("tries"),
             it.figure("drops"),
@@ -293,8 +301,8 @@ fn accept_queue(it: &Facts<'_>) -> String {
     let local = &it.local;
     match it.language {
         Language::English => format!(
-            "{local} has {count} connections that its program has not accepted, and takes {}; \
-             refused so far on this host: {}",
+            "{local} has {count} connections that its program has not accepted, and keeps no more \
+             than {}; refused so far on this host: {}",
             it.figure("limit"),
             it.figure("overflows")
         ),
@@ -411,8 +419,8 @@ fn close_wait(it: &Facts<'_>) -> String {
     let whose = &it.whose;
     match it.language {
         Language::English => format!(
-            "a program of ours does not close: {} {whose} in CLOSE-WAIT, {} of them for more than a \
-             minute, the longest for {}",
+            "a program of ours does not close: {} {whose} in CLOSE-WAIT, {} of them for more than \
+             a minute, the longest for {}",
             connections(it.count),
             it.figure("forgotten"),
             seconds(it.figure("oldest_ms"))
@@ -444,7 +452,7 @@ fn orphans(it: &Facts<'_>) -> String {
     let count = it.count;
     match it.language {
         Language::English => format!(
-            "{count} orphans of {} that may be: no program holds them any more; reset for want of \
+            "{count} orphans, where {} may be: no program holds them any more; reset for want of \
              memory so far: {}",
             it.figure("limit"),
             it.figure("aborted")
@@ -565,7 +573,7 @@ const WORDING: [(Remedy, &str, &str); Remedy::COUNT] = [
         Remedy::TracePort,
         "see how far it gets: askway trace -k tcp -p PORT ADDRESS; the host may be down or a \
              firewall silent",
-        "看能走多远：askway trace -k tcp -p 端口 地址；可能主机不在，或防火墙不声不响地丢弃",
+        "看能走多远：askway trace -k tcp -p PORT ADDRESS；可能主机不在，或防火墙不声不响地丢弃",
     ),
     (
         Remedy::UserTimeout,
@@ -575,7 +583,7 @@ const WORDING: [(Remedy, &str, &str); Remedy::COUNT] = [
     (
         Remedy::FindLoss,
         "find where it is lost: askway watch ADDRESS, askway mtu ADDRESS",
-        "找出在哪里丢失：askway watch 地址、askway mtu 地址",
+        "找出在哪里丢失：askway watch ADDRESS、askway mtu ADDRESS",
     ),
     (
         Remedy::PeerReads,

@@ -1,7 +1,7 @@
 //! Rules about connections that stand: what is sent again, what is not taken, what is not read.
 
 use super::{Finding, Remedy, Rule, Situation, Spot, is_share, tries};
-use net::diag::{State, TcpInfo, TcpSocket, TimerKind};
+use net::diag::{State, TcpSocket, TimerKind, Vitals};
 
 /// From so many retransmissions on a host is to doubt the path: R1 of RFC 1122 §4.2.3.5.
 const TRIES: u64 = 3;
@@ -19,7 +19,7 @@ const UNREAD_MS: u32 = 10_000;
 const FULL_PERCENT: u64 = 75;
 const FULL_MS: u32 = 1_000;
 
-fn info(socket: &TcpSocket) -> Option<&TcpInfo> {
+fn info(socket: &TcpSocket) -> Option<&Vitals> {
     socket.info.as_deref()
 }
 
@@ -35,7 +35,7 @@ pub(super) fn unacknowledged(situation: &Situation, findings: &mut Vec<Finding>)
     };
     for (peer, sockets) in situation.group(is_meant, |it| it.peer.address) {
         let most =
-            |figure: fn(&TcpInfo) -> u64| situation.most(&sockets, |it| info(it).map_or(0, figure));
+            |figure: fn(&Vitals) -> u64| situation.most(&sockets, |it| info(it).map_or(0, figure));
         findings.push(Finding {
             rule: Rule::Unacknowledged,
             local: Spot::default(),

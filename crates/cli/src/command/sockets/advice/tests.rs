@@ -3,7 +3,7 @@
 use super::*;
 use crate::lang::Language;
 use crate::print::sockets::Paper;
-use net::diag::{Memory, TcpInfo, Timer, TimerKind};
+use net::diag::{Memory, Timer, TimerKind, Vitals};
 use net::owners::Owners;
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ fn end(address: &str, port: u16) -> Endpoint {
 }
 
 /// Quiet for a second, of good round trips.
-fn info() -> TcpInfo {
-    let mut info = TcpInfo::parse(&[0; 248]).expect("it is long enough");
+fn info() -> Vitals {
+    let mut info = Vitals::parse(&[0; 248]).expect("it is long enough");
     (info.rto_us, info.last_ack_ms, info.last_received_ms) = (204_000, 1_000, 1_000);
     info
 }

@@ -5,7 +5,7 @@ use crate::netlink::{array, u16_at, u32_at, u64_at};
 
 /// What the kernel knows of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TcpInfo {
+pub struct Vitals {
     /// Where congestion control stands.
     pub congestion_state: CongestionState,
     /// Retransmissions in a row without an answer.
@@ -58,7 +58,7 @@ pub struct TcpInfo {
     pub rtt_us: u32,
     /// Its variation (RFC 6298 §2).
     pub rttvar_us: u32,
-    /// The slow start threshold, in segments; [`TcpInfo::NO_SSTHRESH`] before the first loss.
+    /// The slow start threshold, in segments; [`Vitals::NO_SSTHRESH`] before the first loss.
     pub ssthresh: u32,
     /// The congestion window, in segments.
     pub cwnd: u32,
@@ -153,16 +153,16 @@ const ECN: u8 = 8;
 const ECN_SEEN: u8 = 16;
 const SYN_DATA: u8 = 32;
 
-impl TcpInfo {
-    /// What [`TcpInfo::ssthresh`] says before the first loss (`TCP_INFINITE_SSTHRESH`).
+impl Vitals {
+    /// What [`Vitals::ssthresh`] says before the first loss (`TCP_INFINITE_SSTHRESH`).
     pub const NO_SSTHRESH: u32 = 0x7fff_ffff;
 
     /// Reads the structure, however long; `None` if it is shorter than in any kernel since 2.6.
-    pub fn parse(body: &[u8]) -> Option<TcpInfo> {
+    pub fn parse(body: &[u8]) -> Option<Vitals> {
         let [_state, congestion, retransmits, probes] = array(body, 0)?;
         let [backoff, options, scales, flags] = array(body, 4)?;
         let has = |bit: u8| options & bit != 0;
-        Some(TcpInfo {
+        Some(Vitals {
             congestion_state: CongestionState::of(congestion),
             retransmits,
             probes,
@@ -228,7 +228,7 @@ impl TcpInfo {
 
     /// The slow start threshold in segments, if there is one yet.
     pub fn ssthresh_known(&self) -> Option<u32> {
-        (self.ssthresh < TcpInfo::NO_SSTHRESH).then_some(self.ssthresh)
+        (self.ssthresh < Vitals::NO_SSTHRESH).then_some(self.ssthresh)
     }
 
     /// The least round trip of late, if one was measured.
@@ -237,8 +237,8 @@ impl TcpInfo {
     }
 }
 
-/// Two bit fields of four bits each: the first begins at the low end of the byte where the machine's
-/// numbers begin with their low byte.
+/// Two bit fields of four bits each: the first begins at the low end of the byte where numbers do
+/// with their low byte.
 fn window_scale(byte: u8) -> (u8, u8) {
     match cfg!(target_endian = "little") {
         true => (byte & 15, byte >> 4),
@@ -272,7 +272,7 @@ mod tests {
     fn a_structure_of_any_kernel_is_read_as_far_as_it_goes() {
         let whole: Vec<u8> = (0..=255).collect();
         for length in 0..=whole.len() {
-            let info = TcpInfo::parse(&whole[..length]);
+            let info = Vitals::parse(&whole[..length]);
             assert_eq!(info.is_some(), length >= 104, "{length}");
             let Some(info) = info else { continue };
             assert_eq!(info.bytes_acked.is_some(), length >= 128, "{length}");
