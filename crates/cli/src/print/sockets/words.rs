@@ -248,7 +248,7 @@ fn time_wait_many(it: &Facts<'_>) -> String {
             it.figure("overflows")
         ),
         Language::Chinese => format!(
-            "到本机{local}有 {count} 个连接处于 TIME-WAIT，上限 {}（至今因超限拒绝 {} 次）：本端先关闭",
+            "到本机{local} 有 {count} 个连接处于 TIME-WAIT，上限 {}（至今因超限拒绝 {} 次）：本端先关闭",
             it.figure("limit"),
             it.figure("overflows")
         ),
@@ -287,7 +287,7 @@ fn syn_backlog(it: &Facts<'_>) -> String {
             it.figure("cookies")
         ),
         Language::Chinese => format!(
-            "到本机{local}有 {count} 个半开连接，上限 {}；SYN-ACK 最多重发 {} 次，至今丢弃 SYN {} 个，发出 cookie {} 个",
+            "到本机{local} 有 {count} 个半开连接，上限 {}；SYN-ACK 最多重发 {} 次，至今丢弃 SYN {} 个，发出 cookie {} 个",
             it.figure("limit"),
             it.figure("tries"),
             it.figure("drops"),
@@ -406,7 +406,7 @@ fn not_reading(it: &Facts<'_>) -> String {
             it.figure("full")
         ),
         Language::Chinese => format!(
-            "本机程序不读数据：{whose}的 {count} 个连接，{} 字节，最久等了 {}；{} 个缓冲区已满",
+            "本机程序不读数据：{whose} 的 {count} 个连接，{} 字节，最久等了 {}；{} 个缓冲区已满",
             it.figure("bytes"),
             seconds(it.figure("oldest_ms")),
             it.figure("full")
@@ -426,7 +426,7 @@ fn close_wait(it: &Facts<'_>) -> String {
             seconds(it.figure("oldest_ms"))
         ),
         Language::Chinese => format!(
-            "本机程序不关闭：{whose}的 {count} 个连接处于 CLOSE-WAIT，其中 {} 个超过一分钟，最久 {}",
+            "本机程序不关闭：{whose} 的 {count} 个连接处于 CLOSE-WAIT，其中 {} 个超过一分钟，最久 {}",
             it.figure("forgotten"),
             seconds(it.figure("oldest_ms"))
         ),
