@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 /// Programs that tests call, and the Debian packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
+    ("ss", "iproute2"),
     ("setpriv", "util-linux"),
     ("ping", "iputils-ping"),
     ("fping", "fping"),

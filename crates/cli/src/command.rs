@@ -10,6 +10,7 @@ pub mod mask;
 pub mod mtu;
 pub mod ping;
 pub mod routers;
+pub mod sockets;
 pub mod trace;
 pub mod up;
 pub mod watch;
@@ -35,6 +36,7 @@ pub const ALL: &[Command] = &[
     watch::COMMAND,
     mask::COMMAND,
     routers::COMMAND,
+    sockets::COMMAND,
     lab::COMMAND,
 ];
 

@@ -10,6 +10,7 @@ pub mod mask;
 pub mod mtu;
 pub mod options;
 pub mod routers;
+pub mod sockets;
 pub mod trace;
 
 use crate::failure::{Exit, Failure};

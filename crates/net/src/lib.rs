@@ -6,6 +6,7 @@
 pub mod cell;
 mod clock;
 pub mod control;
+pub mod diag;
 mod dial;
 mod drive;
 mod filter;
@@ -14,12 +15,15 @@ pub mod live;
 pub mod local_time;
 pub mod names;
 mod nearby;
+pub mod netlink;
+pub mod owners;
 pub mod quote;
 mod rights;
 mod routes;
 mod rtnetlink;
 mod stamps;
 mod sys;
+pub mod tcp_settings;
 pub mod tun;
 mod wrap;
 
