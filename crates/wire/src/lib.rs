@@ -6,11 +6,15 @@
 use core::fmt;
 
 pub mod arp;
+pub mod bpf;
 pub mod catalogue;
 pub mod checksum;
+pub mod dump;
 pub mod ext;
+pub mod filter;
 pub mod icmp;
 pub mod ip;
+pub mod link;
 pub mod pcapng;
 pub mod tcp;
 pub mod text;
