@@ -17,6 +17,7 @@ mod ip;
 mod tcp;
 
 pub use connections::{Bases, Connections};
+pub use tcp::flags;
 
 /// Writing to a text cannot fail.
 macro_rules! put {
@@ -96,7 +97,7 @@ impl Printer {
         let is_known =
             matches!(frame.ether_type, ether_type::IPV4 | ether_type::IPV6 | ether_type::ARP);
         if self.view.link_header || !is_known {
-            link_header(&frame, original_bytes, out);
+            link_header(kind, &frame, original_bytes, out);
         }
         match frame.ether_type {
             ether_type::IPV4 | ether_type::IPV6 => self.datagram(piece, out),
@@ -161,7 +162,7 @@ fn direction(kind: u16) -> &'static str {
     ["In", "B", "M", "P", "Out"].get(usize::from(kind)).copied().unwrap_or("?")
 }
 
-fn link_header(frame: &Frame<'_>, length: usize, out: &mut String) {
+fn link_header(kind: u16, frame: &Frame<'_>, length: usize, out: &mut String) {
     match frame.header {
         Header::Ethernet { destination, source, ether_type } => {
             put!(out, "{} > {}, ", mac(&source), mac(&destination));
@@ -184,7 +185,8 @@ fn link_header(frame: &Frame<'_>, length: usize, out: &mut String) {
             let name = ether_name(ether_type);
             put!(out, "ethertype {name} (0x{ether_type:04x}), length {length}: ");
         }
-        Header::Bare => {}
+        Header::Bare if kind == link::NULL => {}
+        Header::Bare => out.push_str("ip: "),
     }
     for tag in frame.tags.chunks_exact(4) {
         let (Ok(control), Ok(next)) = (be16(tag, 0), be16(tag, 2)) else { continue };

@@ -16,6 +16,7 @@ pub mod icmp;
 pub mod ip;
 pub mod link;
 pub mod pcapng;
+pub mod sight;
 pub mod tcp;
 pub mod text;
 pub mod udp;

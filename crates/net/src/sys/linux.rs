@@ -4,6 +4,7 @@ mod crowd;
 mod headers;
 mod host;
 mod messages;
+mod packet;
 mod process;
 mod signals;
 
@@ -11,6 +12,7 @@ pub(crate) use crowd::*;
 pub(crate) use headers::Wrapper;
 pub(crate) use host::*;
 pub(crate) use messages::*;
+pub(crate) use packet::*;
 pub(crate) use process::*;
 pub use signals::Signals;
 

@@ -33,7 +33,10 @@ impl Printer {
         let (kind, _) = message.numbers(Family::V6);
         let Some(name) = name(kind) else {
             put!(out, "unknown icmp6 type ({kind}), length {}", piece.length);
-            return unknown(piece.bytes, out);
+            if self.view.detail < 2 {
+                unknown(piece.bytes, out);
+            }
+            return;
         };
         out.push_str(name);
         if is_detailed && matches!(kind, 133..=137) {
@@ -78,7 +81,7 @@ impl Printer {
             Message::ListenerReport(group) | Message::ListenerDone(group) => {
                 put!(out, "max resp delay: 0 addr: {}", group.group);
             }
-            Message::ListenerReports(listeners) => reports(listeners, is_detailed, out),
+            Message::ListenerReports(listeners) => reports(listeners, self.view.detail, out),
             Message::Error(error) => about(error, is_detailed, out),
             _ => {}
         }
@@ -190,9 +193,9 @@ fn interval_s(code: u8) -> u32 {
     if code < 128 { code } else { (code & 0x0f | 0x10) << ((code >> 4 & 7) + 3) }
 }
 
-fn reports(reports: &Reports<'_>, is_detailed: bool, out: &mut String) {
+fn reports(reports: &Reports<'_>, detail: u8, out: &mut String) {
     put!(out, ", {} group record(s)", reports.count);
-    for record in reports.records().map_while(Result::ok).filter(|_| is_detailed) {
+    for record in reports.records().map_while(Result::ok).filter(|_| detail > 0) {
         let kinds = ["is_in", "is_ex", "to_in", "to_ex", "allow", "block"];
         let kind = usize::from(record.kind).checked_sub(1).and_then(|at| kinds.get(at));
         put!(out, " [gaddr {}", record.group);
@@ -200,7 +203,13 @@ fn reports(reports: &Reports<'_>, is_detailed: bool, out: &mut String) {
             Some(kind) => put!(out, " {kind}"),
             None => put!(out, " [v2-report-#{}]", record.kind),
         }
-        put!(out, ", {} source(s)]", record.sources.len() / 16);
+        if detail == 1 {
+            put!(out, ", {} source(s)]", record.sources.len() / 16);
+            continue;
+        }
+        out.push_str(" {");
+        addresses(record.sources).for_each(|source| put!(out, " {source}"));
+        out.push_str(" }]");
     }
 }
 

@@ -112,7 +112,7 @@ impl Printer {
         let is_whole = datagram.fragment.is_none() && piece.bytes.len() >= length;
         // Over IPv4 tcpdump looks at the checksum from the second degree of detail on.
         let wanted = if datagram.source.is_ipv4() { 2 } else { 1 };
-        if self.view.detail > 0 && datagram.fragment.is_none() && sum == 0 {
+        if self.view.detail >= wanted && datagram.fragment.is_none() && sum == 0 {
             out.push_str("[no cksum] ");
         } else if self.view.detail >= wanted && is_whole {
             let bytes = &piece.bytes[..length];
