@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod dump;
 pub mod lab;
 pub mod mask;
 pub mod mtu;
@@ -36,6 +37,7 @@ pub const ALL: &[Command] = &[
     watch::COMMAND,
     mask::COMMAND,
     routers::COMMAND,
+    dump::COMMAND,
     sockets::COMMAND,
     lab::COMMAND,
 ];

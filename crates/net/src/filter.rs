@@ -6,19 +6,7 @@ use wire::Family;
 use wire::icmp;
 use wire::ip::protocol;
 
-/// One instruction, laid out as `struct sock_filter`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct Instruction {
-    /// Operation.
-    pub(crate) code: u16,
-    /// How many instructions to skip if a test holds.
-    pub(crate) jump_true: u8,
-    /// How many instructions to skip if it does not.
-    pub(crate) jump_false: u8,
-    /// Operand.
-    pub(crate) k: u32,
-}
+pub(crate) use wire::bpf::Instruction;
 
 /// A block of identifiers or ports that one mask can tell from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! [`Network::open`] chooses sockets by what this process may do, [`Network::drive`] runs an engine
 //! over them. Everything platform-specific, and all `unsafe`, stands below `sys`.
 
+pub mod capture;
 pub mod cell;
 mod clock;
 pub mod control;

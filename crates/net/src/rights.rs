@@ -195,7 +195,7 @@ fn icmp_socket(family: Family, is_raw: bool) -> Result<Socket, Fault> {
     })
 }
 
-fn capability_remedy() -> String {
+pub(crate) fn capability_remedy() -> String {
     let program =
         std::env::current_exe().map_or("PROGRAM".into(), |path| path.display().to_string());
     format!("run it as root, or give it the right: setcap cap_net_raw+ep {program}")

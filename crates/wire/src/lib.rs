@@ -6,12 +6,17 @@
 use core::fmt;
 
 pub mod arp;
+pub mod bpf;
 pub mod catalogue;
 pub mod checksum;
+pub mod dump;
 pub mod ext;
+pub mod filter;
 pub mod icmp;
 pub mod ip;
+pub mod link;
 pub mod pcapng;
+pub mod sight;
 pub mod tcp;
 pub mod text;
 pub mod udp;
