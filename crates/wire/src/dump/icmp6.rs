@@ -3,7 +3,7 @@
 use super::ip::{right_sum, unknown};
 use super::{Piece, Printer, hexadecimal, mac, put};
 use crate::icmp::listener::{Query, Reports, addresses};
-use crate::icmp::neighbour::{Discovery, Options};
+use crate::icmp::neighbour::{Discovery, Domains, Options};
 use crate::icmp::router::{Advertisement, Offer};
 use crate::icmp::{Error, Message, Quoted, Transport};
 use crate::ip::{Datagram, protocol};
@@ -294,7 +294,17 @@ fn discovery(options: &[u8], is_detailed: bool, out: &mut String) {
                 put!(out, " lifetime {},", lifetime(lifetime_s));
                 addresses(servers).for_each(|server| put!(out, " addr: {server}"));
             }
-            Discovery::Nonce(_) | Discovery::Unknown { .. } => {
+            Discovery::SearchList { lifetime_s, names } => {
+                put!(out, " lifetime {}, domain(s):", lifetime(lifetime_s));
+                for name in Domains::new(names).map_while(Result::ok) {
+                    out.push(' ');
+                    name.labels().for_each(|label| put!(out, "{}.", label.escape_ascii()));
+                }
+            }
+            Discovery::Nonce(_)
+            | Discovery::CaptivePortal(_)
+            | Discovery::Nat64 { .. }
+            | Discovery::Unknown { .. } => {
                 hexadecimal(this, "\n\t    ", out);
             }
         }
