@@ -16,7 +16,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE, MTU];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, EXPLAIN];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -42,6 +42,27 @@ const MTU: Subject = Subject {
     unseen: &[],
     not_in_csv: &[],
 };
+
+const EXPLAIN: Subject = Subject {
+    name: "explain",
+    schema: include_str!("../../../../docs/schema/explain.json"),
+    runs: EXPLAINS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
+const EXPLAINS: &[&str] = &[
+    "",
+    "3/4",
+    "-6 3",
+    "unreachable",
+    "IP 10.0.0.1 > 10.0.0.2: ICMP 10.0.0.2 udp port 33434 unreachable, length 36",
+    "3 192.0.2.1 1.204 ms !X 1.186 ms !<13>",
+    "4 * * *",
+    "EHOSTUNREACH",
+    "0303fcfc0000000045000024123400003f1154930a0000010a0000029c40829a0010",
+    "0800f7fd00010001zz",
+];
 
 const MTUS: &[&str] = &[
     "good nowhere away",
