@@ -131,21 +131,11 @@ fn input(words: &[String]) -> Result<String, Failure> {
 
 /// Everything that can be said, and whether that is all there was to say.
 fn answers(text: &str, family: Option<Family>) -> Result<(Vec<Answer<'_>>, bool), Failure> {
-    let mut is_complete = true;
     let packets = dump::read(text);
     if !packets.is_empty() {
-        let mut answers = Vec::new();
-        for (index, packet) in packets.into_iter().enumerate() {
-            let dissection = dissect(&packet.bytes, family);
-            let fault = packet.fault.map(fault_words);
-            is_complete &= fault.is_none() && dissection.flaws.is_empty();
-            let message = dissection.message;
-            answers.push(Answer::Packet(index + 1, dissection, fault));
-            let page = message.and_then(|(family, kind, code)| page(family, kind, code));
-            add_page(&mut answers, page);
-        }
-        return Ok((answers, is_complete));
+        return Ok(of_dumps(text, packets, family));
     }
+    let mut is_complete = true;
     let lines: Vec<(usize, &str)> = text
         .lines()
         .enumerate()
@@ -176,6 +166,47 @@ fn answers(text: &str, family: Option<Family>) -> Result<(Vec<Answer<'_>>, bool)
     Ok((answers, is_complete))
 }
 
+/// What dumps hold, and what the lines of tools between them say. Other lines are the dumps' own.
+fn of_dumps(
+    text: &str,
+    packets: Vec<dump::Packet>,
+    family: Option<Family>,
+) -> (Vec<Answer<'_>>, bool) {
+    let mut is_complete = true;
+    let mut answers = Vec::new();
+    let lines = text.lines().zip(1..).filter(|(line, _)| !dump::is_row(line));
+    let mut lines = lines.filter_map(|(text, number)| {
+        let reading = Some(line::read(text)?);
+        Some(Line { number, text: text.trim(), reading })
+    });
+    let mut next_line = lines.next();
+    for (index, packet) in packets.into_iter().enumerate() {
+        while let Some(line) = next_line.take_if(|line| line.number < packet.line) {
+            add_line(&mut answers, line);
+            next_line = lines.next();
+        }
+        let dissection = dissect(&packet.bytes, family);
+        let fault = packet.fault.map(fault_words);
+        is_complete &= fault.is_none() && dissection.flaws.is_empty();
+        let message = dissection.message;
+        answers.push(Answer::Packet(index + 1, dissection, fault));
+        add_page(&mut answers, message.and_then(|(family, kind, code)| page(family, kind, code)));
+    }
+    for line in next_line.into_iter().chain(lines) {
+        add_line(&mut answers, line);
+    }
+    (answers, is_complete)
+}
+
+/// Adds a line and the pages of what it says.
+fn add_line<'a>(answers: &mut Vec<Answer<'a>>, line: Line<'a>) {
+    let messages = line.reading.as_ref().map(|it| it.messages.clone()).unwrap_or_default();
+    answers.push(Answer::Line(line));
+    for (family, kind, code) in messages {
+        add_page(answers, page(family, kind, code));
+    }
+}
+
 /// Adds a page that is not there yet.
 fn add_page<'a>(answers: &mut Vec<Answer<'a>>, page: Option<&'static Page>) {
     let Some(page) = page else { return };
@@ -199,11 +230,8 @@ fn one<'a>(text: &'a str, family: Option<Family>) -> Result<Vec<Answer<'a>>, Fai
         Question::Text(rest) => rest,
     };
     if let Some(reading) = line::read(text) {
-        let messages = reading.messages.clone();
-        let mut answers = vec![Answer::Line(Line { number: 1, text, reading: Some(reading) })];
-        for (family, kind, code) in messages {
-            add_page(&mut answers, page(family, kind, code));
-        }
+        let mut answers = Vec::new();
+        add_line(&mut answers, Line { number: 1, text, reading: Some(reading) });
         return Ok(answers);
     }
     if let Some(errno) = errno::in_text(text) {

@@ -81,60 +81,66 @@ fn of_type<'a>(objects: &'a [Value], wanted: &str) -> Vec<&'a Value> {
     objects.iter().filter(|object| object["type"] == wanted).collect()
 }
 
-/// Codes that tcpdump's words leave out.
+/// How many packets go into one run: their dumps must not exceed what the program reads.
+const BATCH: usize = 8;
+
+/// Whether tcpdump's words tell the code of that type.
 fn is_told(kind: u64) -> bool {
-    !matches!(kind, 139 | 140)
+    !matches!(kind, 42 | 43 | 139 | 140 | 160 | 161)
 }
 
 #[test]
 fn every_line_of_tcpdump_is_recognised() {
-    if !testbed::is_installed("tcpdump") {
-        panic!("tcpdump is not installed");
-    }
-    let mut count = 0;
-    for golden in goldens() {
-        let Some((family, kind, code)) = message(&golden.bytes) else { continue };
-        let line = tcpdump(&[&golden.bytes], &[]);
-        let line = line.lines().next().expect("a line");
-        let (objects, _) = explain(line);
+    assert!(testbed::is_installed("tcpdump"), "tcpdump is not installed");
+    let mut goldens = goldens();
+    goldens.retain(|golden| message(&golden.bytes).is_some());
+    assert!(goldens.len() > 50, "only {} messages", goldens.len());
+    for batch in goldens.chunks(BATCH) {
+        let packets: Vec<&[u8]> = batch.iter().map(|golden| golden.bytes.as_slice()).collect();
+        let said = tcpdump(&packets, &[]);
+        let (objects, _) = explain(&said);
         let lines = of_type(&objects, "line");
-        let [line_object] = lines.as_slice() else {
-            panic!("{}: {line}: {objects:?}", golden.name)
-        };
-        let found = &line_object["messages"][0];
-        assert_eq!(found["family"], family, "{}: {line}", golden.name);
-        assert_eq!(found["icmp_type"], kind, "{}: {line}", golden.name);
-        if is_told(kind) {
-            assert_eq!(found["icmp_code"], code, "{}: {line}", golden.name);
+        assert_eq!(lines.len(), batch.len(), "{said}");
+        for (golden, line) in batch.iter().zip(lines) {
+            let (family, kind, code) = message(&golden.bytes).expect("only those are left");
+            let found = &line["messages"][0];
+            assert_eq!(found["family"], family, "{}: {line}", golden.name);
+            assert_eq!(found["icmp_type"], kind, "{}: {line}", golden.name);
+            if is_told(kind) {
+                assert_eq!(found["icmp_code"], code, "{}: {line}", golden.name);
+            }
         }
-        count += 1;
     }
-    assert!(count > 50, "only {count} messages");
 }
 
 #[test]
 fn every_dump_of_tcpdump_is_the_packet() {
+    let mut goldens = goldens();
+    // Of a type that tcpdump does not know it shows a dump of its own, of the message alone.
+    goldens.retain(|golden| !matches!(message(&golden.bytes), Some(("IPv6", 160 | 161, _))));
     for words in ["-x", "-X", "-xx", "-XX"] {
-        let goldens = goldens();
-        let packets: Vec<&[u8]> = goldens.iter().map(|golden| golden.bytes.as_slice()).collect();
-        for (golden, packet) in goldens.iter().zip(&packets) {
-            let (objects, code) = explain(&tcpdump(&[packet], &[words]));
-            assert_eq!(code, Some(0), "{} {words}: {objects:?}", golden.name);
-            covers(golden, &objects);
+        for batch in goldens.chunks(BATCH) {
+            let packets: Vec<&[u8]> = batch.iter().map(|golden| golden.bytes.as_slice()).collect();
+            let (objects, code) = explain(&tcpdump(&packets, &[words]));
+            assert_eq!(code, Some(0), "{words}: {:?}", of_type(&objects, "flaw"));
+            for (golden, number) in batch.iter().zip(1_u64..) {
+                let fields = of_type(&objects, "field");
+                let own = fields.into_iter().filter(|field| field["packet"] == number);
+                covers(golden, own);
+            }
         }
     }
 }
 
 /// Every byte of the packet belongs to a field.
-fn covers(golden: &Golden, objects: &[Value]) {
+fn covers<'a>(golden: &Golden, fields: impl Iterator<Item = &'a Value>) {
     let mut seen = vec![false; golden.bytes.len()];
-    for field in of_type(objects, "field") {
+    for field in fields {
         let number = |name: &str| field[name].as_u64().expect("a number") as usize;
         let (offset, bytes) = (number("offset"), number("bytes"));
         seen[offset..offset + bytes].fill(true);
     }
-    let missing = seen.iter().position(|seen| !seen);
-    assert_eq!(missing, None, "{}: {objects:?}", golden.name);
+    assert_eq!(seen.iter().position(|seen| !seen), None, "{}", golden.name);
 }
 
 #[test]
@@ -142,7 +148,8 @@ fn every_packet_is_explained_by_its_message() {
     for golden in goldens() {
         let digits: String = golden.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let (objects, code) = explain(&digits);
-        assert_eq!(code, Some(0), "{}: {objects:?}", golden.name);
+        let flaws = of_type(&objects, "flaw");
+        assert_eq!(code, Some(0), "{}: {flaws:?}", golden.name);
         let Some((family, kind, number)) = message(&golden.bytes) else { continue };
         let pages = of_type(&objects, "message");
         let [page] = pages.as_slice() else { panic!("{}: {objects:?}", golden.name) };

@@ -69,7 +69,7 @@ pub fn dissect(bytes: &[u8], family: Option<Family>) -> Dissection {
     let _ = match link::guess(bytes, family) {
         link::Start::Link(kind) => link::read(&mut work, bytes, kind),
         link::Start::Ip => ip::datagram(&mut work, bytes, 0),
-        link::Start::Icmp(family) => icmp::message(&mut work, bytes, 0, family, None),
+        link::Start::Icmp(family) => icmp::message(&mut work, bytes, 0, family, None, true),
     };
     work
 }

@@ -10,6 +10,8 @@ const DIGITS_MIN: usize = 8;
 /// A packet as it was dumped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Packet {
+    /// The line at which it begins, from 1.
+    pub line: usize,
     /// Its bytes, as far as they could be read.
     pub bytes: Vec<u8>,
     /// What is wrong with the dump; reading ends there.
@@ -52,6 +54,11 @@ pub fn read(text: &str) -> Vec<Packet> {
     if by_offset.is_empty() { plain(text) } else { by_offset }
 }
 
+/// Whether a line is part of a dump with offsets.
+pub fn is_row(line: &str) -> bool {
+    line.trim() == "*" || row(line).is_some()
+}
+
 /// A line that begins with an offset.
 struct Row {
     offset: usize,
@@ -74,7 +81,7 @@ fn by_offset(text: &str) -> Vec<Packet> {
         }
         let Some(row) = row(line) else { continue };
         if row.offset == 0 && !row.bytes.is_empty() {
-            packets.push(Packet::default());
+            packets.push(Packet { line: index + 1, ..Packet::default() });
             repeats = false;
         }
         let Some(packet) = packets.last_mut().filter(|packet| packet.fault.is_none()) else {
@@ -198,7 +205,7 @@ fn plain(text: &str) -> Vec<Packet> {
         None if !end.is_multiple_of(2) => Some(Fault::OddDigits { at }),
         None => None,
     };
-    vec![Packet { bytes, fault }]
+    vec![Packet { line: 1, bytes, fault }]
 }
 
 #[cfg(test)]
@@ -211,8 +218,10 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str) {
-        let wanted = Packet { bytes: BYTES.to_vec(), fault: None };
-        assert_eq!(read(text), [wanted], "{text}");
+        let wanted = BYTES.to_vec();
+        let packets = read(text);
+        let [packet] = packets.as_slice() else { panic!("{text}: {packets:?}") };
+        assert_eq!((&packet.bytes, packet.fault), (&wanted, None), "{text}");
     }
 
     #[test]

@@ -75,8 +75,8 @@ const TCPDUMP_V6: &[Phrase] = &[
     ("destination unreachable, unreachable address", 1, 3),
     ("destination unreachable, unreachable port", 1, 4),
     ("^packet too big", 2, 0),
+    ("^time exceeded in-transit (reassembly)", 3, 1),
     ("^time exceeded in-transit", 3, 0),
-    ("^time exceeded in-reassembly", 3, 1),
     ("^ip reassembly time exceeded", 3, 1),
     ("^parameter problem, errone", 4, 0),
     ("^parameter problem, next header", 4, 1),
@@ -201,7 +201,8 @@ fn tcpdump(line: &str) -> Option<Reading> {
         (None, Some(at)) => (Family::V4, TCPDUMP_V4, line.get(at + 5..)?),
         (None, None) => return None,
     };
-    let lower = behind.to_ascii_lowercase();
+    // tcpdump puts two spaces where it left a word out.
+    let lower = behind.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase();
     let phrase = phrases.iter().find(|(words, ..)| fits(&lower, words));
     let numbers = phrase.map(|(_, kind, code)| (*kind, *code));
     let (kind, code) = numbers.or_else(|| Some((numbered(&lower)?, 0)))?;
@@ -227,9 +228,9 @@ fn tcpdump(line: &str) -> Option<Reading> {
     Some(Reading { tool: "tcpdump", messages, facts, remark: None })
 }
 
-/// `type-#77`, as tcpdump writes types that it does not know.
+/// `type-#77` or `unknown icmp6 type (77)`, as tcpdump writes types that it does not know.
 fn numbered(lower: &str) -> Option<u8> {
-    let digits = lower.split("type-#").nth(1)?;
+    let digits = lower.split("type-#").nth(1).or_else(|| lower.split("icmp6 type (").nth(1))?;
     let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
     digits[..end].parse().ok()
 }
@@ -419,6 +420,7 @@ mod tests {
         ] {
             check(line, "tcpdump", &[(Family::V4, kind, code)]);
         }
+        check("ICMP6, unknown icmp6 type (161), length 20", "tcpdump", &[(Family::V6, 161, 0)]);
         check("ICMP6, time exceeded in-transit for 2001:db8::1", "tcpdump", &[(Family::V6, 3, 0)]);
         let line = "12:00:00 IP 10.0.0.1 > 10.0.0.2: ICMP 1.2.3.4 unreachable - need to frag (mtu \
                     1400), length 556";

@@ -13,13 +13,15 @@ pub fn name(family: Family, kind: u8, code: u8) -> Option<Both> {
     says(page.entry.name, page.name_zh)
 }
 
-/// Reads a message. `outer` is the datagram that carried it whole, if there was one.
+/// Reads a message. `outer` is the datagram that carried it, if there was one; only of a whole
+/// message can the checksum be told.
 pub fn message(
     work: &mut Dissection,
     bytes: &[u8],
     base: usize,
     family: Family,
     outer: Option<Between>,
+    is_whole: bool,
 ) -> Option<()> {
     work.section((
         book::protocol(family),
@@ -33,6 +35,7 @@ pub fn message(
         unknown(&mut reader, family, kind, code);
     }
     let is_right = match (family, outer) {
+        _ if !is_whole => None,
         // ICMPv4's checksum needs no addresses, ICMPv6's does (RFC 4443 §2.3).
         (Family::V4, _) => Some(wire::checksum::of(bytes) == 0),
         (Family::V6, Some(outer)) => Some(verify(outer.source, outer.destination, bytes)),
@@ -97,9 +100,13 @@ fn error(
         );
     } else if let Some(header) = ip::header(reader.work, quote, base, true) {
         let sent = match header.is_first {
-            true => {
-                transport::read(reader.work, header.payload, header.base, &header.between, true)
-            }
+            true => transport::read(
+                reader.work,
+                header.payload,
+                header.base,
+                &header.between,
+                transport::Extent::Quote,
+            ),
             false => transport::Sent { ports: None, query: None },
         };
         let about = sent.told(&header.between);

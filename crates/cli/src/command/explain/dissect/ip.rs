@@ -1,5 +1,6 @@
 //! IP headers of both versions, their options and extension headers, and what they carry.
 
+use super::transport::Extent;
 use super::{Between, Dissection, Reader, hex, icmp, protocol_name, same, says, transport};
 use crate::command::explain::both::{Both, Pair};
 use std::net::IpAddr;
@@ -18,7 +19,7 @@ pub struct Header<'a> {
     pub base: usize,
     /// Whether it begins with a transport header.
     pub is_first: bool,
-    /// Whether it is all there: no fragment.
+    /// Whether it is all there: neither a fragment nor cut.
     pub is_whole: bool,
 }
 
@@ -33,6 +34,8 @@ pub fn datagram(work: &mut Dissection, bytes: &[u8], base: usize) -> Option<()> 
     let header = header(work, bytes, base, false)?;
     let Header { between, payload, base, .. } = header;
     if !header.is_first {
+        work.section(("data of a later fragment", "后续分片的数据"));
+        Reader::new(work, payload, base).data(("data", "数据"));
         work.told.push(Both::new(
             "a later fragment: it has no transport header",
             "后续分片：其中没有运输层首部",
@@ -41,10 +44,10 @@ pub fn datagram(work: &mut Dissection, bytes: &[u8], base: usize) -> Option<()> 
     }
     let family = Family::of(between.source);
     if between.protocol == wire::icmp::protocol(family) {
-        let outer = header.is_whole.then_some(between);
-        return icmp::message(work, payload, base, family, outer);
+        return icmp::message(work, payload, base, family, Some(between), header.is_whole);
     }
-    let sent = transport::read(work, payload, base, &between, false);
+    let extent = if header.is_whole { Extent::Whole } else { Extent::Start };
+    let sent = transport::read(work, payload, base, &between, extent);
     work.told.push(sent.told(&between));
     Some(())
 }
@@ -123,7 +126,13 @@ fn v4<'a>(
     let end = total.max(at).min(bytes.len());
     padding(work, bytes, base, end, is_quoted);
     let between = Between::new(source, destination, hop_limit, protocol);
-    Some(Header { between, payload: &bytes[at..end], base: base + at, is_first, is_whole })
+    Some(Header {
+        between,
+        payload: &bytes[at..end],
+        base: base + at,
+        is_first,
+        is_whole: is_whole && total <= bytes.len(),
+    })
 }
 
 fn traffic_class(reader: &mut Reader<'_, '_>, name: Pair) -> Option<()> {
@@ -341,7 +350,13 @@ fn v6<'a>(
         protocol = found.next;
     }
     let between = Between::new(source, destination, hop_limit, protocol);
-    Some(Header { between, payload: &bytes[at..end], base: base + at, is_first, is_whole })
+    Some(Header {
+        between,
+        payload: &bytes[at..end],
+        base: base + at,
+        is_first,
+        is_whole: is_whole && total <= bytes.len(),
+    })
 }
 
 fn is_extension(number: u8) -> bool {

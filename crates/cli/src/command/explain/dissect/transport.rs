@@ -44,47 +44,47 @@ fn end(address: IpAddr, port: u16) -> String {
 const SOURCE: Pair = ("source port", "源端口");
 const DESTINATION: Pair = ("destination port", "目的端口");
 
+/// How much of a transport message there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All.
+    Whole,
+    /// The first fragment, or what a capture kept.
+    Start,
+    /// What an error quotes.
+    Quote,
+}
+
 /// Reads the transport header of a datagram or a quote.
 pub fn read(
     work: &mut Dissection,
     bytes: &[u8],
     base: usize,
     between: &Between,
-    is_quoted: bool,
+    extent: Extent,
 ) -> Sent {
     let mut sent = Sent { ports: None, query: None };
-    match between.protocol {
-        protocol::TCP => {
-            work.section(if is_quoted {
-                ("quoted TCP", "引用的TCP首部")
-            } else {
-                ("TCP", "TCP首部")
-            });
-        }
-        protocol::UDP | protocol::UDP_LITE => {
-            work.section(if is_quoted {
-                ("quoted UDP", "引用的UDP首部")
-            } else {
-                ("UDP", "UDP首部")
-            });
+    let (own, quoted): (Pair, Pair) = match between.protocol {
+        protocol::TCP => (("TCP", "TCP首部"), ("quoted TCP", "引用的TCP首部")),
+        protocol::UDP => (("UDP", "UDP首部"), ("quoted UDP", "引用的UDP首部")),
+        protocol::UDP_LITE => {
+            (("UDP-Lite", "UDP-Lite首部"), ("quoted UDP-Lite", "引用的UDP-Lite首部"))
         }
         protocol::ICMP | protocol::ICMPV6 => {
-            work.section(("quoted ICMP", "引用的ICMP报文"));
+            (("ICMP", "ICMP报文"), ("quoted ICMP", "引用的ICMP报文"))
         }
-        _ => work.section(if is_quoted {
-            ("quoted data", "引用的数据")
-        } else {
-            ("data", "数据")
-        }),
-    }
-    let is_whole = !is_quoted;
+        _ => (("data", "数据"), ("quoted data", "引用的数据")),
+    };
+    work.section(if extent == Extent::Quote { quoted } else { own });
     let mut reader = Reader::new(work, bytes, base);
-    reader.may_end = is_quoted;
+    reader.may_end = extent == Extent::Quote;
+    let is_whole = extent == Extent::Whole;
+    // A field that is cut ends the reading; what was read until then stays.
     let _ = match between.protocol {
         protocol::TCP => tcp_header(&mut reader, between, is_whole, &mut sent),
-        protocol::UDP | protocol::UDP_LITE => udp_header(&mut reader, between, is_whole, &mut sent),
+        protocol::UDP => udp_header(&mut reader, between, is_whole, &mut sent),
         protocol::ICMP | protocol::ICMPV6 => icmp_header(&mut reader, between, &mut sent),
-        protocol::DCCP | protocol::SCTP => ports(&mut reader, &mut sent),
+        protocol::DCCP | protocol::SCTP | protocol::UDP_LITE => ports(&mut reader, &mut sent),
         _ => Some(()),
     };
     reader.data(("data", "数据"));
