@@ -185,7 +185,7 @@ fn of_dumps(
             add_line(&mut answers, line);
             next_line = lines.next();
         }
-        let dissection = dissect(&packet.bytes, family);
+        let dissection = dissect(&packet.bytes, family, packet.fault.is_none());
         let fault = packet.fault.map(fault_words);
         is_complete &= fault.is_none() && dissection.flaws.is_empty();
         let message = dissection.message;

@@ -11,9 +11,9 @@ pub fn of(bytes: &[u8]) {
     for family in [None, Some(Family::V4), Some(Family::V6)] {
         for packet in dump::read(&text) {
             assert!(packet.bytes.len() <= dump::MOST_BYTES);
-            holds(&packet.bytes, &dissect(&packet.bytes, family));
+            holds(&packet.bytes, &dissect(&packet.bytes, family, packet.fault.is_none()));
         }
-        holds(bytes, &dissect(bytes, family));
+        holds(bytes, &dissect(bytes, family, true));
     }
     for text in text.lines() {
         let _ = errno::in_text(text);

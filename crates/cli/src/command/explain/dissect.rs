@@ -62,14 +62,15 @@ pub struct Flaw {
 }
 
 /// Takes a packet apart: an Ethernet frame (or another link's), an IP packet, or an ICMP message;
-/// the last of a family, if that is said.
-pub fn dissect(bytes: &[u8], family: Option<Family>) -> Dissection {
+/// the last of a family, if that is said. Of a packet that is not whole no checksum is judged where
+/// only its end would tell.
+pub fn dissect(bytes: &[u8], family: Option<Family>, is_whole: bool) -> Dissection {
     let mut work = Dissection::default();
     // A field that is cut ends the reading; what was read until then stays.
     let _ = match link::guess(bytes, family) {
         link::Start::Link(kind) => link::read(&mut work, bytes, kind),
         link::Start::Ip => ip::datagram(&mut work, bytes, 0),
-        link::Start::Icmp(family) => icmp::message(&mut work, bytes, 0, family, None, true),
+        link::Start::Icmp(family) => icmp::message(&mut work, bytes, 0, family, None, is_whole),
     };
     work
 }

@@ -74,7 +74,8 @@ pub fn message(page: &Page, sink: Sink<'_>) {
     let quote = words::quote(page);
     sink("quote", quote.en.into());
     sink("quote_zh", quote.zh.into());
-    sink("bsd", Value::Word(page.entry.bsd));
+    let bsd = Some(page.entry.bsd).filter(|bsd| *bsd != "-");
+    sink("bsd", bsd.map(Value::Word).into());
     sink("linux", Value::Word(page.entry.linux));
     sink("hard", page.entry.linux.starts_with('E').then_some(page.entry.is_hard).into());
     let rows = sockets::rows(page).into_iter().map(|row| {

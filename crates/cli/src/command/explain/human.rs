@@ -77,19 +77,22 @@ impl Human {
         }
     }
 
-    /// Every type and code, a line each.
+    /// Types and codes, a line each: name, class, what Linux does, and how it stands today unless it
+    /// is current.
     pub fn table(&mut self, pages: &[&Page]) {
         let widest = pages.iter().map(|page| columns(self.name(page))).max().unwrap_or(0).min(58);
+        let linux = |page: &Page| disposition(page.entry.linux, page.entry.is_hard);
+        let middle = pages.iter().map(|page| columns(self.both(&linux(page)))).max().unwrap_or(0);
         for page in pages {
-            let old = matches!(page.entry.standing.split(' ').next(), Some("current"));
-            let standing =
-                if old { String::new() } else { self.both(&words::standing(page)).to_owned() };
+            let is_current = page.entry.standing.starts_with("current");
+            let standing = words::standing(page);
             let line = format!(
-                "{}  {}  {}  {}  {standing}",
+                "{}  {}  {}  {}  {}",
                 pad(&page.label(), 13),
                 pad(self.name(page), widest),
                 pad(self.class(page), 5),
-                pad(page.entry.linux, 22),
+                pad(self.both(&linux(page)), middle),
+                if is_current { "" } else { self.both(&standing) },
             );
             self.line(line.trim_end());
         }

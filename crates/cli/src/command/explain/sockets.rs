@@ -60,7 +60,7 @@ pub fn rows(page: &Page) -> Vec<Row> {
             || page.entry.name.starts_with("extended echo reply");
         let linux = if of_ping { Seen::Message } else { Seen::Nothing };
         return vec![
-            Row { name: "ping", socket: PING, bsd: None, linux },
+            Row { name: "ping", socket: PLAIN_PING, bsd: None, linux },
             Row { name: "raw", socket: RAW, bsd: bsd(bsd_raw(page)), linux: Seen::Message },
         ];
     }
@@ -86,6 +86,7 @@ const UDP_RECVERR: Pair = ("UDP, IP_RECVERR", "UDP，设了IP_RECVERR");
 const CONNECTING: Pair = ("TCP, connecting", "TCP，正在连接");
 const ESTABLISHED: Pair = ("TCP, established", "TCP，已建立");
 const PING: Pair = ("ping socket, IP_RECVERR", "ping套接字，设了IP_RECVERR");
+const PLAIN_PING: Pair = ("ping socket", "ping套接字");
 const RAW: Pair = ("raw ICMP", "ICMP原始套接字");
 
 const SMALLER: Pair = ("sends smaller again", "改小后重发");

@@ -50,10 +50,11 @@ pub fn guess(bytes: &[u8], family: Option<Family>) -> Start {
     if let Some(link) = links.into_iter().find(|link| begins(bytes, *link)) {
         return Start::Link(link);
     }
-    let has_v4 = version == 4 && bytes[0] & 0x0f >= 5 && bytes.len() >= 12;
-    let has_v6 = version == 6 && bytes.len() >= 24;
-    // Types 64 to 111 are no ICMP that is in use; 100 and 101 are far from an IPv6 header.
-    if (has_v4 || has_v6) && family.is_none_or(|_| !is_summed(bytes)) {
+    // No ICMP type is assigned where IPv4's first byte lies, and two are where IPv6's does.
+    let has_v4 = version == 4 && bytes[0] & 0x0f >= 5;
+    let is_private = matches!(bytes.first(), Some(100 | 101)) && bytes.len() < 40;
+    let has_v6 = version == 6 && !is_private;
+    if has_v4 || has_v6 {
         return Start::Ip;
     }
     Start::Icmp(family.unwrap_or_else(|| family_of(bytes)))
