@@ -52,8 +52,7 @@ const MOST: usize = 24;
 pub fn find(name: &str, family: Option<Family>) -> Found {
     let wanted = plain(name);
     let open = || pages().iter().filter(|page| family.is_none_or(|only| only == page.family));
-    let exact: Vec<&Page> =
-        open().filter(|page| names(page).iter().any(|name| *name == wanted)).collect();
+    let exact: Vec<&Page> = open().filter(|page| names(page).contains(&wanted)).collect();
     if !exact.is_empty() {
         // More than one in a family: the name is of several codes.
         let once = |family| exact.iter().filter(|page| page.family == family).count() <= 1;
@@ -147,7 +146,7 @@ fn alike(a: &str, b: &str) -> u32 {
             shared += 1;
         }
     }
-    if total == 0 { 0 } else { (shared * 2_000 / total) as u32 }
+    (shared * 2_000).checked_div(total).unwrap_or(0) as u32
 }
 
 /// How many bytes must be added, dropped or changed to make one word the other (Levenshtein).

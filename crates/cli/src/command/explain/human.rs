@@ -77,8 +77,8 @@ impl Human {
         }
     }
 
-    /// Types and codes, a line each: name, class, what Linux does, and how it stands today unless it
-    /// is current.
+    /// Types and codes, a line each: name, class, what Linux does, and how it stands today unless
+    /// it is current.
     pub fn table(&mut self, pages: &[&Page]) {
         let widest = pages.iter().map(|page| columns(self.name(page))).max().unwrap_or(0).min(58);
         let linux = |page: &Page| disposition(page.entry.linux, page.entry.is_hard);
@@ -323,7 +323,7 @@ mod tests {
                     assert!(text.contains(label), "{label}: {text}");
                 }
                 assert!(text.contains(&page.label()) && text.contains("RFC "), "{text}");
-                assert_eq!(text.contains('\x1b'), false);
+                assert!(!text.contains('\x1b'));
             }
         }
     }

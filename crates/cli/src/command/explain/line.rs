@@ -167,8 +167,11 @@ const PING_V6: &[Phrase] = &[
     ("destination port unreachable", 1, 4),
 ];
 
+/// A mark, then types and codes in IPv4, then in IPv6.
+type Mark = (&'static str, &'static [(u8, u8)], &'static [(u8, u8)]);
+
 /// Marks of traceroute, and what they stand for in IPv4 and in IPv6.
-const MARKS: &[(&str, &[(u8, u8)], &[(u8, u8)])] = &[
+const MARKS: &[Mark] = &[
     ("!N", &[(3, 0), (3, 6), (3, 8), (3, 11)], &[(1, 0)]),
     ("!H", &[(3, 1), (3, 7), (3, 12)], &[(1, 3), (1, 2)]),
     ("!P", &[(3, 2)], &[(4, 1)]),
