@@ -6,6 +6,7 @@ use clap::ArgMatches;
 
 pub mod asked;
 pub mod dump;
+pub mod explain;
 pub mod lab;
 pub mod mask;
 pub mod mtu;
@@ -37,6 +38,7 @@ pub const ALL: &[Command] = &[
     watch::COMMAND,
     mask::COMMAND,
     routers::COMMAND,
+    explain::COMMAND,
     dump::COMMAND,
     sockets::COMMAND,
     lab::COMMAND,

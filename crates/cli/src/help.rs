@@ -184,6 +184,15 @@ const ROUTERS: Texts = &[
     ("quiet", "每个接口只要总结"),
 ];
 
+const EXPLAIN: Texts = &[
+    (
+        "what",
+        "类型和代码（3/4）、名字、errno、十六进制的分组，或tcpdump、ping、traceroute的一行；- 为标准输入；不给则列出全部",
+    ),
+    ("v4", "IPv4的ICMP"),
+    ("v6", "ICMPv6"),
+];
+
 const WATCH: Texts = &[
     ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
     ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
@@ -281,6 +290,7 @@ fn own_texts(command: &str) -> Texts {
     match command {
         "lab" => LAB,
         "mask" => MASK,
+        "explain" => EXPLAIN,
         "mtu" => MTU,
         "ping" => PING,
         "routers" => ROUTERS,

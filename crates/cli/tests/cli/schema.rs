@@ -17,7 +17,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, MASK, ROUTERS];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, MASK, ROUTERS, EXPLAIN];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -53,6 +53,15 @@ const MASK: Subject = Subject {
         "--lab ../../../lab/scenarios/masks.toml -q 192.0.2.31",
         "--lab ../../../lab/scenarios/odd-masks.toml",
     ],
+    // The system refuses.
+    unseen: &["send_error"],
+    not_in_csv: &[],
+};
+
+const EXPLAIN: Subject = Subject {
+    name: "explain",
+    schema: include_str!("../../../../docs/schema/explain.json"),
+    runs: EXPLAINS,
     unseen: &[],
     not_in_csv: &[],
 };
@@ -70,6 +79,19 @@ const ROUTERS: Subject = Subject {
     unseen: &["send_error"],
     not_in_csv: &[],
 };
+
+const EXPLAINS: &[&str] = &[
+    "",
+    "3/4",
+    "-6 3",
+    "unreachable",
+    "IP 10.0.0.1 > 10.0.0.2: ICMP 10.0.0.2 udp port 33434 unreachable, length 36",
+    "3 192.0.2.1 1.204 ms !X 1.186 ms !<13>",
+    "4 * * *",
+    "EHOSTUNREACH",
+    "0303fcfc0000000045000024123400003f1154930a0000010a0000029c40829a0010",
+    "0800f7fd00010001zz",
+];
 
 const MTUS: &[&str] = &[
     "good nowhere away",
