@@ -6,6 +6,7 @@
 mod clock;
 pub mod control;
 mod dial;
+pub mod dns;
 mod drive;
 mod filter;
 pub mod local_time;
