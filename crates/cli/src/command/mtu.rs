@@ -91,7 +91,7 @@ fn go(mut ways: Ways, asked: Asked, options: &Options, common: &Common) -> Resul
 
 impl Book for Names {
     fn name(&self, address: IpAddr) -> Option<&str> {
-        self.of(address)
+        self.of(address).map(String::as_str)
     }
 }
 

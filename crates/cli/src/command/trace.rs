@@ -1,5 +1,7 @@
 //! `askway trace TARGET...`: by which road?
 
+pub mod directory;
+pub mod inquiry;
 pub mod names;
 pub mod options;
 pub mod plan;
@@ -27,6 +29,7 @@ use crate::road::{Epoch, Road};
 use crate::spec::{List, Rules};
 use crate::wall;
 use clap::{ArgMatches, Args, FromArgMatches};
+use directory::Directory;
 use names::Names;
 use options::{Form, Options};
 use probe::Time;
@@ -36,7 +39,7 @@ use route::Routes;
 use std::io::{self, Write};
 use std::{env, fs};
 use systems::Systems;
-use watch::{Directory, Watch};
+use watch::Watch;
 use wire::Family;
 
 /// The command.
@@ -55,7 +58,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     }
     let family = options.family()?;
     let list = targets(&options, family)?;
-    let systems = Systems::open(options.asn_db.as_deref(), options.asn)?;
+    let systems = Systems::open(&options.systems, options.asn)?;
     match common.lab_choice() {
         Some(lab) => {
             let wanted = |it: &Family| family.is_none_or(|only| only == *it);
@@ -150,15 +153,14 @@ fn nobody(asked: Asked, options: &Options, common: &Common) -> Result<Exit, Fail
     let routes = Routes::new(asked, 0, |_| None, true);
     let plan = probe::trace::Plan::new(options.kind, vec![0], Key([0, 0]));
     let printer = printer(options, common, 0);
-    let book = Directory { names: Names::none(), systems: Systems::default() };
-    let mut watch = Watch::new(&routes, plan, printer, book, Epoch::Fixed(0), false);
+    let mut watch = Watch::new(&routes, plan, printer, Directory::closed(), Epoch::Fixed(0), false);
     finish(&mut watch, || Time::ZERO)
 }
 
 fn go(
     mut road: Road,
     asked: Asked,
-    systems: Systems,
+    mut systems: Systems,
     after: Option<After>,
     families: &[Family],
     options: &Options,
@@ -173,6 +175,7 @@ fn go(
     }
     let plan = options.plan(&road, routes.destinations().len(), families);
     let names = if options.numeric { Names::none() } else { Names::start(&road) };
+    systems.start(road.waker());
     let is_live = common.lab.is_none();
     let unix_ns = road.epoch_ns().saturating_add(road.now().0.into());
     let printer = printer(options, common, unix_ns);
@@ -194,7 +197,12 @@ fn go(
 
 /// Sums up; the exit code stands even if nobody reads that.
 fn finish(watch: &mut Watch<'_>, now: impl Fn() -> Time) -> Result<Exit, Failure> {
-    match watch.finish(now).err().and_then(Closed::failure) {
+    let closed = watch.finish(now).err();
+    if let Some(remark) = watch.remark() {
+        // Nobody is left to tell if this fails.
+        let _ = writeln!(io::stderr(), "{remark}");
+    }
+    match closed.and_then(Closed::failure) {
         Some(failure) => Err(failure),
         None => Ok(watch.exit()),
     }

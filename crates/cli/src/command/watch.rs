@@ -20,6 +20,7 @@ mod session;
 
 use super::Command;
 use super::asked::{Asked, Row};
+use super::trace::directory::Directory;
 use super::trace::names::Names;
 use super::trace::route::Routes;
 use super::trace::systems::Systems;
@@ -60,7 +61,8 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     options.check()?;
     if let Some(path) = &options.replay {
         let (mut book, reader) = Reader::open(path)?;
-        book.names.systems = systems(&options)?;
+        book.names.asked.systems = systems(&options)?;
+        book.names.asked.systems.start(None);
         #[cfg(feature = "tui")]
         if options.is_live(common) {
             return live::replay(book, reader, &options, common);
@@ -90,7 +92,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
 }
 
 fn systems(options: &Options) -> Result<Systems, Failure> {
-    Systems::open(options.asn_db.as_deref(), options.asn)
+    Systems::open(&options.systems, options.asn)
 }
 
 /// A road that is open, and what is asked there.
@@ -180,13 +182,14 @@ fn usage(message: &str, hint: &str) -> Failure {
 }
 
 /// The book of a run that begins.
-fn book(opened: &Opened, systems: Systems, options: &Options, is_report: bool) -> Book {
+fn book(opened: &Opened, mut systems: Systems, options: &Options, is_report: bool) -> Book {
     let Opened { road, routes, asking, families, .. } = opened;
     let count = routes.destinations().len();
     let mut plan = asking.plan(road, count, families);
     plan.course = options.course(is_report);
     plan.roads_max = count as u32;
     let names = if options.numeric { Names::none() } else { Names::start(road) };
+    systems.start(road.waker());
     let watched = (0..count as u32).map(|index| {
         let it = routes.road(index, &plan, 0, &NoNames);
         let name = it.whom.name.map(str::to_owned);
@@ -201,7 +204,7 @@ fn book(opened: &Opened, systems: Systems, options: &Options, is_report: bool) -
         epoch_ns: road.epoch_ns(),
         since: road.now(),
         now: road.now(),
-        names: Naming::asking(names, systems),
+        names: Naming::asking(Directory { names, systems }),
         plan,
     }
 }
@@ -253,6 +256,7 @@ fn watch(
     };
     session.close()?;
     written(session.out)?;
+    remark(&session.book);
     Ok(exit)
 }
 
@@ -311,6 +315,14 @@ fn print(book: &Book, style: &Style, format: Format, out: &mut Vec<u8>) {
     }
 }
 
+/// Says what could not be found out.
+fn remark(book: &Book) {
+    if let Some(remark) = book.names.asked.systems.remark() {
+        // Nobody is left to tell if this fails.
+        let _ = writeln!(io::stderr(), "{remark}");
+    }
+}
+
 fn written(mut out: Out) -> Result<(), Failure> {
     match out.flush().err().and_then(Closed::failure) {
         Some(failure) => Err(failure),
@@ -332,9 +344,11 @@ fn replay(
             machine::report(&book, report, &mut out.text);
         }
     }
+    book.names.asked.settle();
     let style = style(options, common);
     print(&book, &style, format, &mut out.text);
     written(out)?;
+    remark(&book);
     let is_reached = book.roads.iter().all(|road| road.is_reached());
     Ok(if is_reached { Exit::Yes } else { Exit::No })
 }

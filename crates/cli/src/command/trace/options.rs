@@ -1,5 +1,6 @@
 //! The options of `askway trace`: long ones by meaning, short ones as traceroute's users know them.
 
+use super::systems::Sources;
 use crate::args::{BadValue, Common, Format, When, duration, number, size};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -131,9 +132,9 @@ pub struct Options {
     /// Show AS numbers, from a database of the system's
     #[arg(short = 'A', long, help_heading = "Output")]
     pub asn: bool,
-    /// Show AS numbers from this file, a MaxMind DB such as GeoLite2-ASN.mmdb
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub asn_db: Option<PathBuf>,
+    /// Where AS numbers come from otherwise.
+    #[command(flatten)]
+    pub systems: Sources,
     /// Only how each road ends
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,

@@ -5,6 +5,7 @@ use crate::args::{BadValue, duration, number, parser, size};
 #[cfg(feature = "tui")]
 use crate::args::{Common, Format};
 use crate::command::trace::options::{self as trace, at_least_one, kinds, some_time};
+use crate::command::trace::systems::Sources;
 use crate::failure::{Exit, Failure};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
 use clap::{Args, FromArgMatches};
@@ -119,9 +120,9 @@ pub struct Options {
     /// Show AS numbers, from a database of the system's
     #[arg(short = 'z', visible_short_alias = 'A', long, help_heading = "Output")]
     pub asn: bool,
-    /// Show AS numbers from this file, a MaxMind DB such as GeoLite2-ASN.mmdb
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub asn_db: Option<PathBuf>,
+    /// Where AS numbers come from otherwise.
+    #[command(flatten)]
+    pub systems: Sources,
     /// With each loss, between what and what the true one lies
     #[arg(long, help_heading = "Output")]
     pub intervals: bool,
@@ -186,7 +187,7 @@ impl Options {
 
     /// Whether AS numbers are wanted.
     pub fn shows_systems(&self) -> bool {
-        self.asn || self.asn_db.is_some()
+        self.asn || self.systems.are_given()
     }
 
     /// Round after round, in the live view without an end unless one was given.
