@@ -12,6 +12,7 @@ pub mod dns;
 pub mod ext;
 pub mod icmp;
 pub mod ip;
+pub mod pcapng;
 pub mod prefix;
 pub mod tcp;
 pub mod text;
