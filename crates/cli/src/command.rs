@@ -6,6 +6,7 @@ use clap::ArgMatches;
 
 pub mod asked;
 pub mod mtu;
+pub mod origin;
 pub mod ping;
 pub mod trace;
 pub mod up;

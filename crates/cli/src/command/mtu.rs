@@ -68,7 +68,7 @@ fn asked(list: List, found: Vec<Resolved>, options: &Options) -> Result<Asked, F
 }
 
 fn go(mut ways: Ways, asked: Asked, options: &Options, common: &Common) -> Result<Exit, Failure> {
-    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = options.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let routes = Routes::new(asked, zone, |target| ways.road().source_towards(target), true);
     let mut names = if options.numeric { Names::none() } else { Names::start(ways.road()) };
     let mut found: Vec<Found> = routes.destinations().iter().map(|_| Found::default()).collect();

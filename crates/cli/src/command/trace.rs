@@ -167,7 +167,7 @@ fn go(
     common: &Common,
 ) -> Result<Exit, Failure> {
     let holds_flows = families.iter().all(|family| road.holds_flows(*family));
-    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = options.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let routes = Routes::new(asked, zone, |target| road.source_towards(target), holds_flows);
     if options.paths && !holds_flows {
         let hint = "choose --kind udp or icmp, or run it as root";

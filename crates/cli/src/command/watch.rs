@@ -147,7 +147,7 @@ fn open(
     if asked.targets().is_empty() {
         return Err(nobody(&asked));
     }
-    let zone = asking.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = asking.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let holds_flows = families.iter().all(|family| road.holds_flows(*family));
     let routes = Routes::new(asked, zone, |target| road.source_towards(target), holds_flows);
     Ok(Opened { road, routes, asking, families, unresolved })
