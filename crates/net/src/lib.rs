@@ -85,6 +85,33 @@ pub struct Want {
     pub batch: Batch,
 }
 
+impl Want {
+    /// What most runs need: whatever sockets may be had, nothing chosen, one lane, 64 answers of an
+    /// Ethernet frame's size, a kernel's stamps, one datagram a call.
+    pub fn new(families: Vec<Family>, carrier: Carrier) -> Want {
+        Want {
+            families,
+            carrier,
+            access: Access::Auto,
+            datagram_will_do: true,
+            envelope: Envelope::default(),
+            interface: None,
+            mark: None,
+            broadcast: false,
+            direct_only: false,
+            multicast_loop: true,
+            debug: false,
+            identifier: None,
+            lanes: 1,
+            message_max_bytes: 1_500,
+            burst: 64,
+            send_buffer_bytes: None,
+            stamps: Stamps::Both,
+            batch: Batch::One,
+        }
+    }
+}
+
 /// Raw sockets, or such as need no right: datagram sockets for ICMP and UDP, connections for TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {

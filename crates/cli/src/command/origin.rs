@@ -66,6 +66,11 @@ pub struct Hops {
     pub max_hops: u8,
 }
 
+/// One family, or both if none is the only one.
+pub fn families(only: Option<Family>) -> Vec<Family> {
+    Family::ALL.into_iter().filter(|family| only.is_none_or(|only| only == *family)).collect()
+}
+
 impl OneFamily {
     /// The family that was chosen.
     pub fn asked(&self) -> Option<Family> {

@@ -12,6 +12,7 @@ mod watch;
 use super::Command;
 use super::asked::Asked;
 use super::mtu::after::After;
+use super::origin::families;
 use crate::args::Common;
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
@@ -61,8 +62,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let systems = Systems::open(&options.systems, options.asn)?;
     match common.lab_choice() {
         Some(lab) => {
-            let wanted = |it: &Family| family.is_none_or(|only| only == *it);
-            let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
+            let families = families(family);
             let after = after(&families, &options, common)?;
             let road = Road::open(&options.want(families.clone()), Some(&lab))?;
             let found = list.names().map(|name| road.resolve(name, family)).collect();
@@ -72,10 +72,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         None => {
             let names: Vec<String> = list.names().map(str::to_owned).collect();
             let asked = asked(list, resolve::resolve_all(&names, family), &options)?;
-            let occurs = |it: &Family| {
-                asked.targets().runs().any(|(first, _)| Family::of(first.address) == *it)
-            };
-            let families: Vec<Family> = Family::ALL.into_iter().filter(occurs).collect();
+            let families = asked.families();
             if families.is_empty() {
                 return nobody(asked, &options, common);
             }
@@ -96,7 +93,10 @@ fn after(
 }
 
 /// What the user named, on the command line and in files.
-fn targets(options: &Options, family: Option<Family>) -> Result<List, Failure> {
+///
+/// # Errors
+/// If something of it is no target, or there is none.
+pub fn targets(options: &Options, family: Option<Family>) -> Result<List, Failure> {
     let mut list = List::new(Rules { family, ..Rules::default() });
     options.targets.iter().try_for_each(|target| list.argument(target))?;
     options.file.iter().try_for_each(|file| list.file(file))?;

@@ -20,10 +20,12 @@ mod session;
 
 use super::Command;
 use super::asked::{Asked, Row};
+use super::origin::families;
 use super::trace::directory::Directory;
 use super::trace::names::Names;
 use super::trace::route::Routes;
 use super::trace::systems::Systems;
+use super::trace::targets;
 use crate::args::{Common, Format};
 #[cfg(feature = "tui")]
 use crate::clerk::Clerk;
@@ -31,7 +33,7 @@ use crate::failure::{Exit, Failure};
 use crate::print::{Closed, Out};
 use crate::resolve::{self, Resolved, Unresolved};
 use crate::road::Road;
-use crate::spec::{List, Rules};
+use crate::spec::List;
 use book::{Book, Naming, Watched, Who};
 use clap::{ArgMatches, Args, FromArgMatches};
 use options::Options;
@@ -111,21 +113,15 @@ fn open(
 ) -> Result<Opened, Failure> {
     let asking = options.asking(method);
     let family = asking.family()?;
-    let mut list = List::new(Rules { family, ..Rules::default() });
-    asking.targets.iter().try_for_each(|target| list.argument(target))?;
-    asking.file.iter().try_for_each(|file| list.file(file))?;
-    if list.is_empty() {
-        return Err(usage("no targets", "name at least one host"));
-    }
+    let list = targets(&asking, family)?;
     if list.len() > ROADS_MAX {
         let message = format!("these are more than {ROADS_MAX} targets");
         return Err(usage(&message, "watch fewer at one time"));
     }
     let lab = common.lab_choice();
-    let wanted = |it: &Family| family.is_none_or(|only| only == *it);
     let (road, asked, families) = match &lab {
         Some(_) => {
-            let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
+            let families = families(family);
             let road = Road::open(&asking.want(families.clone()), lab.as_ref())?;
             let found = list.names().map(|name| road.resolve(name, family)).collect();
             (road, asked(list, found, options)?, families)
@@ -133,10 +129,7 @@ fn open(
         None => {
             let names: Vec<String> = list.names().map(str::to_owned).collect();
             let asked = asked(list, resolve::resolve_all(&names, family), options)?;
-            let occurs = |it: &Family| {
-                asked.targets().runs().any(|(first, _)| Family::of(first.address) == *it)
-            };
-            let families: Vec<Family> = Family::ALL.into_iter().filter(occurs).collect();
+            let families = asked.families();
             if families.is_empty() {
                 return Err(nobody(&asked));
             }

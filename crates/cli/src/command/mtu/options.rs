@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure};
 use crate::road::Road;
 use crate::values::{bad, hops, identifier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use net::{Batch, Stamps, Want};
+use net::Want;
 use probe::method::{self, Method};
 use probe::mtu::{BYTES_MAX, BYTES_MIN, Plan};
 use probe::{Envelope, Fragmentation};
@@ -126,10 +126,7 @@ impl Options {
     /// What a run by that method needs of the network.
     pub fn want(&self, method: &'static dyn Method, families: Vec<Family>) -> Want {
         Want {
-            families,
-            carrier: method.carrier(),
             access: self.sockets.access,
-            datagram_will_do: true,
             envelope: Envelope {
                 source: self.origin.source_address(),
                 fragmentation: Fragmentation::Probe,
@@ -137,17 +134,9 @@ impl Options {
             },
             interface: self.origin.interface_name().map(str::to_owned),
             mark: self.sockets.mark,
-            broadcast: false,
-            direct_only: false,
-            multicast_loop: true,
-            debug: false,
-            identifier: None,
-            lanes: 1,
             message_max_bytes: self.max as usize,
             burst: BURST,
-            send_buffer_bytes: None,
-            stamps: Stamps::Both,
-            batch: Batch::One,
+            ..Want::new(families, method.carrier())
         }
     }
 

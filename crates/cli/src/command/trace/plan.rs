@@ -5,7 +5,7 @@ use crate::args::When;
 use crate::command::mtu::options as mtu;
 use crate::failure::{Exit, Failure};
 use crate::road::Road;
-use net::{Batch, Stamps, Want};
+use net::{Batch, Want};
 use probe::Envelope;
 use probe::trace::{Course, Naming, Plan};
 use std::time::Duration;
@@ -97,24 +97,16 @@ impl Options {
         };
         let message_bytes = self.kind.overhead_bytes() + self.payload_bytes();
         Want {
-            families,
-            carrier: self.kind.carrier(),
             access: self.sockets.access,
-            datagram_will_do: true,
             envelope,
             interface: self.origin.interface_name().map(str::to_owned),
             mark: self.sockets.mark,
-            broadcast: false,
-            direct_only: false,
-            multicast_loop: true,
-            debug: false,
             identifier: self.source_port,
             lanes: if self.paths { FLOWS_MAX } else { 1 },
             message_max_bytes: message_bytes.max(QUOTE_MAX_BYTES),
             burst: BURST,
-            send_buffer_bytes: None,
-            stamps: Stamps::Both,
             batch: Batch::Many,
+            ..Want::new(families, self.kind.carrier())
         }
     }
 

@@ -39,7 +39,7 @@ pub struct Sources {
     pub asn_db: Option<PathBuf>,
     /// Show AS numbers by Team Cymru's DNS, which learns the public addresses of hops; by this
     /// server [default: the system's]
-    #[arg(long, value_name = "SERVER[:PORT]", value_parser = server, num_args = 0..=1,
+    #[arg(long, value_name = "SERVER", value_parser = server, num_args = 0..=1,
         require_equals = true, default_missing_value = "system", conflicts_with = "lab",
         help_heading = "Output")]
     pub asn_dns: Option<Server>,
