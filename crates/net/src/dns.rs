@@ -1,9 +1,9 @@
 //! Questions to DNS servers, many at one time: a stub resolver (RFC 1035 §5.3.1) for records that
 //! the system's does not hand out. Blocks: it belongs on a thread of its own.
 //!
-//! An answer counts if it came from the server that was asked (the socket is connected), to the port
-//! that the system chose, with the random number and the question that were sent (RFC 5452 §9.1).
-//! Others are passed over. Nothing is kept: who asks remembers.
+//! An answer counts if it came from the server that was asked (the socket is connected), to the
+//! port that the system chose, with the random number and the question that were sent (RFC 5452
+//! §9.1). Others are passed over. Nothing is kept: who asks remembers.
 
 mod servers;
 mod stream;

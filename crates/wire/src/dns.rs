@@ -1,4 +1,4 @@
-//! DNS messages (RFC 1035 §4): questions and answers. EDNS, updates and zone transfers are left out.
+//! DNS messages (RFC 1035 §4): questions and answers. EDNS, updates and transfers are left out.
 
 use crate::{Malformed, array, be16, be32};
 use core::fmt;
