@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
+    ("dnsmasq", "dnsmasq-base"),
 ];
 
 /// What ran, and what came of it.

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod lab;
 pub mod mask;
 pub mod mtu;
+pub mod origin;
 pub mod ping;
 pub mod routers;
 pub mod sockets;

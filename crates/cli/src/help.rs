@@ -138,6 +138,10 @@ const TRACE: Texts = &[
     ("numeric", "只显示地址，不问名字"),
     ("asn", "显示自治系统号，取自系统里的数据库"),
     ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
+    (
+        "asn_dns",
+        "显示自治系统号，通过 DNS 问 Team Cymru，它会得知各跳的公网地址；问这个服务器 [默认：系统的服务器]",
+    ),
     ("quiet", "只说每条路的结果"),
 ];
 
@@ -222,6 +226,10 @@ const WATCH: Texts = &[
     ("numeric", "只显示地址，不问名字"),
     ("asn", "显示自治系统号，取自系统里的数据库"),
     ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
+    (
+        "asn_dns",
+        "显示自治系统号，通过 DNS 问 Team Cymru，它会得知各跳的公网地址；问这个服务器 [默认：系统的服务器]",
+    ),
     ("intervals", "每个丢失率都带真实值的范围"),
     ("record", "把得知的一切写进文件，以便回放"),
     ("replay", "回放录下的文件，什么也不发送"),

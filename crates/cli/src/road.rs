@@ -195,6 +195,15 @@ impl Road {
         }
     }
 
+    /// The flow label of a run with this secret; `None` unless errors of all these families show
+    /// headers.
+    pub fn flow_label(&self, key: &Key, families: &[Family]) -> Option<u32> {
+        let secret = key.token(u64::MAX, IpAddr::from([0; 16]));
+        let is_seen = families.iter().all(|family| self.sees_quoted_headers(*family));
+        // 20 bits, never 0, which would say that there is none (RFC 6437 §2).
+        is_seen.then_some((secret as u32 & 0xf_ffff).max(1))
+    }
+
     /// Whether all probes of a lane can belong to one flow.
     pub fn holds_flows(&self, family: Family) -> bool {
         match self {

@@ -9,6 +9,7 @@ mod clock;
 pub mod control;
 pub mod diag;
 mod dial;
+pub mod dns;
 mod drive;
 mod filter;
 mod interfaces;
@@ -103,6 +104,33 @@ pub enum Hears {
     Answers,
     /// Router advertisements, which bear none.
     Advertisements,
+}
+
+impl Want {
+    /// What most runs need: whatever sockets may be had, nothing chosen, one lane, 64 answers of an
+    /// Ethernet frame's size, a kernel's stamps, one datagram a call.
+    pub fn new(families: Vec<Family>, carrier: Carrier) -> Want {
+        Want {
+            families,
+            carrier,
+            access: Access::Auto,
+            datagram_will_do: true,
+            envelope: Envelope::default(),
+            interface: None,
+            mark: None,
+            broadcast: false,
+            direct_only: false,
+            multicast_loop: true,
+            debug: false,
+            identifier: None,
+            lanes: 1,
+            message_max_bytes: 1_500,
+            burst: 64,
+            send_buffer_bytes: None,
+            stamps: Stamps::Both,
+            batch: Batch::One,
+        }
+    }
 }
 
 /// Raw sockets, or such as need no right: datagram sockets for ICMP and UDP, connections for TCP.
