@@ -9,6 +9,7 @@ mod address;
 mod assembly;
 mod balance;
 mod complaint;
+pub mod conntrack;
 mod drive;
 mod host;
 mod limit;
