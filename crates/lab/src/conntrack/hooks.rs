@@ -156,7 +156,7 @@ impl Tracker {
             }
         };
         let drops = self.plan.behaviour.drops_invalid && from != Realm::Gateway;
-        if passage.relation == Relation::Invalid && drops && !self.is_for_gateway(bytes) {
+        if passage.relation == Relation::Invalid && drops {
             self.note(hook, Station::Filter, || What::Dropped("invalid"));
             return (Verdict::Drop("invalid"), passage);
         }
@@ -226,12 +226,17 @@ impl Tracker {
         let Some(entry) = self.entry_of(passage) else { return };
         let comes = entry.tuples[passage.direction];
         let leaves = entry.leaves(passage.direction);
-        let (from, to) = (side.of(&comes), side.of(&leaves));
+        let (from, mut to) = (side.of(&comes), side.of(&leaves));
+        let is_renamed = comes.is_query() && comes.source().port != leaves.source().port;
+        if comes.is_query() {
+            // The identifier is at both ends.
+            to.port = leaves.source().port;
+        }
+        if from.address == to.address && !is_renamed && (from.port == to.port || comes.is_query()) {
+            return;
+        }
         if passage.relation == Relation::Related {
             // The quoted packet went the other way.
-            if from == to && comes.source().port == leaves.source().port {
-                return;
-            }
             let is_end = side == Side::Destination
                 || self.plan.hides_routers
                 || is_from(bytes, &layout, comes.source());
@@ -242,12 +247,7 @@ impl Tracker {
             self.say(passage.hook, side, rule, &comes, (from, to));
             return;
         }
-        let is_renamed = comes.is_query() && comes.source().port != leaves.source().port;
-        if from == to && !is_renamed {
-            return;
-        }
-        let port = if comes.is_query() { leaves.source().port } else { to.port };
-        rewrite(bytes, &layout, side, End { port, ..to });
+        rewrite(bytes, &layout, side, to);
         self.say(passage.hook, side, rule, &comes, (from, to));
     }
 
@@ -260,18 +260,11 @@ impl Tracker {
         (from, to): (End, End),
     ) {
         let family = comes.family;
-        let is_code = side == Side::Destination && comes.is_query();
-        let shown = |end: End| (end.address.ip(family), if is_code { 0 } else { end.port });
+        let name = |end: End| if comes.is_query() { comes.source().port } else { end.port };
+        let shown = |end: End, port| (end.address.ip(family), port);
         let station =
             if side == Side::Source { Station::Source } else { Station::Destination };
-        self.note(hook, station, || What::Translated { rule, from: shown(from), to: shown(to) });
-    }
-
-    /// Whether a packet, of whatever kind, is for one of the gateway's outer addresses.
-    fn is_for_gateway(&self, bytes: &[u8]) -> bool {
-        let Ok(datagram) = wire::ip::Datagram::parse(bytes) else { return false };
-        let is_plain = datagram.protocol != crate::rules::of(datagram.family()).icmp;
-        is_plain && self.is_outer(datagram.destination.into(), datagram.family())
+        self.note(hook, station, || What::Translated { rule, from: shown(from, name(from)), to: shown(to, to.port) });
     }
 
     /// Whether packets from inside to outer addresses go back in.

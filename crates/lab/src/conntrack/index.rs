@@ -134,18 +134,18 @@ mod tests {
         let mut random = Random::named(1, "index");
         let mut index = Index::new();
         let mut map = BTreeMap::new();
-        for number in 0..20_000 {
+        for number in 0..4_000 {
             // Few tags, so that many collide, also around the end of the slots.
             let tag = random.below(300) as u32 + if number % 2 == 0 { 0 } else { u32::MAX - 300 };
             index.insert(tag, number);
             map.insert(number, tag);
-            if number > 1_000 && random.below(10) < 9 {
+            if number > 500 && random.below(10) < 9 {
                 let gone = random.below(u64::from(number)) as u32;
                 if let Some(tag) = map.remove(&gone) {
                     index.remove(tag, gone);
                 }
             }
-            if number % 1_000 == 0 {
+            if number % 500 == 0 {
                 for number in 0..=number {
                     let tag = map.get(&number).copied().unwrap_or(0);
                     let found = index.find(tag, |other| other == number);

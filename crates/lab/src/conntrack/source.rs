@@ -150,7 +150,7 @@ impl Tracker {
                 if !self.is_used(now, entry, forward) {
                     return *forward;
                 }
-            } else if let Some(known) = self.known_source(forward, entry, range)
+            } else if let Some(known) = self.known_source(now, forward, entry, range)
                 && !self.is_used(now, entry, &known)
             {
                 return known;
@@ -170,7 +170,13 @@ impl Tracker {
     }
 
     /// The source that another connection of the same inner end has.
-    fn known_source(&self, forward: &Tuple, entry: &Entry, range: &Range<'_>) -> Option<Tuple> {
+    fn known_source(
+        &self,
+        now: Time,
+        forward: &Tuple,
+        entry: &Entry,
+        range: &Range<'_>,
+    ) -> Option<Tuple> {
         if self.maps() {
             return None;
         }
@@ -179,8 +185,9 @@ impl Tracker {
         let mut next = self.table.first_of(&group, of);
         for _ in 0..ASKED {
             let number = next?;
-            let known = forward.from(self.table.at(number).leaves(0).source());
-            if range.contains(&known) {
+            let other = self.table.at(number);
+            let known = forward.from(other.leaves(0).source());
+            if other.expires > now && range.contains(&known) {
                 return Some(known);
             }
             next = self.table.next_of(number);

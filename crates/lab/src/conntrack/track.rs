@@ -5,7 +5,7 @@ use super::index::NONE;
 use super::list::EventKind;
 use super::rewrite::{quoted, sums_up};
 use super::table::{Entry, status};
-use super::tcp::{self, Connection, Outcome, Standing, Strictness};
+use super::tcp::{self, Connection, Outcome, Standing, State, Strictness};
 use super::tuple::{Carried, End, Layout, Tuple, is_query_type, read};
 use super::why::{Hook, Station, What};
 use super::{Tracker, timers};
@@ -87,7 +87,8 @@ impl Tracker {
     /// An ICMP error: it belongs to the connection whose packet it quotes.
     fn relate(&mut self, sight: &Sight<'_>) -> Passage {
         let Sight { now, from, hook, layout, bytes } = *sight;
-        let quote = quoted(bytes, &layout).filter(|_| has_sound_quote(bytes, &layout));
+        let is_strict = self.plan.behaviour.drops_invalid;
+        let quote = quoted(bytes, &layout).filter(|_| !is_strict || has_sound_quote(bytes, &layout));
         // The quoted packet's answer would come the error's way.
         let inverse = quote.and_then(|quote| quote.invert());
         let found = inverse.and_then(|inverse| self.find_live(now, &inverse));
@@ -224,7 +225,15 @@ impl Tracker {
     ) -> Fate {
         let (now, timers) = (sight.now, self.plan.behaviour.timers);
         if let Some(segment) = segment {
-            return hear_segment(now, state, direction, segment, self.strictness(), &timers);
+            let fate = hear_segment(now, state, direction, segment, self.strictness(), &timers);
+            return match fate {
+                // RFC 7857 §2.2: what was reset is remembered for a while.
+                Fate::Over if self.maps() => {
+                    state.expires = now + timers::seconds(timers.tcp[State::Close as usize]);
+                    Fate::Kept
+                }
+                fate => fate,
+            };
         }
         let is_answered = state.is(status::ANSWERED) || direction == 1;
         let seconds = match sight.layout.protocol {
@@ -373,13 +382,11 @@ fn segment<'a>(sight: &Sight<'a>) -> Result<Segment<'a>, &'static str> {
     }
 }
 
-/// Whether the IP header that an error quotes is whole and its checksum right (RFC 5508 REQ-3a).
+/// Whether the checksum of the IP header that an error quotes is right (RFC 5508 REQ-3a). Linux does
+/// not look, and some hosts forget to turn a field back before they quote.
 fn has_sound_quote(bytes: &[u8], layout: &Layout) -> bool {
     let quote = bytes.get(layout.transport_at + 8..layout.end);
-    quote.is_some_and(|quote| {
-        // Some hosts forget to turn a field back before they quote; Linux does not look either.
-        wire::ip::Datagram::parse_quoted(quote).is_ok()
-    })
+    quote.is_some_and(wire::ip::verify_header)
 }
 
 /// Whether a datagram goes to an address.

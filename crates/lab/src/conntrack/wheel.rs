@@ -7,6 +7,9 @@ use probe::Time;
 /// Seconds of the wheel.
 const SLOTS: u64 = 512;
 
+/// Nanoseconds of one.
+const SECOND: u64 = 1_000_000_000;
+
 /// Where an entry hangs in the wheel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Links {
@@ -46,7 +49,7 @@ impl Wheel {
     /// Hangs up an entry that is to be looked at then.
     pub(crate) fn hang(&mut self, all: &mut impl Hung, number: u32, at: Time) {
         // Not before it has expired, and within one turn.
-        let due = second(at).saturating_add(1).clamp(self.second, self.second + SLOTS - 1);
+        let due = at.0.div_ceil(SECOND).clamp(self.second, self.second + SLOTS - 1);
         let slot = (due % SLOTS) as usize;
         let head = std::mem::replace(&mut self.heads[slot], number);
         *all.links(number) = Links { before: NONE, behind: head, slot: slot as u16 };
@@ -99,12 +102,12 @@ impl Wheel {
         let mut seconds = (self.second..self.second + SLOTS).filter(|_| self.count > 0);
         let hangs = |second: &u64| self.heads[(second % SLOTS) as usize] != NONE;
         let second = seconds.find(hangs)?;
-        Some(Time(second.saturating_mul(1_000_000_000)))
+        Some(Time(second.saturating_mul(SECOND)))
     }
 }
 
 fn second(time: Time) -> u64 {
-    time.0 / 1_000_000_000
+    time.0 / SECOND
 }
 
 #[cfg(test)]
@@ -128,12 +131,12 @@ mod tests {
             wheel.hang(&mut all, number, at(u64::from(number) * 10));
         }
         wheel.unhang(&mut all, 40);
-        assert_eq!(wheel.due(), Some(at(1)));
+        assert_eq!(wheel.due(), Some(at(0)));
         let mut seen = Vec::new();
         for now in 0..2_000 {
             while let Some(number) = wheel.next(&mut all, at(now)) {
                 let wanted = u64::from(number) * 10;
-                if wanted < now {
+                if wanted <= now {
                     seen.push((number, now));
                 } else {
                     wheel.hang(&mut all, number, at(wanted));
@@ -141,7 +144,7 @@ mod tests {
             }
         }
         let expected = (0..100).filter(|number| *number != 40);
-        assert!(expected.map(|number| (number, u64::from(number) * 10 + 1)).eq(seen));
+        assert!(expected.map(|number| (number, u64::from(number) * 10)).eq(seen));
         assert_eq!(wheel.due(), None);
         wheel.hang(&mut all, 1, at(5_000));
         assert_eq!(wheel.next(&mut all, at(1_999)), None);
