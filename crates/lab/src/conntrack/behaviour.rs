@@ -241,10 +241,12 @@ pub struct Plan {
     pub forwards: Vec<Forward>,
     /// Destinations that are not translated (RFC 6888 REQ-6): addresses, and ports.
     pub exempt: Vec<(IpAddr, Option<u16>)>,
-    /// How much of quotes is translated.
+    /// How much of quotes is translated where a source was.
     pub quotes: Quotes,
-    /// Whether errors of routers between here and a connection's end come from the end, as with
-    /// Linux, or of the end alone do.
+    /// How much of quotes is translated where a rule has sent a connection elsewhere.
+    pub forward_quotes: Quotes,
+    /// Whether errors of routers behind a rule come from who was asked, as with Linux, or only those
+    /// of who answers do.
     pub hides_routers: bool,
     /// Ports at which the gateway itself listens.
     pub served: Vec<(u8, u16)>,
@@ -267,6 +269,7 @@ impl Plan {
             forwards: Vec::new(),
             exempt: Vec::new(),
             quotes: Quotes::Whole,
+            forward_quotes: Quotes::Whole,
             hides_routers: true,
             served: Vec::new(),
             limit: 262_144,

@@ -64,7 +64,7 @@ impl Tracker {
         if self.holds(entry) {
             self.hold.add(now, entry.tuples[0], bytes);
             self.note(hook, Station::Destination, || What::Held);
-            return Verdict::Drop("held");
+            return Verdict::Hold;
         }
         self.note(hook, Station::Destination, || What::Dropped(UNSOLICITED));
         Verdict::Drop(UNSOLICITED)

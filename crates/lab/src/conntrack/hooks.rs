@@ -1,6 +1,6 @@
 //! The five hooks: what a packet meets on its road, in the order of the stations' priorities.
 
-use super::behaviour::{Hairpinning, Mapping};
+use super::behaviour::{Hairpinning, Mapping, Quotes};
 use super::index::NONE;
 use super::rewrite::{Side, rewrite, rewrite_address, rewrite_quote};
 use super::table::{Entry, status};
@@ -45,6 +45,8 @@ pub enum Verdict {
     Drop(&'static str),
     /// It is thrown away, and its sender is to hear this.
     Refuse(Meaning),
+    /// It is kept here for a while: see [`Tracker::release`].
+    Hold,
 }
 
 /// What a packet carries from hook to hook.
@@ -227,20 +229,29 @@ impl Tracker {
         let comes = entry.tuples[passage.direction];
         let leaves = entry.leaves(passage.direction);
         let (from, mut to) = (side.of(&comes), side.of(&leaves));
+        // Only whoever translates sources gives queries another identifier.
+        let is_sources = (side == Side::Source) == (passage.direction == 0);
         let is_renamed = comes.is_query() && comes.source().port != leaves.source().port;
         if comes.is_query() {
             // The identifier is at both ends.
             to.port = leaves.source().port;
         }
-        if from.address == to.address && !is_renamed && (from.port == to.port || comes.is_query()) {
+        let has_moved = match comes.is_query() {
+            true => is_renamed && is_sources,
+            false => from.port != to.port,
+        };
+        if from.address == to.address && !has_moved {
             return;
         }
         if passage.relation == Relation::Related {
             // The quoted packet went the other way.
+            let plan = &self.plan;
+            let quotes = if is_sources { plan.quotes } else { plan.forward_quotes };
             let is_end = side == Side::Destination
-                || self.plan.hides_routers
-                || is_from(bytes, &layout, comes.source());
-            rewrite_quote(bytes, &layout, side.other(), to, self.plan.quotes);
+                || passage.direction == 0
+                || plan.hides_routers
+                || quotes != Quotes::Untouched && is_from(bytes, &layout, comes.source());
+            rewrite_quote(bytes, &layout, side.other(), to, quotes);
             if is_end {
                 rewrite_address(bytes, &layout, side, to);
             }

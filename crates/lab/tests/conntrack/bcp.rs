@@ -316,14 +316,14 @@ fn rfc5382_req_4_unsolicited_syns_are_held_for_six_seconds() {
     for net in [v4(), v6()] {
         let mut tracker = bcp();
         let syn = tcp((net.s, 80), (net.n, 4_000), SYN, 1, 0);
-        assert_eq!(back(&mut tracker, seconds(10), &syn), Err(Verdict::Drop("held")));
+        assert_eq!(back(&mut tracker, seconds(10), &syn), Err(Verdict::Hold));
         assert_eq!(tracker.due(), Some(seconds(16)));
         assert_eq!(tracker.release(Time(15_999_999_999)), None);
         // Nobody opened it: the sender is to hear "port unreachable" about what it sent.
         assert_eq!(tracker.release(seconds(16)), Some(syn.clone()));
         assert_eq!(tracker.release(seconds(16)), None);
         // Somebody does: the SYN is forgotten, and the connection opened by both.
-        assert_eq!(back(&mut tracker, seconds(20), &syn), Err(Verdict::Drop("held")));
+        assert_eq!(back(&mut tracker, seconds(20), &syn), Err(Verdict::Hold));
         let own = tcp((net.a, 4_000), (net.s, 80), SYN, 9, 0);
         out(&mut tracker, seconds(21), &own).expect("it leaves");
         assert_eq!(tracker.release(seconds(100)), None);

@@ -255,7 +255,8 @@ impl Run {
         let Connection { original, reply, .. } = self.model.connections[index];
         let (seen, before) = if is_reply { (reply, original) } else { (original, reply) };
         let leaves = before.inverse();
-        let source = if seen.source == leaves.source { from } else { leaves.source.0 };
+        let is_kept = seen.source.0 == leaves.source.0;
+        let source = if is_kept { from } else { leaves.source.0 };
         let quote = renamed(&quote, before);
         assert_eq!(bytes, error(source, before.source.0, &quote));
     }
