@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("tracepath", "iputils-tracepath"),
     ("mtr", "mtr-tiny"),
     ("nft", "nftables"),
+    ("conntrack", "conntrack"),
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),

@@ -2,6 +2,7 @@
 
 use super::table::{Count, Entry, status};
 use super::tcp::State;
+use super::track::GRE;
 use super::tuple::Tuple;
 use crate::rules;
 use probe::Time;
@@ -108,6 +109,7 @@ fn name(tuple: &Tuple) -> &'static str {
         protocol::DCCP => "dccp",
         protocol::ICMP => "icmp",
         protocol::ICMPV6 => "icmpv6",
+        GRE => "gre",
         _ => "unknown",
     }
 }
@@ -121,6 +123,8 @@ fn ends(tuple: &Tuple) -> String {
             write!(text, "type={} code={} id={first} ", second >> 8, second & 0xff)
         }
         _ if tuple.has_ports() => write!(text, "sport={first} dport={second} "),
+        // Keys are those of PPTP, which nobody looks into here.
+        _ if tuple.protocol() == GRE => write!(text, "srckey=0x0 dstkey=0x0 "),
         _ => Ok(()),
     };
     text

@@ -390,7 +390,7 @@ impl Connection {
                 self.last_flags |= mark::CHALLENGED;
             }
         }
-        if sight.kind == Kind::SynAck && direction == 1 {
+        if self.state == State::SynSent && sight.kind == Kind::Ack && direction == 1 {
             self.last_ack = sight.ack;
         }
         None
@@ -475,6 +475,14 @@ impl Connection {
     ) -> Result<(State, bool), Outcome> {
         if old.is_closing() {
             // The name may be used again already.
+            return Ok((State::Close, true));
+        }
+        let answers_challenge = old == State::SynSent
+            && direction == 0
+            && self.last_kind == Kind::Ack
+            && self.last_direction == 1
+            && sight.sequence == self.last_ack;
+        if answers_challenge {
             return Ok((State::Close, true));
         }
         let mut new = State::Close;

@@ -18,6 +18,10 @@ pub struct Timers {
     pub udp_stream: u32,
     /// ICMP queries.
     pub icmp: u32,
+    /// GRE that nobody has answered.
+    pub gre: u32,
+    /// GRE that goes to and fro.
+    pub gre_stream: u32,
     /// SCTP and DCCP, which are tracked by addresses and ports alone.
     pub other_transport: u32,
     /// Everything else.
@@ -33,6 +37,8 @@ impl Timers {
         udp: 30,
         udp_stream: 120,
         icmp: 30,
+        gre: 30,
+        gre_stream: 180,
         other_transport: 210,
         generic: 600,
     };
@@ -46,6 +52,8 @@ impl Timers {
         udp: 300,
         udp_stream: 300,
         icmp: 60,
+        gre: 300,
+        gre_stream: 300,
         other_transport: 7_440,
         generic: 600,
     };

@@ -18,6 +18,9 @@ use wire::tcp::Segment;
 /// UDP that goes on for longer than this, both ways, is a stream (Linux).
 const STREAM_AFTER: Duration = Duration::from_secs(2);
 
+/// Generic routing encapsulation (RFC 2784).
+pub(super) const GRE: u8 = 47;
+
 /// Slots that are looked at for a connection to forget, if there is no room.
 const EARLY_DROP_SLOTS: usize = 64;
 
@@ -235,23 +238,20 @@ impl Tracker {
                 fate => fate,
             };
         }
-        let is_answered = state.is(status::ANSWERED) || direction == 1;
+        let is_answered = state.is(status::ANSWERED);
         let seconds = match sight.layout.protocol {
             protocol::UDP | protocol::UDP_LITE => {
-                let is_stream = state.is(status::ANSWERED) && now.since(state.born) > STREAM_AFTER;
-                if is_stream && !state.is(status::ASSURED) {
-                    state.status |= status::ASSURED;
-                }
+                let is_stream = is_answered && now.since(state.born) > STREAM_AFTER;
+                state.status |= if is_stream { status::ASSURED } else { 0 };
                 if is_stream { timers.udp_stream } else { timers.udp }
             }
             protocol::SCTP | protocol::DCCP => timers.other_transport,
             number if number == rules::of(sight.layout.family).icmp => timers.icmp,
-            _ => {
-                if is_answered && !state.is(status::ASSURED) && direction == 0 {
-                    state.status |= status::ASSURED;
-                }
-                timers.generic
+            GRE => {
+                state.status |= if is_answered { status::ASSURED } else { 0 };
+                if is_answered { timers.gre_stream } else { timers.gre }
             }
+            _ => timers.generic,
         };
         let is_inward = direction == usize::from(!state.is(status::INBOUND));
         let refreshes = self.plan.behaviour.inbound_refreshes

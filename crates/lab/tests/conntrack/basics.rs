@@ -139,8 +139,8 @@ fn lines_are_those_of_conntrack() {
              src=198.51.100.2 dst=203.0.113.5 type=0 code=0 id=77 mark=0 use=1",
             "tcp      6 432000 ESTABLISHED src=192.0.2.2 dst=198.51.100.2 sport=4000 dport=80 \
              src=198.51.100.2 dst=203.0.113.5 sport=80 dport=4000 [ASSURED] mark=0 use=1",
-            "unknown  47 599 src=192.0.2.2 dst=198.51.100.2 [UNREPLIED] src=198.51.100.2 \
-             dst=203.0.113.5 mark=0 use=1",
+            "gre      47 29 src=192.0.2.2 dst=198.51.100.2 srckey=0x0 dstkey=0x0 [UNREPLIED] \
+             src=198.51.100.2 dst=203.0.113.5 srckey=0x0 dstkey=0x0 mark=0 use=1",
         ]
     );
     let events: Vec<String> = tracker.take_events().map(|event| event.to_string()).collect();

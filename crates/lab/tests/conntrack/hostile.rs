@@ -16,7 +16,8 @@ const LIMIT: usize = 40;
 const UDP: u64 = 30;
 const STREAM: u64 = 120;
 const QUERY: u64 = 30;
-const OTHER: u64 = 600;
+const TUNNEL: u64 = 30;
+const TUNNEL_STREAM: u64 = 180;
 
 type End = (IpAddr, u16);
 
@@ -380,11 +381,11 @@ impl Model {
     fn hear(&mut self, now: u64, index: usize, is_reply: bool) -> Connection {
         let connection = &mut self.connections[index];
         let number = connection.original.protocol;
-        let is_stream =
-            number == protocol::UDP && connection.is_answered && now > connection.born + 2;
-        let is_tunnel = !is_query(number) && number != protocol::UDP;
-        connection.is_assured |=
-            is_stream || is_tunnel && connection.is_answered && !is_reply;
+        let is_stream = match number {
+            protocol::UDP => connection.is_answered && now > connection.born + 2,
+            number => connection.is_answered && !is_query(number),
+        };
+        connection.is_assured |= is_stream;
         connection.until = now + seconds(number, is_stream);
         connection.is_answered |= is_reply;
         *connection
@@ -404,7 +405,8 @@ fn seconds(number: u8, is_stream: bool) -> u64 {
         protocol::UDP if is_stream => STREAM,
         protocol::UDP => UDP,
         number if is_query(number) => QUERY,
-        _ => OTHER,
+        _ if is_stream => TUNNEL_STREAM,
+        _ => TUNNEL,
     }
 }
 
