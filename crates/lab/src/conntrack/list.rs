@@ -43,13 +43,14 @@ impl Listed {
         }
     }
 
-    /// The line without what only a listing has; an event has no time left if it is the last.
-    fn body(&self, has_time: bool) -> String {
+    /// The line without what only a listing has. The last event of a connection tells its time only
+    /// if that was not over.
+    fn body(&self, is_last: bool) -> String {
         let mut line = format!("{:<8} {} ", name(&self.original), self.original.protocol());
-        if has_time {
+        if !is_last || self.left_seconds > 0 {
             let _ = write!(line, "{} ", self.left_seconds);
         }
-        if let Some(state) = self.state.filter(|_| has_time) {
+        if let Some(state) = self.state {
             let _ = write!(line, "{} ", state.name());
         }
         let count = |direction: usize| match self.counts.map(|counts| counts[direction]) {
@@ -95,7 +96,7 @@ impl Listed {
 impl fmt::Display for Listed {
     /// A line of `conntrack -L`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}mark=0 use=1", self.body(true))
+        write!(f, "{}mark=0 use=1", self.body(false))
     }
 }
 
@@ -172,12 +173,12 @@ pub enum EventKind {
 impl fmt::Display for Event {
     /// A line of `conntrack -E`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, has_time) = match self.kind {
-            EventKind::New => ("[NEW]", true),
-            EventKind::Update => ("[UPDATE]", true),
-            EventKind::Destroy => ("[DESTROY]", false),
+        let (word, is_last) = match self.kind {
+            EventKind::New => ("[NEW]", false),
+            EventKind::Update => ("[UPDATE]", false),
+            EventKind::Destroy => ("[DESTROY]", true),
         };
-        write!(f, "{word:>9} {}", self.connection.body(has_time).trim_end())
+        write!(f, "{word:>9} {}", self.connection.body(is_last).trim_end())
     }
 }
 

@@ -108,7 +108,7 @@ const STEPS: [[[Step; 10]; 6]; 2] = {
         [
             // None SS  SR  ES  FW  CW  LA  TW  CL  S2
             [SS, SS, IG, IG, IG, IG, IG, SS, SS, S2],
-            [IV, IV, IG, IG, IG, IG, IG, IG, IG, SR],
+            [IV, IV, SR, IV, IV, IV, IV, IV, IV, SR],
             [IV, IV, FW, FW, LA, LA, LA, TW, CL, IV],
             [ES, IV, ES, ES, CW, CW, TW, TW, CL, IV],
             [IV, CL, CL, CL, CL, CL, CL, CL, CL, CL],

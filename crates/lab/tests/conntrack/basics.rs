@@ -147,9 +147,20 @@ fn lines_are_those_of_conntrack() {
     let words: Vec<&str> =
         events.iter().map(|line| line.split_whitespace().next().expect("a word")).collect();
     assert_eq!(words, ["[NEW]", "[NEW]", "[NEW]", "[UPDATE]", "[UPDATE]"]);
+    // As `conntrack -E` prints them.
+    assert_eq!(
+        events[4],
+        " [UPDATE] tcp      6 432000 ESTABLISHED src=192.0.2.2 dst=198.51.100.2 sport=4000 \
+         dport=80 src=198.51.100.2 dst=203.0.113.5 sport=80 dport=4000 [ASSURED]"
+    );
     tracker.sweep(seconds(432_100), 1_000);
-    let gone = tracker.take_events().filter(|event| event.to_string().contains("[DESTROY]"));
-    assert_eq!(gone.count(), 3);
+    let gone: Vec<String> = tracker.take_events().map(|event| event.to_string()).collect();
+    assert_eq!(gone.len(), 3);
+    assert_eq!(
+        gone[0],
+        "[DESTROY] icmp     1 src=192.0.2.2 dst=198.51.100.2 type=8 code=0 id=77 [UNREPLIED] \
+         src=198.51.100.2 dst=203.0.113.5 type=0 code=0 id=77"
+    );
     assert!(tracker.is_empty());
     let json = Listed::json(&gateway_with_one().list(Time::ZERO)[0]);
     assert_eq!(

@@ -199,8 +199,9 @@ fn compare(kernel: Option<Kernel>, plan: Plan, script: fn(&mut Stage<'_>)) {
     };
     let theirs = run(&mut kernel);
     let ours = run(&mut Ours::new(plan));
-    for (index, (theirs, ours)) in theirs.iter().zip(&ours).enumerate() {
-        assert_eq!(ours, theirs, "line {index}, the kernel's on the right");
+    for (index, (line, ours)) in theirs.iter().zip(&ours).enumerate() {
+        let before = theirs[index.saturating_sub(16)..index].join("\n");
+        assert_eq!(ours, line, "the kernel's on the right; before:\n{before}");
     }
     assert_eq!(ours.len(), theirs.len());
     assert!(theirs.len() > 3, "{theirs:?}");
@@ -477,4 +478,64 @@ fn pools_are_chosen_from_alike() {
         plan.behaviour.pooling = pooling;
         compare(Kernel::new("", rule, &[]), plan, script);
     }
+}
+
+/// Random segments, near what would be right: as good a question as any that one thinks of.
+#[test]
+fn random_segments_fare_alike() {
+    compare(Kernel::new("", MASQUERADE, &[]), plan(), |stage| {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut dice = |sides: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 33) % sides
+        };
+        // Each end's next number, as it would be if all went well.
+        for port in 4_000..4_040 {
+            let (a, s, n) = ((A, port), (S, 80), (N, port));
+            let mut next = [100_u32, 500].map(|number| match dice(3) {
+                0 => number.wrapping_add(0x7fff_ff00),
+                1 => number.wrapping_add(0xffff_fd00),
+                _ => number,
+            });
+            for _ in 0..16 {
+                let end = dice(2) as usize;
+                let flags = match dice(16) {
+                    0..=1 => SYN,
+                    2..=3 => SYN | ACK,
+                    4..=9 => ACK,
+                    10..=12 => FIN | ACK,
+                    13 => RST,
+                    14 => RST | ACK,
+                    _ => ACK | flag::PSH,
+                };
+                let off = |dice: &mut dyn FnMut(u64) -> u64| match dice(6) {
+                    0 => dice(2_000) as u32,
+                    1 => (dice(2_000) as u32).wrapping_neg(),
+                    2 => dice(200_000) as u32,
+                    _ => 0,
+                };
+                let sequence = next[end].wrapping_add(off(&mut dice));
+                let acknowledgment = match flags & ACK {
+                    0 => 0,
+                    _ => next[1 - end].wrapping_add(off(&mut dice)),
+                };
+                let packet = match end {
+                    0 => segment(a, s, flags, sequence, acknowledgment),
+                    _ => segment(s, n, flags, sequence, acknowledgment),
+                };
+                let arrived = match end {
+                    0 => stage.out(&packet),
+                    _ => stage.back(&packet),
+                };
+                if arrived.is_some() && flags & (SYN | FIN) != 0 {
+                    next[end] = sequence.wrapping_add(1);
+                }
+            }
+            if port % 8 == 7 {
+                stage.list();
+            }
+        }
+    });
 }
