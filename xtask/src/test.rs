@@ -20,6 +20,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mtr", "mtr-tiny"),
     ("nft", "nftables"),
     ("radvd", "radvd"),
+    ("conntrack", "conntrack"),
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),

@@ -27,7 +27,7 @@ impl Node {
                     turn.actions.push(Action::Later { after, what });
                 }
                 Progress::Nothing => {}
-                Progress::Whole(bytes) => self.keep(turn, Frame { bytes, ..frame }),
+                Progress::Whole(bytes, _) => self.keep(turn, Frame { bytes, ..frame }),
             }
             return;
         }

@@ -11,6 +11,7 @@ mod assembly;
 mod attach;
 mod balance;
 mod complaint;
+pub mod conntrack;
 mod drive;
 mod host;
 mod limit;

@@ -165,10 +165,38 @@ impl Map {
             }
         }
         for (index, node) in scenario.nodes.iter().enumerate() {
+            map.hold_pool(index, node, source)?;
+        }
+        for (index, node) in scenario.nodes.iter().enumerate() {
             let routes = map.static_routes(index, &node.routes, source)?;
             map.places[index].routes = routes;
         }
         Ok(map)
+    }
+
+    /// Gives a translator the addresses that it gives out.
+    fn hold_pool(
+        &mut self,
+        index: usize,
+        node: &NodePlan,
+        source: Source<'_>,
+    ) -> Result<(), ScenarioFault> {
+        let id = crate::scenario::node_id(index);
+        let Some(nat) = &node.nat else { return Ok(()) };
+        let link = self.places[index].interfaces[nat.out].link;
+        for address in &nat.pool {
+            let network = self.links[link].networks.of(Family::of(*address));
+            if !network.contains(*address) {
+                let message = format!("{address} is not in the network of that link");
+                return Err(source.fault(node.at, message, None));
+            }
+            let holder = *self.by_address.entry(*address).or_insert(id);
+            if holder != id {
+                let message = format!("two nodes hold {address}");
+                return Err(source.fault(node.at, message, None));
+            }
+        }
+        Ok(())
     }
 
     fn connect(

@@ -9,7 +9,7 @@ use crate::balance::{Balancer, Flow};
 use crate::complaint::Subject;
 use crate::limit::Limiter;
 use crate::map::{Interface, Map, Next, Recipient};
-use crate::nat::{Dnat, Nat, Verdict};
+use crate::nat::{Gate, Road};
 use crate::packet;
 use crate::random::Random;
 use crate::rules;
@@ -51,8 +51,8 @@ pub(crate) struct Node {
     identification: u32,
     /// Echo requests answered so far.
     pub(crate) answers: u64,
-    pub(crate) nat: Option<Nat>,
-    pub(crate) dnat: Option<Dnat>,
+    /// Where connections are tracked and addresses translated.
+    pub(crate) gate: Option<Box<Gate>>,
     /// Errors malformed so far.
     pub(crate) mangled: usize,
     /// Where new identifications of what it passes on come from.
@@ -106,6 +106,10 @@ pub(crate) enum Later {
     Abandon(Unfinished),
     /// An advertisement is due.
     Advertise(Advert),
+    /// Likewise of what is to be passed on.
+    AbandonPassing(Unfinished),
+    /// SYNs that nobody met are refused.
+    Release,
 }
 
 /// A packet as it comes in.
@@ -116,6 +120,8 @@ pub(crate) struct Frame {
     pub(crate) is_broadcast: bool,
     /// The interface that it came in by; `None` from the node itself.
     pub(crate) came_by: Option<usize>,
+    /// Where it is known how it belongs to a connection.
+    pub(crate) road: Option<Box<Road>>,
 }
 
 impl Frame {
@@ -126,7 +132,7 @@ impl Frame {
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, plan: NodePlan, seed: u64) -> Node {
+    pub(crate) fn new(id: NodeId, plan: NodePlan, seed: u64, map: &Map) -> Node {
         let random = Random::named(seed, &format!("identifications of {}", plan.name));
         Node {
             id,
@@ -136,8 +142,7 @@ impl Node {
             path_mtus: BTreeMap::new(),
             identification: 0,
             answers: 0,
-            nat: plan.nat.clone().map(Nat::new),
-            dnat: plan.dnat.clone().map(Dnat::new),
+            gate: Gate::of(id, &plan, seed, map).map(Box::new),
             mangled: 0,
             random,
             is_attached: false,
@@ -159,8 +164,8 @@ impl Node {
         let is_mine = turn.map.is_for(self.id, datagram.destination);
         let has_options = !datagram.options.is_empty();
         frame.bytes.truncate(whole);
-        if let Some(original) = self.translate(turn, &mut frame) {
-            return self.forward_as(turn, frame, original);
+        if self.gate.is_some() && frame.came_by.is_some() && frame.road.is_none() {
+            return self.receive_tracked(turn, frame);
         }
         match (is_mine, self.plan.role) {
             (true, _) if has_options => self.receive_options(turn, frame),
@@ -168,18 +173,6 @@ impl Node {
             (false, Role::Router) => self.forward(turn, frame),
             (false, Role::Host) => {}
         }
-    }
-
-    /// Translates addresses of what comes in; how it came, if it is to be passed on translated.
-    fn translate(&mut self, turn: &Turn<'_>, frame: &mut Frame) -> Option<Vec<u8>> {
-        if self.nat.is_none() && self.dnat.is_none() {
-            return None;
-        }
-        let original = frame.bytes.clone();
-        let nat = self.nat.as_mut().map(|nat| nat.enter(frame.came_by, &mut frame.bytes));
-        let dnat = self.dnat.as_mut().map(|dnat| dnat.enter(turn.map, &mut frame.bytes));
-        let is_translated = [nat, dnat].contains(&Some(Verdict::Translated));
-        is_translated.then_some(original)
     }
 
     /// A datagram with options that is addressed to this node, at the end of its way or at a stop
@@ -287,6 +280,8 @@ impl Node {
             Next::Reject(Reject::Prohibited) => return Err(fault(SendFaultReason::Prohibited)),
             Next::Reject(_) | Next::NoRoute => return Err(fault(SendFaultReason::NoRoute)),
         };
+        let own = self.track_own(turn, &mut header, message, interface)?;
+        let message = own.as_deref().unwrap_or(message);
         let device = turn.map.interface(self.id, interface);
         let fit = self.fit(turn.now, header.destination, device, fragmentation);
         let total = header.bytes() + message.len();
@@ -330,13 +325,15 @@ impl Node {
     pub(crate) fn resume(&mut self, turn: &mut Turn<'_>, what: Later) {
         match what {
             Later::Looped(bytes) => {
-                self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None });
+                self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None, road: None });
             }
             Later::Answer(header, message) => self.answer(turn, *header, &message),
             Later::Advertise(advert) => self.advertise(turn, advert),
             Later::Unresolved(bytes) => {
                 self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
             }
+            Later::AbandonPassing(unfinished) => self.abandon_passing(unfinished),
+            Later::Release => self.release(turn),
             Later::Abandon(unfinished) => {
                 if let Some(first) = self.assembly.abandon(unfinished) {
                     let about = Subject::of(&first);

@@ -13,6 +13,12 @@ pub(crate) struct Rules {
     pub(crate) has_broadcast: bool,
     /// The protocol number of ICMP.
     pub(crate) icmp: u8,
+    /// Types of its queries, and of what answers them; both have an identifier.
+    pub(crate) queries: &'static [(u8, u8)],
+    /// Types of its errors.
+    pub(crate) errors: &'static [u8],
+    /// Types that belong to one link, which nobody tracks.
+    pub(crate) untracked: &'static [u8],
     /// Whether the checksum of ICMP covers the addresses (RFC 4443 §2.3), for which senders leave
     /// it to the kernel (RFC 3542 §3.1).
     pub(crate) icmp_sums_addresses: bool,
@@ -54,6 +60,10 @@ const V4: Rules = Rules {
     address_bits: 32,
     has_broadcast: true,
     icmp: protocol::ICMP,
+    // Echo, timestamp, information, address mask (RFC 792, RFC 950).
+    queries: &[(8, 0), (13, 14), (15, 16), (17, 18)],
+    errors: &[3, 4, 5, 11, 12],
+    untracked: &[],
     icmp_sums_addresses: false,
     udp_must_be_summed: false,
     error_max_bytes: 576,
@@ -78,6 +88,11 @@ const V6: Rules = Rules {
     address_bits: 128,
     has_broadcast: false,
     icmp: protocol::ICMPV6,
+    // Echo (RFC 4443) and node information (RFC 4620).
+    queries: &[(128, 129), (139, 140)],
+    errors: &[1, 2, 3, 4],
+    // Listeners (RFC 2710, RFC 3810) and neighbours (RFC 4861).
+    untracked: &[130, 131, 132, 133, 134, 135, 136, 137, 143],
     icmp_sums_addresses: true,
     udp_must_be_summed: true,
     error_max_bytes: 1_280,

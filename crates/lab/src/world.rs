@@ -2,6 +2,7 @@
 //! moment happens in the order in which it was caused.
 
 use crate::agent::Advert;
+use crate::conntrack::{Listed, Tracker};
 use crate::link::{Link, LinkCounts};
 use crate::map::{Device, Map, Recipient, Route};
 use crate::node::{Action, Frame, Later, Node, Turn};
@@ -110,6 +111,9 @@ impl World {
         };
         let links = scenario.links.iter().map(link).collect();
         let nodes = scenario.nodes.into_iter().enumerate();
+        let nodes = nodes
+            .map(|(index, plan)| Node::new(scenario::node_id(index), plan, seed, &map))
+            .collect();
         let mut world = World {
             now: Time::ZERO,
             heap: BinaryHeap::new(),
@@ -117,9 +121,7 @@ impl World {
             heap_max_bytes: EVENTS_MAX_BYTES,
             sequence: 0,
             map,
-            nodes: nodes
-                .map(|(index, plan)| Node::new(scenario::node_id(index), plan, seed))
-                .collect(),
+            nodes,
             links,
             from: scenario.from,
             seed,
@@ -225,6 +227,24 @@ impl World {
         })
     }
 
+    /// The connections that a router tracks now, in the order of their ends; nothing of a node that
+    /// tracks none.
+    pub fn conntrack(&self, node: NodeId) -> Vec<Listed> {
+        self.tracker(node).map(|tracker| tracker.list(self.now)).unwrap_or_default()
+    }
+
+    /// What tracks connections at a node, if anything does.
+    pub fn tracker(&self, node: NodeId) -> Option<&Tracker> {
+        let gate = self.nodes.get(node.0 as usize)?.gate.as_ref()?;
+        Some(&gate.tracker)
+    }
+
+    /// Likewise, to watch it or to change how it behaves.
+    pub fn tracker_mut(&mut self, node: NodeId) -> Option<&mut Tracker> {
+        let gate = self.nodes.get_mut(node.0 as usize)?.gate.as_mut()?;
+        Some(&mut gate.tracker)
+    }
+
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
         let is_counted = |entry: &&Reverse<Entry>| {
@@ -327,7 +347,8 @@ impl World {
             let is_broadcast = to == Recipient::Everyone;
             for (node, interface) in &takers {
                 let came_by = Some(*interface);
-                let frame = Frame { bytes: crossing.bytes.clone(), is_broadcast, came_by };
+                let bytes = crossing.bytes.clone();
+                let frame = Frame { bytes, is_broadcast, came_by, road: None };
                 let counted = counted.take();
                 self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
             }
@@ -376,7 +397,10 @@ impl Event {
             Event::Resumption { what, .. } => match what {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
-                Later::Abandon(_) | Later::Advertise(_) => 0,
+                Later::Abandon(_)
+                | Later::AbandonPassing(_)
+                | Later::Advertise(_)
+                | Later::Release => 0,
             },
         };
         size_of::<Entry>() + held
@@ -385,7 +409,13 @@ impl Event {
     /// Whether nobody waits for it: fragments must be given up, or no others are taken; and the
     /// network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
-        !matches!(self, Event::Resumption { what: Later::Abandon(_), .. } | Event::Change(_))
+        match self {
+            Event::Resumption { what, .. } => {
+                !matches!(what, Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release)
+            }
+            Event::Change(_) => false,
+            _ => true,
+        }
     }
 }
 

@@ -121,7 +121,7 @@ fn read_node(
         lies: table.take("lies").map(|v| read_lies(&v, names)).transpose()?,
         errors: errors::read(table, names)?,
         forwarding: forwarding::read(table)?,
-        nat: nat::read_nat(table)?,
+        nat: nat::read_nat(table, names)?,
         dnat: nat::read_dnat(table, names)?,
         mask: agents::mask(table)?,
         advert: agents::advertises(table)?,
