@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod lab;
 pub mod mask;
 pub mod mtu;
 pub mod ping;
@@ -34,6 +35,7 @@ pub const ALL: &[Command] = &[
     watch::COMMAND,
     mask::COMMAND,
     routers::COMMAND,
+    lab::COMMAND,
 ];
 
 /// The command of that name.

@@ -8,6 +8,7 @@ use std::fmt;
 mod address;
 mod agent;
 mod assembly;
+mod attach;
 mod balance;
 mod complaint;
 mod drive;
@@ -27,6 +28,7 @@ mod scenario;
 mod transport;
 mod world;
 
+pub use attach::Place;
 pub use link::LinkCounts;
 pub use map::{Device, Number};
 pub use scenario::{Expectation, Said};

@@ -46,6 +46,8 @@ pub struct World {
     bound: Option<usize>,
     /// What has arrived for the instrument.
     pub(crate) inbox: VecDeque<Vec<u8>>,
+    /// What has arrived for attached nodes.
+    pub(crate) outgoing: VecDeque<(NodeId, Vec<u8>)>,
     /// Reused from turn to turn.
     actions: Vec<Action>,
 }
@@ -126,6 +128,7 @@ impl World {
             watched: None,
             bound: None,
             inbox: VecDeque::new(),
+            outgoing: VecDeque::new(),
             actions: Vec::new(),
         };
         for (at, change) in changes {
@@ -231,7 +234,7 @@ impl World {
     }
 
     /// When the next event is due.
-    pub(crate) fn next_event(&self) -> Time {
+    pub fn next_event(&self) -> Time {
         self.heap.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at)
     }
 
@@ -308,6 +311,7 @@ impl World {
                     self.schedule(self.now + after, Event::Resumption { node: id, what });
                 }
                 Action::Show(bytes) => self.inbox.push_back(bytes),
+                Action::HandOut(bytes) => self.outgoing.push_back((id, bytes)),
             }
         }
         self.actions = actions;
