@@ -398,6 +398,10 @@ mod tests {
             ("[router]\nr = { hop_limit = 0 }", 7, 19, "`hop_limit` wants", ""),
             ("[router]\nr = { routes = [{ to = \"a\" }] }", 7, 17, "a route needs either", ""),
             ("[router]\nr = { addresses = [\"192.0.2.9\"] }", 7, 1, "no link of `r`", "give"),
+            ("[router]\nr = { mask_agent = { mask = \"::1\" } }", 7, 29, "IPv6 has no", "classful"),
+            ("[router]\nr = { mask_agent = 1 }", 7, 20, "`mask_agent` wants a table", ""),
+            ("[router]\nr = { advertises = { nat64 = \"a\" } }", 7, 30, "this is no IPv6", "as in"),
+            ("[router]\nr = { advertises = { every = \"1us\" } }", 7, 30, "`every` is at", ""),
             ("[[expect]]\ncommand = 1", 7, 11, "`command` wants a text", ""),
             ("[[expect]]\ncomand = 1", 6, 1, "`command` is missing", ""),
         ];
