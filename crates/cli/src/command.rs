@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod lab;
 pub mod mtu;
 pub mod ping;
 pub mod sockets;
@@ -25,8 +26,15 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] =
-    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND, sockets::COMMAND];
+pub const ALL: &[Command] = &[
+    ping::COMMAND,
+    up::COMMAND,
+    trace::COMMAND,
+    mtu::COMMAND,
+    watch::COMMAND,
+    sockets::COMMAND,
+    lab::COMMAND,
+];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

@@ -3,12 +3,14 @@
 //! [`Network::open`] chooses sockets by what this process may do, [`Network::drive`] runs an engine
 //! over them. Everything platform-specific, and all `unsafe`, stands below `sys`.
 
+pub mod cell;
 mod clock;
 pub mod control;
 pub mod diag;
 mod dial;
 mod drive;
 mod filter;
+pub mod live;
 pub mod local_time;
 pub mod names;
 mod nearby;
@@ -17,9 +19,11 @@ pub mod owners;
 pub mod quote;
 mod rights;
 mod routes;
+mod rtnetlink;
 mod stamps;
 mod sys;
 pub mod tcp_settings;
+pub mod tun;
 mod wrap;
 
 pub use clock::WallClock;
@@ -144,6 +148,12 @@ pub enum Blame {
     Rights,
     /// This host, for any other reason.
     Host,
+}
+
+impl Fault {
+    pub(crate) fn blaming(self, blame: Blame) -> Fault {
+        Fault { blame, ..self }
+    }
 }
 
 impl fmt::Display for Fault {

@@ -1,5 +1,6 @@
 //! Linux: sockets and their options (raw(7), icmp(7), udp(7), ip(7), ipv6(7), socket(7)).
 
+mod cell;
 mod crowd;
 mod headers;
 mod host;
@@ -7,7 +8,9 @@ mod messages;
 mod netlink;
 mod process;
 mod signals;
+mod tun;
 
+pub(crate) use cell::*;
 pub(crate) use crowd::*;
 pub(crate) use headers::Wrapper;
 pub(crate) use host::*;
@@ -15,6 +18,7 @@ pub(crate) use messages::*;
 pub(crate) use netlink::*;
 pub(crate) use process::*;
 pub use signals::Signals;
+pub(crate) use tun::*;
 
 use crate::Stamps;
 use crate::control::ExtendedError;
