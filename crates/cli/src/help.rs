@@ -265,13 +265,6 @@ const SOCKETS: Texts = &[
     ("numeric", "地址和端口用数字；这里没有名字"),
 ];
 
-const LAB: Texts = &[
-    ("file", "场景文件"),
-    ("at", "命令在哪个节点的位置上运行；不给则为场景的 from"),
-    ("command", "要运行的命令和它的参数"),
-    ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
-];
-
 /// A parser with its help in that language.
 pub fn translated(parser: clap::Command, command: &str, language: Language) -> clap::Command {
     if language == Language::English {
