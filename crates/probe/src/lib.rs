@@ -11,6 +11,7 @@ use wire::Family;
 use wire::icmp;
 use wire::ip::protocol;
 
+pub mod clock;
 pub mod kind;
 pub mod method;
 pub mod mtu;

@@ -1,4 +1,4 @@
-//! Bytes to values and back: IP, ICMP, UDP, TCP and ARP as they stand on the wire.
+//! Bytes to values and back: IP, ICMP, UDP, TCP, ARP and NTP as they stand on the wire.
 //!
 //! Parsing borrows from the input and allocates nothing; no function panics on any input. This
 //! crate knows no clock, socket, file or thread.
@@ -11,6 +11,7 @@ pub mod checksum;
 pub mod ext;
 pub mod icmp;
 pub mod ip;
+pub mod ntp;
 pub mod tcp;
 pub mod text;
 pub mod udp;
