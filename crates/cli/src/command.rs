@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod clock;
 pub mod mtu;
 pub mod ping;
 pub mod trace;
@@ -25,7 +26,7 @@ pub struct Command {
 
 /// Every command, in the order in which help shows them.
 pub const ALL: &[Command] =
-    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND];
+    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND, clock::COMMAND];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

@@ -2,6 +2,7 @@
 //! keeps for itself in `host`, errors in `complaint`. Knows no clock and no wire: a [`Turn`] brings
 //! the time, and takes what is to be done.
 
+use crate::NodeId;
 use crate::assembly::{Assembly, Unfinished};
 use crate::balance::{Balancer, Flow};
 use crate::complaint::Subject;
@@ -13,7 +14,6 @@ use crate::random::Random;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
 use crate::service::midnight_ms;
-use crate::NodeId;
 use probe::{Carrier, Fragmentation, SendFault, SendFaultReason, Time};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};

@@ -78,7 +78,11 @@ impl Node {
     }
 
     /// The header of an answer; `None` if the question went to many, or nobody may be answered.
-    pub(crate) fn transport_header(&self, turn: &Turn<'_>, datagram: &Datagram<'_>) -> Option<Header> {
+    pub(crate) fn transport_header(
+        &self,
+        turn: &Turn<'_>,
+        datagram: &Datagram<'_>,
+    ) -> Option<Header> {
         let (to, asked) = (datagram.source, datagram.destination);
         let is_one_host = address::is_one_host(to) || to.is_loopback();
         let is_answerable =

@@ -8,6 +8,7 @@ pub mod control;
 mod dial;
 mod drive;
 mod filter;
+mod listen;
 pub mod local_time;
 pub mod names;
 mod nearby;
@@ -19,6 +20,7 @@ mod sys;
 mod wrap;
 
 pub use clock::WallClock;
+pub use listen::{Heard, Listen};
 pub use routes::{
     host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
     lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,

@@ -12,6 +12,7 @@ use wire::icmp;
 use wire::ip::protocol;
 
 pub mod clock;
+pub mod clockdiff;
 pub mod kind;
 pub mod method;
 pub mod mtu;

@@ -4,14 +4,12 @@ use super::record::Answer;
 use super::way::{Heard, Proof, Question, Said};
 use super::{Asked, End, Event, Plan, Record, Refusal, Report};
 use crate::stats::round_trip;
-use crate::{
-    Arrival, Carrier, Engine, Output, Own, SendFault, Stamp, StampedBy, Ticket, Time, Transmit,
-};
+use crate::{Arrival, Engine, Output, Own, SendFault, Stamp, StampedBy, Ticket, Time, Transmit};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
-use wire::icmp::{self, Message, Transport};
+use wire::icmp::{self, Message};
 
 /// Answers after which a run that watches knows how the target writes its times.
 const SETTLED: u64 = 5;
@@ -241,7 +239,10 @@ impl Clock {
             zone: target.zone,
             lane: lane as u16,
             ticket,
-            header: Own { source: Some(source).filter(|it| !it.is_unspecified()), ..Own::default() },
+            header: Own {
+                source: Some(source).filter(|it| !it.is_unspecified()),
+                ..Own::default()
+            },
         }
     }
 
@@ -283,18 +284,12 @@ impl Clock {
         };
         let Ok(quoted) = error.parse_quoted() else { return false };
         let way = self.plan.way;
-        let proof = match (way.carrier(), quoted.transport) {
-            (Carrier::Udp, Transport::Ports { source, destination, .. })
-                if Some(destination) == way.port() =>
-            {
-                Proof { identifier: source, sequence: None, nonce: None }
-            }
-            (Carrier::Icmp, Transport::Query { identifier, sequence, .. }) => {
-                Proof { identifier, sequence: Some(sequence), nonce: None }
-            }
-            _ => return false,
-        };
-        let Some(index) = self.by_address.get(&quoted.datagram.destination).copied() else {
+        let datagram = &quoted.datagram;
+        if datagram.protocol != way.carrier().protocol(family) {
+            return false;
+        }
+        let Some(proof) = way.recognise_quoted(datagram.payload) else { return false };
+        let Some(index) = self.by_address.get(&datagram.destination).copied() else {
             return false;
         };
         let account = &mut self.accounts[index as usize];
@@ -517,8 +512,7 @@ impl Engine for Clock {
         account.fault = Some(fault);
         // What this host refuses to send it will refuse again.
         account.refusals += 1;
-        account.is_enough |=
-            account.record.answered() == 0 && account.refusals >= REFUSALS_MAX;
+        account.is_enough |= account.record.answered() == 0 && account.refusals >= REFUSALS_MAX;
         if flight.number > 0 {
             account.record.sent -= 1;
             account.held.push(Event::Unsent { number: flight.number, fault });

@@ -89,8 +89,8 @@ impl Habits {
         habits.is_swapped =
             answers.len() >= SWAPPED_MIN && is_one_clock(&swapped) && !is_one_clock(answers);
         let read = if habits.is_swapped { &swapped } else { answers };
-        habits.is_non_standard = !habits.is_swapped
-            && every(UNFILLED_MIN, &|it| it.all(|stamp| stamp >> 31 != 0));
+        habits.is_non_standard =
+            !habits.is_swapped && every(UNFILLED_MIN, &|it| it.all(|stamp| stamp >> 31 != 0));
         habits.is_stopped = is_stopped(read);
         if habits.is_non_standard || habits.is_stopped {
             return habits;

@@ -259,8 +259,7 @@ impl Record {
         let Some((rtt, _)) = self.rtt else { return false };
         let rtt_ns = rtt.as_nanos() as u64;
         let sharp_ns = rtt_ns.saturating_add(SHARP_NS);
-        self.answers.len() >= SHARP_MIN
-            && self.estimate().is_some_and(|it| it.bound_ns <= sharp_ns)
+        self.answers.len() >= SHARP_MIN && self.estimate().is_some_and(|it| it.bound_ns <= sharp_ns)
     }
 
     /// The next moment, not before `earliest`, at which a question gets to a clock of whole seconds

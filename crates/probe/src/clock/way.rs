@@ -7,6 +7,7 @@ use super::{Doubt, SECOND_NS};
 use crate::Carrier;
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 use wire::{Family, ntp};
 
 pub mod daytime;
@@ -120,6 +121,20 @@ pub trait Way: Sync {
     /// Whether answers come in whole seconds.
     fn is_coarse(&self) -> bool;
 
+    /// How many questions make an estimate, if the user does not say.
+    fn usual_count(&self) -> u64;
+
+    /// From one question to the next, likewise.
+    fn usual_interval(&self) -> Duration;
+
+    /// The same for runs that go on.
+    fn watch_interval(&self) -> Duration;
+
+    /// Reads what a TCP connection brought; `None`: no answer, or the way has no TCP.
+    fn hear(&self, _bytes: &[u8]) -> Option<Said> {
+        None
+    }
+
     /// Whether it also goes over TCP, at the same port.
     fn has_tcp(&self) -> bool;
 
@@ -128,6 +143,9 @@ pub trait Way: Sync {
 
     /// Reads a transport message that came from a target; `None`: it has nothing to do with this.
     fn recognise(&self, family: Family, message: &[u8]) -> Option<Heard>;
+
+    /// Reads the start of one of our own questions, as an error quotes it: at least 8 bytes.
+    fn recognise_quoted(&self, message: &[u8]) -> Option<Proof>;
 
     /// The clock that an answer tells of.
     ///
@@ -162,6 +180,15 @@ fn datagram(question: &Question, port: u16, payload: &[u8], out: &mut Vec<u8>) {
 fn payload(message: &[u8], port: u16) -> Option<(u16, &[u8])> {
     let message = wire::udp::Message::parse(message).ok()?;
     (message.source_port == port).then_some((message.destination_port, message.payload))
+}
+
+/// What the start of a UDP message to a port, with a payload of that length, is known by: our port
+/// and the payload as far as it is there.
+fn quoted(message: &[u8], port: u16, payload_bytes: usize) -> Option<(u16, &[u8])> {
+    let (&[s0, s1, d0, d1, l0, l1, _, _], payload) = message.split_first_chunk()?;
+    let length = usize::from(u16::from_be_bytes([l0, l1]));
+    let is_ours = u16::from_be_bytes([d0, d1]) == port && length == 8 + payload_bytes;
+    is_ours.then_some((u16::from_be_bytes([s0, s1]), payload))
 }
 
 /// 2^32 seconds: what the time protocol and NTP count up to.

@@ -5,6 +5,7 @@
 use super::{Heard, Proof, Question, Reading, Said, Way};
 use crate::Carrier;
 use crate::clock::{Doubt, SECOND_NS};
+use std::time::Duration;
 use wire::Family;
 
 /// Daytime.
@@ -87,6 +88,22 @@ impl Way for DaytimeWay {
         true
     }
 
+    fn usual_count(&self) -> u64 {
+        8
+    }
+
+    fn usual_interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn watch_interval(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn hear(&self, bytes: &[u8]) -> Option<Said> {
+        text(bytes)
+    }
+
     fn has_tcp(&self) -> bool {
         true
     }
@@ -101,6 +118,11 @@ impl Way for DaytimeWay {
             Some(said) => Heard::Answer(Proof { identifier, sequence: None, nonce: None }, said),
             None => Heard::Malformed(identifier),
         })
+    }
+
+    fn recognise_quoted(&self, message: &[u8]) -> Option<Proof> {
+        let (identifier, _) = super::quoted(message, PORT, 0)?;
+        Some(Proof { identifier, sequence: None, nonce: None })
     }
 
     fn read(&self, said: &Said) -> Result<Reading, Doubt> {
@@ -149,7 +171,8 @@ impl Date {
         let mut found = Found::default();
         for word in text.split(|c: char| c.is_whitespace() || c == ',').filter(|w| !w.is_empty()) {
             // ISO 8601 joins date and time by a letter.
-            match word.split_once('T').filter(|(date, _)| date.contains('-')) {
+            match word.split_once('T').filter(|(date, _)| date.contains('-') && !date.contains(':'))
+            {
                 Some((date, time)) => {
                     found.take(date);
                     found.take(time);
@@ -204,9 +227,9 @@ impl Found {
             return;
         }
         self.time = Some(hour * 3_600 + minute * 60 + second);
-        let rest = rest.strip_prefix(['.', ',']).map_or(rest, |fraction| {
-            fraction.trim_start_matches(|c: char| c.is_ascii_digit())
-        });
+        let rest = rest
+            .strip_prefix(['.', ','])
+            .map_or(rest, |fraction| fraction.trim_start_matches(|c: char| c.is_ascii_digit()));
         let zone_s = numeric_zone(rest).or_else(|| named_zone(rest.trim_start_matches('-')));
         self.zone_s = self.zone_s.or(zone_s);
         self.is_afternoon = self.is_afternoon.or(afternoon(rest));

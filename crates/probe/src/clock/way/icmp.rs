@@ -4,6 +4,7 @@ use super::{Heard, Proof, Question, Reading, Said, Way};
 use crate::Carrier;
 use crate::clock::Doubt;
 use crate::kind::{self, Detail, Kind, TIMESTAMP};
+use std::time::Duration;
 use wire::Family;
 
 /// ICMP timestamps.
@@ -45,6 +46,18 @@ impl Way for IcmpWay {
         false
     }
 
+    fn usual_count(&self) -> u64 {
+        20
+    }
+
+    fn usual_interval(&self) -> Duration {
+        Duration::from_millis(100)
+    }
+
+    fn watch_interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
     fn has_tcp(&self) -> bool {
         false
     }
@@ -72,6 +85,13 @@ impl Way for IcmpWay {
         }
         let proof = Proof { identifier, sequence, nonce: None };
         Some(Heard::Answer(proof, Said::Stamps { originate, receive, transmit }))
+    }
+
+    fn recognise_quoted(&self, message: &[u8]) -> Option<Proof> {
+        let family = Family::ALL.into_iter().find(|family| self.speaks(*family))?;
+        let quoted = TIMESTAMP.recognise_quoted(family, message)?;
+        let (identifier, sequence) = (quoted.identifier, Some(quoted.sequence));
+        Some(Proof { identifier, sequence, nonce: None })
     }
 
     fn read(&self, said: &Said) -> Result<Reading, Doubt> {

@@ -4,6 +4,7 @@
 use super::{ERA_NS, Heard, Proof, Question, Reading, Said, UNIX_EPOCH_NS, Way};
 use crate::Carrier;
 use crate::clock::Doubt;
+use std::time::Duration;
 use wire::Family;
 use wire::ntp::{self, Packet, mode};
 
@@ -46,6 +47,20 @@ impl Way for NtpWay {
         false
     }
 
+    fn usual_count(&self) -> u64 {
+        4
+    }
+
+    fn usual_interval(&self) -> Duration {
+        // As a client's first burst does (RFC 5905 §13): two seconds between its packets.
+        Duration::from_secs(2)
+    }
+
+    fn watch_interval(&self) -> Duration {
+        // The shortest poll interval (RFC 5905 §7.2: MINPOLL).
+        Duration::from_secs(16)
+    }
+
     fn has_tcp(&self) -> bool {
         false
     }
@@ -71,6 +86,13 @@ impl Way for NtpWay {
             }
             _ => Heard::Malformed(identifier),
         })
+    }
+
+    fn recognise_quoted(&self, message: &[u8]) -> Option<Proof> {
+        let (identifier, payload) = super::quoted(message, PORT, ntp::HEADER_BYTES)?;
+        // As little as 8 bytes are quoted, which is the UDP header.
+        let nonce = Packet::parse(payload).ok().map(|packet| packet.transmit);
+        Some(Proof { identifier, sequence: None, nonce })
     }
 
     fn read(&self, said: &Said) -> Result<Reading, Doubt> {
@@ -103,7 +125,7 @@ pub fn is_unsynchronised(packet: &Packet) -> bool {
     packet.leap == 3 || packet.stratum >= 16
 }
 
-/// By how much the server's clock may be off, as it says itself (RFC 5905 §11.2, root distance
+/// By how much the server's clock may be off, as it says itself (RFC 5905 appendix A.5.5.2,
 /// without what the client adds), in nanoseconds.
 pub fn root_distance_ns(packet: &Packet) -> u64 {
     short_ns(packet.root_delay) / 2 + short_ns(packet.root_dispersion)

@@ -4,6 +4,7 @@
 use super::{ERA_NS, Heard, Proof, Question, Reading, Said, UNIX_EPOCH_NS, Way};
 use crate::Carrier;
 use crate::clock::{Doubt, SECOND_NS};
+use std::time::Duration;
 use wire::Family;
 
 /// The time protocol.
@@ -39,6 +40,22 @@ impl Way for TimeWay {
         true
     }
 
+    fn usual_count(&self) -> u64 {
+        8
+    }
+
+    fn usual_interval(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+
+    fn watch_interval(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
+    fn hear(&self, bytes: &[u8]) -> Option<Said> {
+        seconds(bytes)
+    }
+
     fn has_tcp(&self) -> bool {
         true
     }
@@ -50,11 +67,14 @@ impl Way for TimeWay {
     fn recognise(&self, _family: Family, message: &[u8]) -> Option<Heard> {
         let (identifier, payload) = super::payload(message, PORT)?;
         Some(match seconds(payload) {
-            Some(said) => {
-                Heard::Answer(Proof { identifier, sequence: None, nonce: None }, said)
-            }
+            Some(said) => Heard::Answer(Proof { identifier, sequence: None, nonce: None }, said),
             None => Heard::Malformed(identifier),
         })
+    }
+
+    fn recognise_quoted(&self, message: &[u8]) -> Option<Proof> {
+        let (identifier, _) = super::quoted(message, PORT, 0)?;
+        Some(Proof { identifier, sequence: None, nonce: None })
     }
 
     fn read(&self, said: &Said) -> Result<Reading, Doubt> {
