@@ -162,7 +162,7 @@ impl Clockdiff {
     }
 
     fn option_times(&mut self, options: &[u8]) -> Option<[i64; 4]> {
-        let &[TIMESTAMP_OPTION, length, pointer, form, ref slots @ ..] = options else {
+        let &[TIMESTAMP_OPTION, _, pointer, form, ref slots @ ..] = options else {
             return None;
         };
         if form & 15 != PRESPECIFIED {
@@ -175,7 +175,7 @@ impl Clockdiff {
         if missed != 0 && !(missed == 1 && is_three_term) {
             self.reports.push_back(Report::Odd(Oddity::Overflow(missed)));
         }
-        let filled = usize::from(pointer.min(length).saturating_sub(5) / 8);
+        let filled = usize::from(pointer.saturating_sub(5) / 8);
         let mut times = [0_i64; 4];
         for (index, slot) in slots.chunks_exact(8).take(filled.min(4)).enumerate() {
             let &[_, _, _, _, t0, t1, t2, t3] = slot else { break };

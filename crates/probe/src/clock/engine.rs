@@ -218,7 +218,7 @@ impl Clock {
             proof: Proof {
                 identifier: question.identifier,
                 sequence: Some(question.sequence),
-                nonce: Some(nonce),
+                nonce: Some(plan.way.nonce(&question)),
             },
             originate: question.originate_ms,
             sent_at: now,
@@ -354,6 +354,7 @@ impl Account {
             said,
         });
         if plan.way.is_coarse() {
+            self.record.judge();
             self.is_enough |= plan.count.is_some() && self.record.is_sharp();
             self.next = self.record.aim(arrival.received.at + COARSE_GAP);
         }

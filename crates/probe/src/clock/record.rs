@@ -21,6 +21,10 @@ const WATCHED: usize = 64;
 /// What the bounds of a way in whole seconds cannot be narrowed below, besides the round trip.
 const SHARP_NS: u64 = 2_000_000;
 
+/// Answers that must agree before seconds are called byte-swapped, and how near ours they must be.
+const SWAPPED_MIN: usize = 2;
+const SWAPPED_NEAR_NS: i128 = 86_400 * SECOND_NS;
+
 /// Answers that a way in whole seconds is asked for at least.
 const SHARP_MIN: usize = 4;
 
@@ -139,6 +143,27 @@ impl Record {
         };
         let stamped: Vec<Stamped> = self.answers.iter().filter_map(stamped).collect();
         self.habits = Habits::of(&stamped, self.echoes == Some(true));
+        self.habits.is_swapped |= self.has_swapped_seconds();
+    }
+
+    /// Whether all answers are near our time with their bytes the other way round, and none as it
+    /// came: of one answer in 25,000 that is chance.
+    fn has_swapped_seconds(&self) -> bool {
+        let is_near = |answer: &Answer, said: Said| {
+            let arrived_ns = self.epoch_ns + i128::from(answer.received_at.0);
+            let reading = self.way.read(&said).ok();
+            reading.is_some_and(|it| {
+                wrap(it.receive_ns - arrived_ns, it.cycle_ns).abs() < SWAPPED_NEAR_NS
+            })
+        };
+        self.answers.len() >= SWAPPED_MIN
+            && self.answers.iter().all(|answer| match answer.said {
+                Said::Seconds(seconds) => {
+                    is_near(answer, Said::Seconds(seconds.swap_bytes()))
+                        && !is_near(answer, Said::Seconds(seconds))
+                }
+                _ => false,
+            })
     }
 
     /// Whether all stamps are copies of ours, as those of a clock near ours may be, too: a question
@@ -204,6 +229,9 @@ impl Record {
                     return Err(Doubt::Echoed);
                 }
                 self.habits.read(receive, transmit)
+            }
+            Said::Seconds(seconds) if self.habits.is_swapped => {
+                self.way.read(&Said::Seconds(seconds.swap_bytes()))
             }
             _ => self.way.read(&answer.said),
         }

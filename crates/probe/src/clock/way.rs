@@ -138,6 +138,11 @@ pub trait Way: Sync {
     /// Whether it also goes over TCP, at the same port.
     fn has_tcp(&self) -> bool;
 
+    /// What a quoted question is known by: as far as it is quoted, see [`Proof::nonce`].
+    fn nonce(&self, question: &Question) -> u64 {
+        question.nonce
+    }
+
     /// Appends the message to `out`.
     fn encode(&self, question: &Question, out: &mut Vec<u8>);
 

@@ -68,6 +68,7 @@ pub fn ask(way: &'static dyn Way, to: Asked, options: &Options, signals: &Signal
                     originate: 0,
                     said,
                 });
+                record.judge();
             }
             Err(error) => {
                 failures += 1;

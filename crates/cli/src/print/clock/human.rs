@@ -384,8 +384,10 @@ fn stamp(value: u32) -> String {
 
 /// A span as exactly as its bound makes sense of: `+1499.95 ms`, `-3600.5 s`.
 fn span(ns: i64, bound_ns: u64) -> String {
-    let sign = if ns < 0 { '-' } else { '+' };
-    format!("{sign}{}", plain(ns.unsigned_abs(), bound_ns))
+    let text = plain(ns.unsigned_abs(), bound_ns);
+    let is_zero = !text.contains(|c: char| ('1'..='9').contains(&c));
+    let sign = if ns < 0 && !is_zero { '-' } else { '+' };
+    format!("{sign}{text}")
 }
 
 /// The same without a sign. Seconds from ten seconds on, with a digit less than the bound has.

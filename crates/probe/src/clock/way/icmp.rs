@@ -62,6 +62,10 @@ impl Way for IcmpWay {
         false
     }
 
+    fn nonce(&self, question: &Question) -> u64 {
+        question.originate_ms.into()
+    }
+
     fn encode(&self, question: &Question, out: &mut Vec<u8>) {
         let question = kind::Question {
             family: Family::of(question.to),
@@ -91,7 +95,12 @@ impl Way for IcmpWay {
         let family = Family::ALL.into_iter().find(|family| self.speaks(*family))?;
         let quoted = TIMESTAMP.recognise_quoted(family, message)?;
         let (identifier, sequence) = (quoted.identifier, Some(quoted.sequence));
-        Some(Proof { identifier, sequence, nonce: None })
+        let (originate, unfilled) = message[8..].split_first_chunk().unzip();
+        if unfilled.is_some_and(|bytes: &[u8]| bytes.iter().any(|byte| *byte != 0)) {
+            return None;
+        }
+        let nonce = originate.map(|bytes| u32::from_be_bytes(*bytes).into());
+        Some(Proof { identifier, sequence, nonce })
     }
 
     fn read(&self, said: &Said) -> Result<Reading, Doubt> {

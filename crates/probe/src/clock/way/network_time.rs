@@ -19,6 +19,9 @@ const PORT: u16 = 123;
 /// What we speak; servers answer in the version of the question.
 const VERSION: u8 = 4;
 
+/// Where the nonce stands in a packet.
+const NONCE_AT: usize = 40;
+
 /// Precisions that are believed, log2 of seconds: from a nanosecond to a minute.
 const PRECISIONS: std::ops::RangeInclusive<i8> = -30..=6;
 
@@ -66,14 +69,8 @@ impl Way for NtpWay {
     }
 
     fn encode(&self, question: &Question, out: &mut Vec<u8>) {
-        let packet = Packet {
-            version: VERSION,
-            mode: mode::CLIENT,
-            transmit: question.nonce,
-            ..Packet::default()
-        };
         let mut payload = Vec::with_capacity(ntp::HEADER_BYTES);
-        packet.emit(&mut payload);
+        self::question(question.nonce).emit(&mut payload);
         super::datagram(question, PORT, &payload, out);
     }
 
@@ -91,6 +88,12 @@ impl Way for NtpWay {
     fn recognise_quoted(&self, message: &[u8]) -> Option<Proof> {
         let (identifier, payload) = super::quoted(message, PORT, ntp::HEADER_BYTES)?;
         // As little as 8 bytes are quoted, which is the UDP header.
+        let mut ours = Vec::with_capacity(ntp::HEADER_BYTES);
+        question(0).emit(&mut ours);
+        let known = payload.len().min(NONCE_AT);
+        if payload[..known] != ours[..known] {
+            return None;
+        }
         let nonce = Packet::parse(payload).ok().map(|packet| packet.transmit);
         Some(Proof { identifier, sequence: None, nonce })
     }
@@ -111,6 +114,10 @@ impl Way for NtpWay {
             cycle_ns: Some(ERA_NS),
         })
     }
+}
+
+fn question(nonce: u64) -> Packet {
+    Packet { version: VERSION, mode: mode::CLIENT, transmit: nonce, ..Packet::default() }
 }
 
 /// How finely a clock can be read that says so; at least a nanosecond.
