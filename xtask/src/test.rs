@@ -19,6 +19,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mtr", "mtr-tiny"),
     ("nft", "nftables"),
     ("socat", "socat"),
+    ("clockdiff", "iputils-clockdiff"),
+    ("chronyd", "chrony"),
+    ("inetd", "openbsd-inetd"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
 ];
