@@ -1,6 +1,6 @@
-//! The small services of a host over UDP: echo (RFC 862), discard (RFC 863), daytime (RFC 867), time
-//! (RFC 868) and NTP (RFC 5905), and the clock that they and ICMP timestamps show. A scenario may
-//! let each of them answer wrongly.
+//! The small services of a host over UDP: echo (RFC 862), discard (RFC 863), daytime (RFC 867),
+//! time (RFC 868) and NTP (RFC 5905), and the clock that they and ICMP timestamps show. A scenario
+//! may let each of them answer wrongly.
 
 mod plan;
 

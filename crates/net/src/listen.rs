@@ -1,5 +1,6 @@
 //! A connection that is opened to hear what the other side says at once, as daytime and time do it:
 //! a deadline over all, and no more bytes than asked for.
+#![expect(clippy::disallowed_methods, reason = "a connection that blocks has no driver")]
 
 use crate::sys::{self, Address, Socket, Watch};
 use std::io::{self, Read};

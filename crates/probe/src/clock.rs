@@ -1,5 +1,5 @@
-//! The clock engine: what time a host believes it is, by ICMP timestamps, daytime, the time protocol
-//! or NTP, and how wrong the answer may be.
+//! The clock engine: what time a host believes it is, by ICMP timestamps, daytime, the time
+//! protocol or NTP, and how wrong the answer may be.
 //!
 //! Each answer bounds the offset from both sides, whatever the path: the clock was read after the
 //! question left and before the answer arrived. The bounds of many answers together are narrower

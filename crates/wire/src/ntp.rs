@@ -91,7 +91,7 @@ impl Packet {
 
 /// Nanoseconds since 1900 of a time as NTP writes it, within the era (2^32 seconds).
 pub fn to_ns(time: u64) -> u64 {
-    let fraction = (time & 0xffff_ffff) * 1_000_000_000 >> 32;
+    let fraction = ((time & 0xffff_ffff) * 1_000_000_000) >> 32;
     (time >> 32) * 1_000_000_000 + fraction
 }
 
@@ -101,7 +101,7 @@ pub fn of_unix_ns(unix_ns: i128) -> u64 {
     let ns = unix_ns.rem_euclid(1_000_000_000) as u64;
     let seconds = seconds.rem_euclid(1 << 32) as u64;
     // Rounded up, so that it reads back as the same nanosecond.
-    seconds << 32 | ((ns << 32) + 999_999_999) / 1_000_000_000
+    seconds << 32 | (ns << 32).div_ceil(1_000_000_000)
 }
 
 #[cfg(test)]
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_packet_reads_back_as_written() {
-        let bytes: Vec<u8> = (0..52).map(|n| n * 5 ^ 0xe4).collect();
+        let bytes: Vec<u8> = (0..52).map(|n| (n * 5) ^ 0xe4).collect();
         let packet = Packet::parse(&bytes).expect("48 bytes are there");
         let mut out = Vec::new();
         packet.emit(&mut out);

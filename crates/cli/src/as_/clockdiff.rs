@@ -1,5 +1,5 @@
-//! clockdiff of iputils: its options, its lines, its exit codes. What it does differently on purpose
-//! stands in docs/dialects.md.
+//! clockdiff of iputils: its options, its lines, its exit codes. What it does differently on
+//! purpose stands in docs/dialects.md.
 
 pub mod options;
 

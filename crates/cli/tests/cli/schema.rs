@@ -16,7 +16,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE, MTU];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, CLOCK];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -42,6 +42,27 @@ const MTU: Subject = Subject {
     unseen: &[],
     not_in_csv: &[],
 };
+
+const CLOCK: Subject = Subject {
+    name: "clock",
+    schema: include_str!("../../../../docs/schema/clock.json"),
+    runs: CLOCKS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
+const CLOCKS: &[&str] = &[
+    "-c 3 good mute nowhere guarded away 100.64.0.1",
+    "-6 -c 2 --via icmp,ntp good",
+    "-S 192.0.2.99 -c 2 good",
+    "-q -c 2 good",
+    "--lab ../../../lab/scenarios/clock.toml --via icmp,daytime,time,ntp ahead closed mute",
+    "--lab ../../../lab/scenarios/clock.toml --watch -c 30 -i 1s drifting",
+    "--lab ../../../lab/scenarios/clock-liars.toml --via ntp kiss lost forger absurd zero short",
+    "--lab ../../../lab/scenarios/clock-liars.toml --via daytime,time poet mail turned zero",
+    "--lab ../../../lab/scenarios/clock-habits.toml swapped tens seconds odd zero echoes stopped",
+    "--lab ../../../lab/scenarios/clock-habits.toml --watch -c 6 absurd backwards forger",
+];
 
 const MTUS: &[&str] = &[
     "good nowhere away",

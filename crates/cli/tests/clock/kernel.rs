@@ -117,7 +117,9 @@ fn a_kernel_tells_its_time() {
     // Linux reads its clock once for both.
     assert_eq!(offset["habits"], serde_json::json!(["copies_receive"]));
     for sample in asked.of_type("sample") {
-        assert_eq!(sample["rtt_source"], "kernel", "{sample}");
+        let source = sample["rtt_source"].as_str();
+        // A send stamp may come too late on a busy machine.
+        assert!(matches!(source, Some("kernel" | "kernel_receive")), "{sample}");
         let correction_ns = sample["correction_ns"].as_i64().expect("a number");
         let bound_ns = sample["bound_ns"].as_u64().expect("a number");
         assert!(correction_ns.unsigned_abs() <= bound_ns, "{sample}");

@@ -441,7 +441,7 @@ fn next_turn(plan: &Plan, started: Time, now: Time, questions: u64) -> Time {
     }
     let interval_ns = u64::try_from(plan.interval.as_nanos()).unwrap_or(u64::MAX);
     let part = questions.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    let dither_ns = part * DITHER_NS.min(interval_ns) >> 32;
+    let dither_ns = (part * DITHER_NS.min(interval_ns)) >> 32;
     let round = started.0.saturating_add(interval_ns.saturating_mul(questions));
     // What was missed is not made up for at once.
     Time(round.saturating_add(dither_ns)).max(now + plan.gap.max(plan.interval / 4))

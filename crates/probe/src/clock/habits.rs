@@ -220,7 +220,7 @@ mod tests {
         assert_eq!(names(&answers(10, |t| (t, 0))), ["no_transmit"]);
         assert_eq!(names(&answers(10, |t| (0, t))), ["no_receive"]);
         assert_eq!(names(&answers(10, |_| (1_234_567, 1_234_567))), ["copies_receive", "stopped"]);
-        let odd = |t: u32| (t | 1 << 31, t + 1 | 1 << 31);
+        let odd = |t: u32| (t | 1 << 31, (t + 1) | 1 << 31);
         assert_eq!(names(&answers(10, odd)), ["non_standard"]);
     }
 

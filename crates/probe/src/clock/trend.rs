@@ -1,6 +1,6 @@
-//! How the delays of both directions change while a run goes on. What is seen of a direction is its
-//! delay and the offset of the clocks; the least that was seen stands for the undisturbed delay, and
-//! what the offset grows by, the drift, is taken out once it is known.
+//! How the delays of both directions change while a run goes on. What is seen of a direction is
+//! its delay and the offset of the clocks; the least that was seen stands for the undisturbed
+//! delay, and what the offset grows by, the drift, is taken out once it is known.
 
 /// By how much the delay of an answer's ways is above the least that was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

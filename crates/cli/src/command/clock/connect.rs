@@ -1,5 +1,6 @@
 //! Asking by TCP: one connection a question, one after the other. What came is judged as what the
 //! engine hears.
+#![expect(clippy::disallowed_methods, reason = "connections that block have no driver")]
 
 use super::options::Options;
 use crate::print::clock::Tries;

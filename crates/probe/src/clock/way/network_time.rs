@@ -140,5 +140,5 @@ pub fn root_distance_ns(packet: &Packet) -> u64 {
 
 /// Nanoseconds of a short time: seconds with 16 bits of fraction.
 pub fn short_ns(time: u32) -> u64 {
-    u64::from(time) * 1_000_000_000 >> 16
+    (u64::from(time) * 1_000_000_000) >> 16
 }

@@ -80,7 +80,7 @@ impl Way for TimeWay {
     fn read(&self, said: &Said) -> Result<Reading, Doubt> {
         let Said::Seconds(seconds) = *said else { return Err(Doubt::Unfilled) };
         if seconds == 0 {
-            // The server knows no time (RFC 868 lets it close instead); the second itself is 2036's.
+            // Nobody filled it in; the second that it stands for is one of 2036.
             return Err(Doubt::Unfilled);
         }
         let unix_ns = i128::from(seconds) * SECOND_NS - UNIX_EPOCH_NS;
