@@ -12,6 +12,7 @@ pub mod ext;
 pub mod icmp;
 pub mod ip;
 pub mod ntp;
+pub mod pcapng;
 pub mod tcp;
 pub mod text;
 pub mod udp;

@@ -337,7 +337,7 @@ fn a_clock_near_ours_is_no_echo() {
         let Ok(Message::TimestampRequest(asked)) = Message::parse(Family::V4, question) else {
             panic!("a timestamp request");
         };
-        controls += u32::from(asked.originate >> 31);
+        controls += asked.originate >> 31;
         let (protocol, message) = host.answer(&ICMP, question, sent, sent);
         vec![(sent + Duration::from_nanos(1), them(), protocol, message)]
     });

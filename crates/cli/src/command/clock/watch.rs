@@ -111,7 +111,7 @@ fn leave(closed: Closed) -> ! {
         }
         None => Exit::Yes,
     };
-    process::exit(exit as i32)
+    process::exit(exit.code().into())
 }
 
 impl Observer<Clock> for Live<'_> {
