@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod clock;
 pub mod dump;
 pub mod explain;
 pub mod lab;
@@ -37,6 +38,7 @@ pub const ALL: &[Command] = &[
     trace::COMMAND,
     mtu::COMMAND,
     watch::COMMAND,
+    clock::COMMAND,
     mask::COMMAND,
     routers::COMMAND,
     explain::COMMAND,

@@ -27,6 +27,23 @@ const HEADINGS: Texts = &[
     ("Output", "输出"),
 ];
 
+const CLOCK: Texts = &[
+    ("targets", "要问的主机：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("all_addresses", "问一个名字的所有地址，而不只是第一个"),
+    ("via", "怎么问：icmp、daytime、time、ntp，可用逗号隔开几种"),
+    ("tcp", "daytime 和 time 直接用 TCP，而不只在 UDP 无应答时用"),
+    ("watch", "跟踪去程和回程时延的变化，直到被中断或 -c 次"),
+    ("count", "每个目标问几次 [默认：icmp 20 次，daytime 和 time 8 次，ntp 4 次]"),
+    ("interval", "两次询问的间隔 [默认：icmp 100ms，ntp 2s；--watch 时为 1s 和 16s]"),
+    ("timeout", "等一个应答最多多久"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("access", "UDP 的套接字：raw、datagram 或 auto（datagram）；ICMP 时间戳总用 raw"),
+    ("quiet", "只显示综合的结果"),
+];
+
 const PING: Texts = &[
     ("targets", "要问的主机：地址、名字、前缀（192.0.2.0/24）、范围（192.0.2.1-20）；- 为标准输入"),
     ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
@@ -300,6 +317,7 @@ fn own_texts(command: &str) -> Texts {
         "mask" => MASK,
         "explain" => EXPLAIN,
         "mtu" => MTU,
+        "clock" => CLOCK,
         "ping" => PING,
         "routers" => ROUTERS,
         "sockets" => SOCKETS,

@@ -10,7 +10,7 @@ use crate::noise::Noise;
 use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
-use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
+use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -193,10 +193,10 @@ impl World {
         self.map.source_towards(from, to)
     }
 
-    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a fixed date, so
-    /// that runs are reproducible.
+    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a date that the
+    /// scenario fixes, so that runs are reproducible.
     pub fn epoch_ns(&self) -> i128 {
-        EPOCH_NS
+        self.map.epoch_ns
     }
 
     /// Whether errors show the IP header of a probe as it arrived at the hop: they always do here.

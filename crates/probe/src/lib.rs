@@ -11,6 +11,8 @@ use wire::Family;
 use wire::icmp;
 use wire::ip::protocol;
 
+pub mod clock;
+pub mod clockdiff;
 pub mod gather;
 pub mod kind;
 pub mod mask;

@@ -17,7 +17,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, MASK, ROUTERS, EXPLAIN];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, CLOCK, MASK, ROUTERS, EXPLAIN];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -66,6 +66,14 @@ const EXPLAIN: Subject = Subject {
     not_in_csv: &[],
 };
 
+const CLOCK: Subject = Subject {
+    name: "clock",
+    schema: include_str!("../../../../docs/schema/clock.json"),
+    runs: CLOCKS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
 const ROUTERS: Subject = Subject {
     name: "routers",
     schema: include_str!("../../../../docs/schema/routers.json"),
@@ -91,6 +99,19 @@ const EXPLAINS: &[&str] = &[
     "EHOSTUNREACH",
     "0303fcfc0000000045000024123400003f1154930a0000010a0000029c40829a0010",
     "0800f7fd00010001zz",
+];
+
+const CLOCKS: &[&str] = &[
+    "-c 3 good mute nowhere guarded away 100.64.0.1",
+    "-6 -c 2 --via icmp,ntp good",
+    "-S 192.0.2.99 -c 2 good",
+    "-q -c 2 good",
+    "--lab ../../../lab/scenarios/clock.toml --via icmp,daytime,time,ntp ahead closed mute",
+    "--lab ../../../lab/scenarios/clock.toml --watch -c 30 -i 1s drifting",
+    "--lab ../../../lab/scenarios/clock-liars.toml --via ntp kiss lost forger absurd zero short",
+    "--lab ../../../lab/scenarios/clock-liars.toml --via daytime,time poet mail turned zero",
+    "--lab ../../../lab/scenarios/clock-habits.toml swapped tens seconds odd zero echoes stopped",
+    "--lab ../../../lab/scenarios/clock-habits.toml --watch -c 6 absurd backwards forger",
 ];
 
 const MTUS: &[&str] = &[

@@ -6,6 +6,7 @@ use super::{
     agents, errors, forwarding, nat, node_id, node_named,
 };
 use crate::address::Prefix;
+use crate::service::{read_clock, read_services};
 use crate::{NodeId, ScenarioFault};
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
@@ -127,6 +128,8 @@ fn read_node(
         advert: agents::advertises(table)?,
         tcp,
         udp,
+        services: read_services(table)?,
+        clock: read_clock(table)?,
         at: value.at(),
     })
 }
