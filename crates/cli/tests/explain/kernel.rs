@@ -173,7 +173,7 @@ fn errors_heard(to: SocketAddr) -> u64 {
         SocketAddr::V6(_) => ("/proc/net/snmp6", "Icmp6InMsgs"),
     };
     let text = std::fs::read_to_string(path).expect("counters");
-    let lines = text.lines().filter(|line| line.starts_with(name));
-    let words = lines.last().expect("the counter").split_whitespace().nth(1);
+    let mut lines = text.lines().filter(|line| line.starts_with(name));
+    let words = lines.next_back().expect("the counter").split_whitespace().nth(1);
     words.and_then(|word| word.parse().ok()).expect("a number")
 }

@@ -139,7 +139,7 @@ fn alike(a: &str, b: &str) -> u32 {
     };
     let (a, mut b) = (pairs(a), pairs(b));
     let total = a.len() + b.len();
-    let mut shared = 0;
+    let mut shared = 0_usize;
     for pair in a {
         if let Some(at) = b.iter().position(|other| *other == pair) {
             b.swap_remove(at);
