@@ -6,6 +6,7 @@ use clap::ArgMatches;
 
 pub mod asked;
 pub mod explain;
+pub mod lab;
 pub mod mtu;
 pub mod ping;
 pub mod trace;
@@ -25,8 +26,15 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] =
-    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND, explain::COMMAND];
+pub const ALL: &[Command] = &[
+    ping::COMMAND,
+    up::COMMAND,
+    trace::COMMAND,
+    mtu::COMMAND,
+    watch::COMMAND,
+    lab::COMMAND,
+    explain::COMMAND,
+];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

@@ -1,6 +1,7 @@
 //! Help in Chinese: the texts of options, by command and option. What has none stays English, which
 //! is the text at the option itself.
 
+use crate::command;
 use crate::lang::Language;
 
 /// Option and text; an option of several commands may have another text in each.
@@ -202,11 +203,25 @@ const WATCH: Texts = &[
     ("replay", "回放录下的文件，什么也不发送"),
 ];
 
+const LAB: Texts = &[
+    ("file", "场景文件"),
+    ("at", "命令在哪个节点的位置上运行；不给则为场景的 from"),
+    ("command", "要运行的命令和它的参数"),
+    ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
+];
+
 /// A parser with its help in that language.
 pub fn translated(parser: clap::Command, command: &str, language: Language) -> clap::Command {
     if language == Language::English {
         return parser;
     }
+    let parser = parser.mut_subcommands(|parser| {
+        let own = command::lab::ACTIONS.iter().find(|action| action.name == parser.get_name());
+        match own {
+            Some(action) => translated(parser, command, language).about(action.summary.1),
+            None => parser,
+        }
+    });
     let own = own_texts(command);
     parser.mut_args(|argument| {
         let id = argument.get_id().as_str();
@@ -227,6 +242,7 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
 fn own_texts(command: &str) -> Texts {
     match command {
         "explain" => EXPLAIN,
+        "lab" => LAB,
         "mtu" => MTU,
         "ping" => PING,
         "trace" => TRACE,
@@ -239,14 +255,16 @@ fn own_texts(command: &str) -> Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{args, command};
+    use crate::args;
 
     #[test]
     fn every_option_has_a_chinese_text_and_no_text_is_left_over() {
         for command in command::ALL {
             let name = command.name;
             let parser = (command.define)(args::parser(name));
-            let ids: Vec<&str> = parser.get_arguments().map(|it| it.get_id().as_str()).collect();
+            let all = std::iter::once(&parser).chain(parser.get_subcommands());
+            let ids = all.flat_map(clap::Command::get_arguments).map(|it| it.get_id().as_str());
+            let ids: Vec<&str> = ids.collect();
             let texts = own_texts(name).iter().chain(COMMON).map(|(id, _)| *id);
             let texts: Vec<&str> = texts.collect();
             for id in &ids {

@@ -7,6 +7,7 @@ use std::fmt;
 
 mod address;
 mod assembly;
+mod attach;
 mod balance;
 mod complaint;
 mod drive;
@@ -26,6 +27,7 @@ mod scenario;
 mod transport;
 mod world;
 
+pub use attach::Place;
 pub use link::LinkCounts;
 pub use scenario::{Expectation, Said};
 pub use world::World;

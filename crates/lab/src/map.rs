@@ -54,7 +54,7 @@ pub(crate) struct Interface {
     /// Which end of the link this is, 0-based.
     pub(crate) end: usize,
     address: Both<IpAddr>,
-    mtu_bytes: u32,
+    pub(crate) mtu_bytes: u32,
 }
 
 impl Interface {
@@ -309,6 +309,26 @@ impl Map {
 
     pub(crate) fn interface(&self, node: NodeId, interface: usize) -> &Interface {
         &self.places[node.0 as usize].interfaces[interface]
+    }
+
+    /// How many interfaces a node has.
+    pub(crate) fn interfaces(&self, node: NodeId) -> usize {
+        self.places[node.0 as usize].interfaces.len()
+    }
+
+    /// The length of the prefix of an interface's network, in bits.
+    pub(crate) fn prefix_bits(&self, interface: &Interface, family: Family) -> u8 {
+        self.links[interface.link].networks.of(family).length()
+    }
+
+    /// Every network of a link.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = Prefix> {
+        (0..self.links.len()).flat_map(|link| self.networks_of(link))
+    }
+
+    /// The networks of a link.
+    pub(crate) fn networks_of(&self, link: usize) -> [Prefix; 2] {
+        Family::ALL.map(|family| self.links[link].networks.of(family))
     }
 
     /// The nodes at a link's ends, and the index of their interface.

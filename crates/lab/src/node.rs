@@ -55,6 +55,8 @@ pub(crate) struct Node {
     pub(crate) mangled: usize,
     /// Where new identifications of what it passes on come from.
     pub(crate) random: Random,
+    /// Whether somebody outside is in its place: what reaches it is handed out.
+    pub(crate) is_attached: bool,
 }
 
 /// A node's turn: the moment, the map, and what the node wants done.
@@ -75,6 +77,8 @@ pub(crate) enum Action {
     Later { after: Duration, what: Later },
     /// Show a datagram to the instrument.
     Show(Vec<u8>),
+    /// Hand a packet to whoever is in the node's place.
+    HandOut(Vec<u8>),
 }
 
 /// What a node comes back to.
@@ -122,12 +126,16 @@ impl Node {
             dnat: plan.dnat.clone().map(Dnat::new),
             mangled: 0,
             random,
+            is_attached: false,
             plan,
         }
     }
 
     /// Takes a packet from a link.
     pub(crate) fn receive(&mut self, turn: &mut Turn<'_>, mut frame: Frame) {
+        if self.is_attached {
+            return turn.actions.push(Action::HandOut(frame.bytes));
+        }
         if !packet::header_verifies(&frame.bytes) {
             return;
         }

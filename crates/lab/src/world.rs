@@ -43,6 +43,8 @@ pub struct World {
     pub(crate) watched: Option<Watch>,
     /// What has arrived for the instrument.
     pub(crate) inbox: VecDeque<Vec<u8>>,
+    /// What has arrived for attached nodes.
+    pub(crate) outgoing: VecDeque<(NodeId, Vec<u8>)>,
     /// Reused from turn to turn.
     actions: Vec<Action>,
 }
@@ -122,6 +124,7 @@ impl World {
             noise: Noise::new(seed),
             watched: None,
             inbox: VecDeque::new(),
+            outgoing: VecDeque::new(),
             actions: Vec::new(),
         };
         for (at, change) in changes {
@@ -208,7 +211,7 @@ impl World {
     }
 
     /// When the next event is due.
-    pub(crate) fn next_event(&self) -> Time {
+    pub fn next_event(&self) -> Time {
         self.heap.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at)
     }
 
@@ -284,6 +287,7 @@ impl World {
                     self.schedule(self.now + after, Event::Resumption { node: id, what });
                 }
                 Action::Show(bytes) => self.inbox.push_back(bytes),
+                Action::HandOut(bytes) => self.outgoing.push_back((id, bytes)),
             }
         }
         self.actions = actions;

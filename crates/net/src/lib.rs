@@ -3,19 +3,23 @@
 //! [`Network::open`] chooses sockets by what this process may do, [`Network::drive`] runs an engine
 //! over them. Everything platform-specific, and all `unsafe`, stands below `sys`.
 
+pub mod cell;
 mod clock;
 pub mod control;
 mod dial;
 mod drive;
 mod filter;
+pub mod live;
 pub mod local_time;
 pub mod names;
 mod nearby;
 pub mod quote;
 mod rights;
 mod routes;
+mod rtnetlink;
 mod stamps;
 mod sys;
+pub mod tun;
 mod wrap;
 
 pub use clock::WallClock;
@@ -140,6 +144,12 @@ pub enum Blame {
     Rights,
     /// This host, for any other reason.
     Host,
+}
+
+impl Fault {
+    pub(crate) fn blaming(self, blame: Blame) -> Fault {
+        Fault { blame, ..self }
+    }
 }
 
 impl fmt::Display for Fault {

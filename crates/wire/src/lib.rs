@@ -11,6 +11,7 @@ pub mod checksum;
 pub mod ext;
 pub mod icmp;
 pub mod ip;
+pub mod pcapng;
 pub mod tcp;
 pub mod text;
 pub mod udp;

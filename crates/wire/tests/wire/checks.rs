@@ -9,13 +9,15 @@ use wire::icmp::{Message, listener, neighbour};
 use wire::ip::extensions::{self, Extensions};
 use wire::ip::options::{self, Ipv4Option};
 use wire::ip::{Datagram, protocol};
+use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer};
 use wire::{Family, arp, icmp, ip, tcp, text, udp};
 
 /// A check of any bytes.
 pub type Check = fn(&[u8]);
 
 /// Every check, by the name of its fuzz target.
-pub const ALL: &[(&str, Check)] = &[("reply", reply), ("quoted", quoted), ("options", options)];
+pub const ALL: &[(&str, Check)] =
+    &[("reply", reply), ("quoted", quoted), ("options", options), ("pcapng", pcapng)];
 
 /// The check of a fuzz target.
 pub fn of(target: &str) -> Check {
@@ -223,4 +225,72 @@ fn records(bytes: &[u8]) {
         record.emit(&mut out).expect("it fitted before");
     }
     assert!(bytes.starts_with(&out));
+}
+
+/// The bytes are a capture file, the first of them how large the pieces are in which it comes.
+fn pcapng(bytes: &[u8]) {
+    let Some((piece, file)) = bytes.split_first() else { return };
+    let whole = capture(file, file.len());
+    assert_eq!(capture(file, usize::from(*piece)), whole, "in pieces");
+    // What was read is written, as far as nanoseconds reach, and read again.
+    let mut out = Vec::new();
+    let mut writer = Writer::new("a check", &mut out);
+    let interface = Interface { link: 1, snaplen: 0, name: None, description: None };
+    writer.interface(&interface, &mut out);
+    let again: Vec<Kept> = whole
+        .0
+        .into_iter()
+        .map(|kept| {
+            let time_ns = kept.time_ns.map(|ns| ns.clamp(0, u64::MAX.into()));
+            let is_simple =
+                kept.comment.is_none() && kept.original_bytes as usize == kept.bytes.len();
+            let time_ns = if is_simple { time_ns } else { time_ns.or(Some(0)) };
+            Kept { time_ns, ..kept }
+        })
+        .collect();
+    for kept in &again {
+        let packet = Packet {
+            interface: 0,
+            time_ns: kept.time_ns,
+            direction: kept.direction,
+            comment: kept.comment.as_deref(),
+            original_bytes: kept.original_bytes,
+            bytes: &kept.bytes,
+        };
+        writer.packet(&packet, &mut out);
+    }
+    assert_eq!(capture(&out, out.len()), (again, Ok(())));
+}
+
+#[derive(Debug, PartialEq)]
+struct Kept {
+    time_ns: Option<i128>,
+    direction: Direction,
+    comment: Option<Vec<u8>>,
+    original_bytes: u32,
+    bytes: Vec<u8>,
+}
+
+fn capture(file: &[u8], piece: usize) -> (Vec<Kept>, Result<(), Broken>) {
+    let mut reader = Reader::default();
+    let mut packets = Vec::new();
+    for piece in file.chunks(piece.max(1)) {
+        reader.push(piece);
+        loop {
+            let packet = match reader.read() {
+                Ok(Some(record)) => record.packet,
+                Ok(None) => break,
+                Err(broken) => return (packets, Err(broken)),
+            };
+            packets.push(Kept {
+                time_ns: packet.time_ns,
+                direction: packet.direction,
+                comment: packet.comment.map(<[u8]>::to_vec),
+                original_bytes: packet.original_bytes,
+                bytes: packet.bytes.to_vec(),
+            });
+        }
+    }
+    let ended = reader.finish();
+    (packets, ended)
 }

@@ -25,11 +25,11 @@ impl Systems {
     /// # Errors
     /// If there is none, or it is none.
     pub fn open(named: Option<&Path>, is_wanted: bool) -> Result<Systems, Failure> {
-        let found = USUAL_PLACES.iter().map(PathBuf::from).find(|path| path.exists());
+        let usual = || USUAL_PLACES.iter().map(PathBuf::from).find(|path| path.exists());
         match (named, is_wanted) {
             (Some(path), _) => reader::open(path).map(|reader| Systems(Some(reader))),
             (None, false) => Ok(Systems::default()),
-            (None, true) => match found {
+            (None, true) => match usual() {
                 Some(path) => reader::open(&path).map(|reader| Systems(Some(reader))),
                 None => Err(wrong("no database of AS numbers in the usual places".to_owned())),
             },

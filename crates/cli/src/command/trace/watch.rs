@@ -228,7 +228,7 @@ impl<'a> Watch<'a> {
                 failure.exit
             }
         };
-        process::exit(exit as i32)
+        process::exit(exit.code().into())
     }
 }
 
