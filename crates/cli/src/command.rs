@@ -5,10 +5,15 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod dump;
 pub mod explain;
 pub mod lab;
+pub mod mask;
 pub mod mtu;
+pub mod origin;
 pub mod ping;
+pub mod routers;
+pub mod sockets;
 pub mod trace;
 pub mod up;
 pub mod watch;
@@ -32,8 +37,12 @@ pub const ALL: &[Command] = &[
     trace::COMMAND,
     mtu::COMMAND,
     watch::COMMAND,
-    lab::COMMAND,
+    mask::COMMAND,
+    routers::COMMAND,
     explain::COMMAND,
+    dump::COMMAND,
+    sockets::COMMAND,
+    lab::COMMAND,
 ];
 
 /// The command of that name.

@@ -37,6 +37,7 @@ struct Buffer {
     pieces: BTreeMap<usize, Vec<u8>>,
     /// Where the last fragment ends, once it has come.
     end: Option<usize>,
+    largest_bytes: u32,
 }
 
 /// What one more fragment made.
@@ -46,8 +47,16 @@ pub(crate) enum Progress {
     Begun(Unfinished),
     /// Nothing yet, or nothing ever.
     Nothing,
-    /// The last piece: the datagram as if it had never been cut.
-    Whole(Vec<u8>),
+    /// The last piece: the datagram as if it had never been cut, and how it was.
+    Whole(Vec<u8>, Cut),
+}
+
+/// How a datagram was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// Its largest fragment, headers included.
+    pub(crate) largest_bytes: u32,
+    pub(crate) identification: u32,
 }
 
 /// Names a datagram in the making.
@@ -88,9 +97,14 @@ impl Assembly {
         if start == 0 {
             buffer.first = Some(bytes.to_vec());
         }
+        buffer.largest_bytes = buffer.largest_bytes.max(bytes.len() as u32);
         if let Some(whole) = buffer.whole() {
+            let largest_bytes = buffer.largest_bytes;
             self.buffers.remove(&key);
-            return Progress::Whole(whole);
+            return Progress::Whole(
+                whole,
+                Cut { largest_bytes, identification: key.identification },
+            );
         }
         if is_new { Progress::Begun(unfinished) } else { Progress::Nothing }
     }
@@ -107,7 +121,7 @@ impl Assembly {
 
 impl Buffer {
     fn new(number: u64) -> Buffer {
-        Buffer { number, first: None, pieces: BTreeMap::new(), end: None }
+        Buffer { number, first: None, pieces: BTreeMap::new(), end: None, largest_bytes: 0 }
     }
 
     /// Adds a piece; `false` if it contradicts the others. The same once more is none.
@@ -174,13 +188,14 @@ mod tests {
             assert_eq!(add(&mut assembly, &middle), Progress::Nothing);
             assert_eq!(add(&mut assembly, &middle), Progress::Nothing);
             let first = fragment(from, to, 0, b"first...", true);
-            let Progress::Whole(whole) = add(&mut assembly, &first) else {
+            let Progress::Whole(whole, cut) = add(&mut assembly, &first) else {
                 panic!("the last piece makes the whole")
             };
             let datagram = Datagram::parse(&whole).expect("whole");
             assert_eq!(datagram.payload, b"first...middle..tail");
             assert_eq!(datagram.fragment, None);
             assert!(packet::header_verifies(&whole));
+            assert_eq!((cut.largest_bytes, cut.identification), (first.len() as u32, 5));
             assert!(assembly.buffers.is_empty());
         }
     }

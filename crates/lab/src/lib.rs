@@ -6,10 +6,12 @@
 use std::fmt;
 
 mod address;
+mod agent;
 mod assembly;
 mod attach;
 mod balance;
 mod complaint;
+pub mod conntrack;
 mod drive;
 mod host;
 mod limit;
@@ -29,6 +31,7 @@ mod world;
 
 pub use attach::Place;
 pub use link::LinkCounts;
+pub use map::{Device, Number};
 pub use scenario::{Expectation, Said};
 pub use world::World;
 

@@ -2,7 +2,7 @@
 //! in links, found when first asked for; static routes come before them if they are as specific.
 //! Of several ways that are as good, whoever asks picks one.
 
-use crate::address::{Pool, Prefix, is_for_all};
+use crate::address::{Pool, Prefix, is_for_all, is_for_routers};
 use crate::rules::{self, Both};
 use crate::scenario::text::Source;
 use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario, StaticRoute};
@@ -113,6 +113,26 @@ pub(crate) enum Recipient {
     Nobody,
 }
 
+/// A node's interface as its user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The name of its link.
+    pub link: String,
+    /// Its addresses, one of each family.
+    pub numbers: Vec<Number>,
+}
+
+/// An address of an interface, and of its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// The address.
+    pub address: IpAddr,
+    /// The mask of its network.
+    pub mask: IpAddr,
+    /// The broadcast address of its network, where it has one.
+    pub broadcast: Option<IpAddr>,
+}
+
 impl Map {
     /// Assigns addresses and checks what needs the whole graph.
     pub(crate) fn build(scenario: &Scenario, source: Source<'_>) -> Result<Map, ScenarioFault> {
@@ -145,10 +165,38 @@ impl Map {
             }
         }
         for (index, node) in scenario.nodes.iter().enumerate() {
+            map.hold_pool(index, node, source)?;
+        }
+        for (index, node) in scenario.nodes.iter().enumerate() {
             let routes = map.static_routes(index, &node.routes, source)?;
             map.places[index].routes = routes;
         }
         Ok(map)
+    }
+
+    /// Gives a translator the addresses that it gives out.
+    fn hold_pool(
+        &mut self,
+        index: usize,
+        node: &NodePlan,
+        source: Source<'_>,
+    ) -> Result<(), ScenarioFault> {
+        let id = crate::scenario::node_id(index);
+        let Some(nat) = &node.nat else { return Ok(()) };
+        let link = self.places[index].interfaces[nat.out].link;
+        for address in &nat.pool {
+            let network = self.links[link].networks.of(Family::of(*address));
+            if !network.contains(*address) {
+                let message = format!("{address} is not in the network of that link");
+                return Err(source.fault(node.at, message, None));
+            }
+            let holder = *self.by_address.entry(*address).or_insert(id);
+            if holder != id {
+                let message = format!("two nodes hold {address}");
+                return Err(source.fault(node.at, message, None));
+            }
+        }
+        Ok(())
     }
 
     fn connect(
@@ -331,6 +379,40 @@ impl Map {
         Family::ALL.map(|family| self.links[link].networks.of(family))
     }
 
+    /// The network that an interface of a node is on.
+    pub(crate) fn network(&self, node: NodeId, interface: usize, family: Family) -> Prefix {
+        self.links[self.interface(node, interface).link].networks.of(family)
+    }
+
+    /// The interface of a node whose network holds an address.
+    pub(crate) fn interface_near(&self, node: NodeId, address: IpAddr) -> Option<usize> {
+        let family = Family::of(address);
+        let count = self.places[node.0 as usize].interfaces.len();
+        (0..count).find(|it| self.network(node, *it, family).contains(address))
+    }
+
+    /// The interface of a node that has an address.
+    pub(crate) fn interface_with(&self, node: NodeId, address: IpAddr) -> Option<usize> {
+        let interfaces = &self.places[node.0 as usize].interfaces;
+        interfaces.iter().position(|it| it.address(Family::of(address)) == address)
+    }
+
+    /// The addresses of a node's interface.
+    pub(crate) fn numbers(&self, node: NodeId, interface: usize) -> Vec<Number> {
+        let number = |family| {
+            let network = self.network(node, interface, family);
+            let broadcast = Some(network.last()).filter(|last| network.is_broadcast(*last));
+            let address = self.interface(node, interface).address(family);
+            Number { address, mask: network.mask(), broadcast }
+        };
+        Family::ALL.map(number).to_vec()
+    }
+
+    /// The link of a node's interface, by index.
+    pub(crate) fn links_of(&self, node: NodeId) -> impl Iterator<Item = usize> {
+        self.places[node.0 as usize].interfaces.iter().map(|it| it.link)
+    }
+
     /// The nodes at a link's ends, and the index of their interface.
     pub(crate) fn ends(&self, link: usize) -> &[(NodeId, usize)] {
         &self.links[link].ends
@@ -357,7 +439,9 @@ impl Map {
 
     /// Whether a destination is the broadcast address of a link of the node, or of all nodes.
     pub(crate) fn is_for_many(&self, node: NodeId, destination: IpAddr) -> bool {
-        is_for_all(destination) || self.broadcast_interface(node, destination).is_some()
+        is_for_all(destination)
+            || is_for_routers(destination) && self.places[node.0 as usize].forwards
+            || self.broadcast_interface(node, destination).is_some()
     }
 
     fn broadcast_interface(&self, node: NodeId, destination: IpAddr) -> Option<usize> {
@@ -404,7 +488,7 @@ impl Map {
             return Next::Local;
         }
         let place = &self.places[node.0 as usize];
-        if is_for_all(destination) {
+        if is_for_all(destination) || is_for_routers(destination) {
             return match place.interfaces.is_empty() {
                 true => Next::NoRoute,
                 false => Next::Out { interface: 0, to: Recipient::Everyone },

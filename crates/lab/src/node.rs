@@ -2,12 +2,14 @@
 //! keeps for itself in `host`, errors in `complaint`. Knows no clock and no wire: a [`Turn`] brings
 //! the time, and takes what is to be done.
 
+use crate::address::{is_for_all, is_for_routers};
+use crate::agent::Advert;
 use crate::assembly::{Assembly, Unfinished};
 use crate::balance::{Balancer, Flow};
 use crate::complaint::Subject;
 use crate::limit::Limiter;
 use crate::map::{Interface, Map, Next, Recipient};
-use crate::nat::{Dnat, Nat, Verdict};
+use crate::nat::{Gate, Road};
 use crate::packet;
 use crate::random::Random;
 use crate::rules;
@@ -49,8 +51,8 @@ pub(crate) struct Node {
     identification: u32,
     /// Echo requests answered so far.
     pub(crate) answers: u64,
-    pub(crate) nat: Option<Nat>,
-    pub(crate) dnat: Option<Dnat>,
+    /// Where connections are tracked and addresses translated.
+    pub(crate) gate: Option<Box<Gate>>,
     /// Errors malformed so far.
     pub(crate) mangled: usize,
     /// Where new identifications of what it passes on come from.
@@ -65,7 +67,17 @@ pub(crate) struct Turn<'a> {
     pub(crate) map: &'a Map,
     /// What an instrument hears besides ICMP, if one runs at this node.
     pub(crate) watched: Option<Carrier>,
+    /// The only interface that it hears, if it is bound to one.
+    pub(crate) bound: Option<usize>,
     pub(crate) actions: &'a mut Vec<Action>,
+}
+
+impl Turn<'_> {
+    /// Whether an instrument runs here that hears what came in that way.
+    pub(crate) fn is_heard(&self, frame: &Frame) -> bool {
+        let is_elsewhere = self.bound.zip(frame.came_by).is_some_and(|(only, by)| only != by);
+        self.watched.is_some() && !is_elsewhere
+    }
 }
 
 /// What a node wants done.
@@ -92,6 +104,12 @@ pub(crate) enum Later {
     Unresolved(Vec<u8>),
     /// Fragments are given up.
     Abandon(Unfinished),
+    /// An advertisement is due.
+    Advertise(Advert),
+    /// Likewise of what is to be passed on.
+    AbandonPassing(Unfinished),
+    /// SYNs that nobody met are refused.
+    Release,
 }
 
 /// A packet as it comes in.
@@ -102,6 +120,8 @@ pub(crate) struct Frame {
     pub(crate) is_broadcast: bool,
     /// The interface that it came in by; `None` from the node itself.
     pub(crate) came_by: Option<usize>,
+    /// Where it is known how it belongs to a connection.
+    pub(crate) road: Option<Box<Road>>,
 }
 
 impl Frame {
@@ -112,7 +132,7 @@ impl Frame {
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, plan: NodePlan, seed: u64) -> Node {
+    pub(crate) fn new(id: NodeId, plan: NodePlan, seed: u64, map: &Map) -> Node {
         let random = Random::named(seed, &format!("identifications of {}", plan.name));
         Node {
             id,
@@ -122,8 +142,7 @@ impl Node {
             path_mtus: BTreeMap::new(),
             identification: 0,
             answers: 0,
-            nat: plan.nat.clone().map(Nat::new),
-            dnat: plan.dnat.clone().map(Dnat::new),
+            gate: Gate::of(id, &plan, seed, map).map(Box::new),
             mangled: 0,
             random,
             is_attached: false,
@@ -145,8 +164,8 @@ impl Node {
         let is_mine = turn.map.is_for(self.id, datagram.destination);
         let has_options = !datagram.options.is_empty();
         frame.bytes.truncate(whole);
-        if let Some(original) = self.translate(turn, &mut frame) {
-            return self.forward_as(turn, frame, original);
+        if self.gate.is_some() && frame.came_by.is_some() && frame.road.is_none() {
+            return self.receive_tracked(turn, frame);
         }
         match (is_mine, self.plan.role) {
             (true, _) if has_options => self.receive_options(turn, frame),
@@ -154,18 +173,6 @@ impl Node {
             (false, Role::Router) => self.forward(turn, frame),
             (false, Role::Host) => {}
         }
-    }
-
-    /// Translates addresses of what comes in; how it came, if it is to be passed on translated.
-    fn translate(&mut self, turn: &Turn<'_>, frame: &mut Frame) -> Option<Vec<u8>> {
-        if self.nat.is_none() && self.dnat.is_none() {
-            return None;
-        }
-        let original = frame.bytes.clone();
-        let nat = self.nat.as_mut().map(|nat| nat.enter(frame.came_by, &mut frame.bytes));
-        let dnat = self.dnat.as_mut().map(|dnat| dnat.enter(turn.map, &mut frame.bytes));
-        let is_translated = [nat, dnat].contains(&Some(Verdict::Translated));
-        is_translated.then_some(original)
     }
 
     /// A datagram with options that is addressed to this node, at the end of its way or at a stop
@@ -222,6 +229,24 @@ impl Node {
         })
     }
 
+    /// What the next datagram is known by.
+    pub(crate) fn next_identification(&mut self) -> u32 {
+        self.identification = self.identification.wrapping_add(1);
+        self.identification
+    }
+
+    /// By which interface a datagram leaves whose destination is on every link: that of its source.
+    fn leave_by(&self, map: &Map, header: &Header, next: Next) -> Next {
+        let to = header.destination;
+        let chosen = (is_for_all(to) || is_for_routers(to))
+            .then(|| map.interface_with(self.id, header.source))
+            .flatten();
+        match (next, chosen) {
+            (Next::Out { to, .. }, Some(interface)) => Next::Out { interface, to },
+            _ => next,
+        }
+    }
+
     /// Sends a datagram of this node's own. An identification of 0 is replaced by the node's next.
     pub(crate) fn originate(
         &mut self,
@@ -230,14 +255,15 @@ impl Node {
         message: &[u8],
         fragmentation: Fragmentation,
     ) -> Result<(), SendFault> {
-        self.identification = self.identification.wrapping_add(1);
+        let next = self.next_identification();
         let identification = match header.identification {
-            0 => self.identification,
+            0 => next,
             chosen => u32::from(chosen),
         };
         header.identification = identification as u16;
         let flow = Flow::of_message(&header, message);
         let next = self.balancer.next(turn.map, self.id, flow);
+        let next = self.leave_by(turn.map, &header, next);
         if let IpAddr::V4(own) = header.source
             && self.stamp_options(turn, &mut header.options, own).is_err()
         {
@@ -254,12 +280,19 @@ impl Node {
             Next::Reject(Reject::Prohibited) => return Err(fault(SendFaultReason::Prohibited)),
             Next::Reject(_) | Next::NoRoute => return Err(fault(SendFaultReason::NoRoute)),
         };
+        let own = self.track_own(turn, &mut header, message, interface)?;
+        let message = own.as_deref().unwrap_or(message);
         let device = turn.map.interface(self.id, interface);
         let fit = self.fit(turn.now, header.destination, device, fragmentation);
         let total = header.bytes() + message.len();
         header.dont_fragment = fit.dont_fragment && total <= fit.limit_bytes as usize;
         if total <= fit.limit_bytes as usize {
             let bytes = emit(&header, message)?;
+            if to == Recipient::Everyone && self.plan.mask.is_some() {
+                // An agent hears its own broadcasts, as hosts do.
+                let what = Later::Looped(bytes.clone());
+                turn.actions.push(Action::Later { after: LOOP, what });
+            }
             self.put(turn, interface, to, bytes);
             return Ok(());
         }
@@ -292,12 +325,15 @@ impl Node {
     pub(crate) fn resume(&mut self, turn: &mut Turn<'_>, what: Later) {
         match what {
             Later::Looped(bytes) => {
-                self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None });
+                self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None, road: None });
             }
             Later::Answer(header, message) => self.answer(turn, *header, &message),
+            Later::Advertise(advert) => self.advertise(turn, advert),
             Later::Unresolved(bytes) => {
                 self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
             }
+            Later::AbandonPassing(unfinished) => self.abandon_passing(unfinished),
+            Later::Release => self.release(turn),
             Later::Abandon(unfinished) => {
                 if let Some(first) = self.assembly.abandon(unfinished) {
                     let about = Subject::of(&first);

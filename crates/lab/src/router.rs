@@ -3,7 +3,6 @@
 use crate::balance::Flow;
 use crate::complaint::Subject;
 use crate::map::{Next, Recipient};
-use crate::nat::Verdict;
 use crate::node::{Frame, Node, Turn, pointer_word};
 use crate::scenario::Reject;
 use crate::{address, packet, rules};
@@ -56,7 +55,12 @@ impl Node {
             return self.complain(turn, quoted, Meaning::HopLimitExceeded, 0);
         }
         let mtu_bytes = turn.map.interface(self.id, interface).mtu_bytes(family);
-        let is_too_big = datagram.total_bytes > mtu_bytes as usize;
+        // What was put together here goes on in pieces that are as large as those that came.
+        let cut = frame.road.as_ref().and_then(|road| road.cut);
+        let largest = cut.map_or(datagram.total_bytes, |cut| cut.largest_bytes as usize);
+        let limit_bytes = cut.map_or(mtu_bytes, |cut| mtu_bytes.min(cut.largest_bytes));
+        let is_cut = datagram.total_bytes > limit_bytes as usize;
+        let is_too_big = largest > mtu_bytes as usize;
         if is_too_big && (datagram.dont_fragment || !rules::of(family).routers_fragment) {
             let said = self.plan.errors.mtu_said.unwrap_or(mtu_bytes);
             if self.plan.errors.is_mtu_silent {
@@ -75,19 +79,16 @@ impl Node {
             packet::refresh_checksum(&mut frame.bytes);
         }
         self.alter(&mut frame.bytes);
-        let own = turn.map.interface(self.id, interface).address(family);
-        if let Some(nat) = &mut self.nat
-            && nat.leave(interface, frame.came_by, own, &mut frame.bytes) == Verdict::Dropped
-        {
+        if !self.leave_tracked(turn, interface, &mut frame, &original) {
             return;
         }
-        if !is_too_big {
+        if !is_cut {
             return self.put(turn, interface, to, frame.bytes);
         }
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
-        let identification = datagram.identification;
+        let identification = cut.map_or(datagram.identification, |cut| cut.identification);
         let header = datagram.header();
-        for bytes in packet::split(&header, datagram.payload, identification, mtu_bytes) {
+        for bytes in packet::split(&header, datagram.payload, identification, limit_bytes) {
             self.put(turn, interface, to, bytes);
         }
     }

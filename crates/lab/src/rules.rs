@@ -13,6 +13,12 @@ pub(crate) struct Rules {
     pub(crate) has_broadcast: bool,
     /// The protocol number of ICMP.
     pub(crate) icmp: u8,
+    /// Types of its queries, and of what answers them; both have an identifier.
+    pub(crate) queries: &'static [(u8, u8)],
+    /// Types of its errors.
+    pub(crate) errors: &'static [u8],
+    /// Types that belong to one link, which nobody tracks.
+    pub(crate) untracked: &'static [u8],
     /// Whether the checksum of ICMP covers the addresses (RFC 4443 §2.3), for which senders leave
     /// it to the kernel (RFC 3542 §3.1).
     pub(crate) icmp_sums_addresses: bool,
@@ -44,6 +50,8 @@ pub(crate) struct Rules {
     pub(crate) path_mtu_least_bytes: u32,
     /// How long fragments wait for the missing ones (Linux's ipfrag_time; RFC 8200 §4.5).
     pub(crate) reassembly: Duration,
+    /// The hop limit that router discovery must arrive with (RFC 4861 §6.1); `None` if any will do.
+    pub(crate) discovery_hop_limit: Option<u8>,
     /// Whether a raw socket sees ICMP messages whose checksum is wrong.
     pub(crate) shows_bad_checksums: bool,
 }
@@ -52,6 +60,10 @@ const V4: Rules = Rules {
     address_bits: 32,
     has_broadcast: true,
     icmp: protocol::ICMP,
+    // Echo, timestamp, information, address mask (RFC 792, RFC 950).
+    queries: &[(8, 0), (13, 14), (15, 16), (17, 18)],
+    errors: &[3, 4, 5, 11, 12],
+    untracked: &[],
     icmp_sums_addresses: false,
     udp_must_be_summed: false,
     error_max_bytes: 576,
@@ -68,6 +80,7 @@ const V4: Rules = Rules {
     link_mtu_least_bytes: 68,
     path_mtu_least_bytes: 552,
     reassembly: Duration::from_secs(30),
+    discovery_hop_limit: None,
     shows_bad_checksums: true,
 };
 
@@ -75,6 +88,11 @@ const V6: Rules = Rules {
     address_bits: 128,
     has_broadcast: false,
     icmp: protocol::ICMPV6,
+    // Echo (RFC 4443) and node information (RFC 4620).
+    queries: &[(128, 129), (139, 140)],
+    errors: &[1, 2, 3, 4],
+    // Listeners (RFC 2710, RFC 3810) and neighbours (RFC 4861).
+    untracked: &[130, 131, 132, 133, 134, 135, 136, 137, 143],
     icmp_sums_addresses: true,
     udp_must_be_summed: true,
     error_max_bytes: 1_280,
@@ -91,6 +109,7 @@ const V6: Rules = Rules {
     link_mtu_least_bytes: 1_280,
     path_mtu_least_bytes: 1_280,
     reassembly: Duration::from_secs(60),
+    discovery_hop_limit: Some(255),
     shows_bad_checksums: false,
 };
 

@@ -1,6 +1,7 @@
 //! A scenario as read: nodes, links, what they do to packets, and the output expected. The text is
 //! TOML; `docs/lab.md` describes it.
 
+pub(crate) mod agents;
 pub(crate) mod changes;
 pub(crate) mod errors;
 pub(crate) mod forwarding;
@@ -12,6 +13,7 @@ pub(crate) mod text;
 use crate::address::Prefix;
 use crate::rules;
 use crate::{NodeId, ScenarioFault};
+use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
 use errors::ErrorPlan;
 use forwarding::{ForwardPlan, Refusal};
@@ -74,6 +76,10 @@ pub(crate) struct NodePlan {
     pub(crate) forwarding: ForwardPlan,
     pub(crate) nat: Option<NatPlan>,
     pub(crate) dnat: Option<DnatPlan>,
+    /// How it answers address mask requests, if it does.
+    pub(crate) mask: Option<MaskPlan>,
+    /// How it offers to route, if it does.
+    pub(crate) advert: Option<AdvertPlan>,
     /// TCP ports on which somebody listens.
     pub(crate) tcp: Vec<u16>,
     /// UDP ports whose datagrams are sent back.
@@ -392,6 +398,10 @@ mod tests {
             ("[router]\nr = { hop_limit = 0 }", 7, 19, "`hop_limit` wants", ""),
             ("[router]\nr = { routes = [{ to = \"a\" }] }", 7, 17, "a route needs either", ""),
             ("[router]\nr = { addresses = [\"192.0.2.9\"] }", 7, 1, "no link of `r`", "give"),
+            ("[router]\nr = { mask_agent = { mask = \"::1\" } }", 7, 29, "IPv6 has no", "classful"),
+            ("[router]\nr = { mask_agent = 1 }", 7, 20, "`mask_agent` wants a table", ""),
+            ("[router]\nr = { advertises = { nat64 = \"a\" } }", 7, 30, "this is no IPv6", "as in"),
+            ("[router]\nr = { advertises = { every = \"1us\" } }", 7, 30, "`every` is at", ""),
             ("[[expect]]\ncommand = 1", 7, 11, "`command` wants a text", ""),
             ("[[expect]]\ncomand = 1", 6, 1, "`command` is missing", ""),
         ];

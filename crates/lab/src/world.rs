@@ -1,8 +1,10 @@
 //! The world's clock and its heap of events, keyed by time and sequence number: what happens at one
 //! moment happens in the order in which it was caused.
 
+use crate::agent::Advert;
+use crate::conntrack::{Listed, Tracker};
 use crate::link::{Link, LinkCounts};
-use crate::map::{Map, Recipient, Route};
+use crate::map::{Device, Map, Recipient, Route};
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::noise::Noise;
 use crate::scenario::Scenario;
@@ -41,6 +43,8 @@ pub struct World {
     pub(crate) noise: Noise,
     /// Where an instrument runs.
     pub(crate) watched: Option<Watch>,
+    /// The only interface that the instrument hears, if it is bound to one.
+    bound: Option<usize>,
     /// What has arrived for the instrument.
     pub(crate) inbox: VecDeque<Vec<u8>>,
     /// What has arrived for attached nodes.
@@ -107,6 +111,9 @@ impl World {
         };
         let links = scenario.links.iter().map(link).collect();
         let nodes = scenario.nodes.into_iter().enumerate();
+        let nodes = nodes
+            .map(|(index, plan)| Node::new(scenario::node_id(index), plan, seed, &map))
+            .collect();
         let mut world = World {
             now: Time::ZERO,
             heap: BinaryHeap::new(),
@@ -114,21 +121,24 @@ impl World {
             heap_max_bytes: EVENTS_MAX_BYTES,
             sequence: 0,
             map,
-            nodes: nodes
-                .map(|(index, plan)| Node::new(scenario::node_id(index), plan, seed))
-                .collect(),
+            nodes,
             links,
             from: scenario.from,
             seed,
             duration: scenario.duration,
             noise: Noise::new(seed),
             watched: None,
+            bound: None,
             inbox: VecDeque::new(),
             outgoing: VecDeque::new(),
             actions: Vec::new(),
         };
         for (at, change) in changes {
             world.schedule(at, Event::Change(Box::new(change)));
+        }
+        for (node, advert) in beacons(&world.nodes, &world.map) {
+            let at = Time::ZERO + advert.again.unwrap_or_default();
+            world.schedule(at, Event::Resumption { node, what: Later::Advertise(advert) });
         }
         Ok(world)
     }
@@ -151,6 +161,21 @@ impl World {
     /// The addresses of a node, those of its first link first.
     pub fn addresses(&self, node: NodeId, family: Family) -> Vec<IpAddr> {
         self.map.addresses(node, family)
+    }
+
+    /// The interfaces of a node, in the order of the scenario's links.
+    pub fn devices(&self, node: NodeId) -> Vec<Device> {
+        let device = |(interface, link): (usize, usize)| Device {
+            link: self.links[link].name.clone(),
+            numbers: self.map.numbers(node, interface),
+        };
+        self.map.links_of(node).enumerate().map(device).collect()
+    }
+
+    /// Binds instruments to an interface of their node, by its index among the devices: they hear
+    /// no ICMP message from others.
+    pub fn bind(&mut self, interface: Option<usize>) {
+        self.bound = interface;
     }
 
     /// The name of a node.
@@ -200,6 +225,24 @@ impl World {
             let ends = self.map.ends(index).iter().enumerate();
             ends.map(move |(end, (node, _))| (link.name.as_str(), *node, link.counts(end)))
         })
+    }
+
+    /// The connections that a router tracks now, in the order of their ends; nothing of a node that
+    /// tracks none.
+    pub fn conntrack(&self, node: NodeId) -> Vec<Listed> {
+        self.tracker(node).map(|tracker| tracker.list(self.now)).unwrap_or_default()
+    }
+
+    /// What tracks connections at a node, if anything does.
+    pub fn tracker(&self, node: NodeId) -> Option<&Tracker> {
+        let gate = self.nodes.get(node.0 as usize)?.gate.as_ref()?;
+        Some(&gate.tracker)
+    }
+
+    /// Likewise, to watch it or to change how it behaves.
+    pub fn tracker_mut(&mut self, node: NodeId) -> Option<&mut Tracker> {
+        let gate = self.nodes.get_mut(node.0 as usize)?.gate.as_mut()?;
+        Some(&mut gate.tracker)
     }
 
     /// Packets that are under way on links.
@@ -277,6 +320,7 @@ impl World {
             now: self.now,
             map: &self.map,
             watched: self.watched.filter(|watch| watch.node == id).map(|watch| watch.carrier),
+            bound: self.bound,
             actions: &mut actions,
         };
         let result = act(&mut self.nodes[id.0 as usize], &mut turn);
@@ -303,12 +347,27 @@ impl World {
             let is_broadcast = to == Recipient::Everyone;
             for (node, interface) in &takers {
                 let came_by = Some(*interface);
-                let frame = Frame { bytes: crossing.bytes.clone(), is_broadcast, came_by };
+                let bytes = crossing.bytes.clone();
+                let frame = Frame { bytes, is_broadcast, came_by, road: None };
                 let counted = counted.take();
                 self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
             }
         }
     }
+}
+
+/// The advertisements that come unasked.
+fn beacons(nodes: &[Node], map: &Map) -> Vec<(NodeId, Advert)> {
+    let mut due = Vec::new();
+    for node in nodes {
+        let Some(every) = node.plan.advert.as_ref().and_then(|plan| plan.every) else { continue };
+        for (interface, _) in map.links_of(node.id).enumerate() {
+            for family in Family::ALL {
+                due.push((node.id, Advert { interface, family, to: None, again: Some(every) }));
+            }
+        }
+    }
+    due
 }
 
 /// The changes that a scenario plans, and when they come.
@@ -338,7 +397,10 @@ impl Event {
             Event::Resumption { what, .. } => match what {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
-                Later::Abandon(_) => 0,
+                Later::Abandon(_)
+                | Later::AbandonPassing(_)
+                | Later::Advertise(_)
+                | Later::Release => 0,
             },
         };
         size_of::<Entry>() + held
@@ -347,7 +409,13 @@ impl Event {
     /// Whether nobody waits for it: fragments must be given up, or no others are taken; and the
     /// network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
-        !matches!(self, Event::Resumption { what: Later::Abandon(_), .. } | Event::Change(_))
+        match self {
+            Event::Resumption { what, .. } => {
+                !matches!(what, Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release)
+            }
+            Event::Change(_) => false,
+            _ => true,
+        }
     }
 }
 

@@ -1,8 +1,17 @@
-//! The keys `nat` and `dnat` of a node.
+//! The keys `nat` and `dnat` of a node, and the plan of the tracker that they make.
 
 use super::text::{Source, Table, Value};
 use super::{LinkPlan, Names, NodePlan, Role, node_named};
+use crate::conntrack::{
+    Behaviour, Filtering, Forward, Hairpinning, Mapping, Personality, Plan, Pooling, Ports, Quotes,
+};
+use crate::map::Map;
+use crate::nat::served;
 use crate::{NodeId, ScenarioFault};
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use wire::Family;
+use wire::ip::protocol;
 
 /// Source translation: what leaves by a link seems to come from this router.
 #[derive(Clone, Debug)]
@@ -12,9 +21,22 @@ pub(crate) struct NatPlan {
     at: usize,
     /// The router's interface there.
     pub(crate) out: usize,
-    pub(crate) quotes: Quotes,
-    /// Whether ports and identifiers stay as they are where that is possible.
-    pub(crate) keeps_ports: bool,
+    behaviour: Behaviour,
+    quotes: Quotes,
+    ports: Option<RangeInclusive<u16>>,
+    /// Outer addresses besides the router's own; if there are any, the only ones.
+    pub(crate) pool: Vec<IpAddr>,
+    forwards: Vec<ForwardPlan>,
+    limit: Option<usize>,
+}
+
+/// A port that is forwarded.
+#[derive(Clone, Debug)]
+struct ForwardPlan {
+    protocols: Vec<u8>,
+    port: u16,
+    to: NodeId,
+    to_port: Option<u16>,
 }
 
 /// Destination translation: one host stands in for another.
@@ -24,42 +46,168 @@ pub(crate) struct DnatPlan {
     pub(crate) to: NodeId,
     /// Who answers.
     pub(crate) host: NodeId,
-    pub(crate) quotes: Quotes,
+    quotes: Quotes,
     /// Whether routers behind the translator seem to be who is asked, as behind Linux.
-    pub(crate) hides: bool,
-}
-
-/// How much of a quote is translated back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Quotes {
-    /// All of it.
-    Whole,
-    /// Address and port, but not the transport checksum that covers them.
-    Address,
-    /// Nothing.
-    Untouched,
+    hides: bool,
 }
 
 const QUOTES: &[(&str, Quotes)] =
     &[("whole", Quotes::Whole), ("address", Quotes::Address), ("untouched", Quotes::Untouched)];
 
+const FILTERING: &[(&str, Filtering)] = &[
+    ("endpoint-independent", Filtering::EndpointIndependent),
+    ("address-dependent", Filtering::AddressDependent),
+    ("address-and-port-dependent", Filtering::AddressAndPortDependent),
+];
+
+const MAPPING: &[(&str, Mapping)] = &[
+    ("per-connection", Mapping::PerConnection),
+    ("endpoint-independent", Mapping::EndpointIndependent),
+    ("address-dependent", Mapping::AddressDependent),
+    ("address-and-port-dependent", Mapping::AddressAndPortDependent),
+];
+
+const PROTOCOLS: &[(&str, u8)] = &[
+    ("tcp", protocol::TCP),
+    ("udp", protocol::UDP),
+    ("sctp", protocol::SCTP),
+    ("dccp", protocol::DCCP),
+    ("udplite", protocol::UDP_LITE),
+];
+
+/// The first of the new ports that `ports = "new"` gives out.
+const FIRST_NEW: u16 = 50_000;
+
+impl NatPlan {
+    fn new(out: &Value<'_>) -> Result<NatPlan, ScenarioFault> {
+        Ok(NatPlan {
+            link: out.text()?.to_string(),
+            at: out.at(),
+            out: 0,
+            behaviour: Personality::Linux.behaviour(),
+            quotes: Quotes::Whole,
+            ports: None,
+            pool: Vec::new(),
+            forwards: Vec::new(),
+            limit: None,
+        })
+    }
+}
+
 /// Reads `nat`: a link's name, or a table.
-pub(super) fn read_nat(table: &mut Table<'_>) -> Result<Option<NatPlan>, ScenarioFault> {
+pub(super) fn read_nat(
+    table: &mut Table<'_>,
+    names: &Names,
+) -> Result<Option<NatPlan>, ScenarioFault> {
     let Some(value) = table.take("nat") else { return Ok(None) };
-    let plan = |out: Value<'_>, quotes, keeps_ports| {
-        let (link, at) = (out.text()?.to_string(), out.at());
-        Ok(Some(NatPlan { link, at, out: 0, quotes, keeps_ports }))
-    };
     if value.is_text() {
-        return plan(value, Quotes::Whole, true);
+        return NatPlan::new(&value).map(Some);
     }
     let mut table = value.table()?;
-    let out = table.need("out")?;
-    let quotes = table.take("quotes").map_or(Ok(Quotes::Whole), |value| value.word(QUOTES))?;
-    let ports = [("kept", true), ("new", false)];
-    let keeps_ports = table.take("ports").map_or(Ok(true), |value| value.word(&ports))?;
+    let mut plan = NatPlan::new(&table.need("out")?)?;
+    if let Some(value) = table.take("personality") {
+        plan.behaviour = value.word(Personality::ALL)?.behaviour();
+    }
+    read_behaviour(&mut table, &mut plan.behaviour)?;
+    if let Some(value) = table.take("quotes") {
+        plan.quotes = value.word(QUOTES)?;
+    }
+    if let Some(value) = table.take("ports") {
+        read_ports(&value, &mut plan)?;
+    }
+    if let Some(list) = table.take("pool") {
+        plan.pool = list.list()?.iter().map(super::nodes::address).collect::<Result<_, _>>()?;
+    }
+    if let Some(list) = table.take("forward") {
+        let rules = list.list()?;
+        plan.forwards =
+            rules.iter().map(|rule| read_forward(rule, names)).collect::<Result<_, _>>()?;
+    }
+    let limit = table.take("limit").map(|value| value.number(1, 16_777_216)).transpose()?;
+    plan.limit = limit.map(|limit| limit as usize);
     table.finish()?;
-    plan(out, quotes, keeps_ports)
+    Ok(Some(plan))
+}
+
+/// Reads what differs from the personality.
+fn read_behaviour(table: &mut Table<'_>, behaviour: &mut Behaviour) -> Result<(), ScenarioFault> {
+    if let Some(value) = table.take("mapping") {
+        behaviour.mapping = value.word(MAPPING)?;
+    }
+    if let Some(value) = table.take("filtering") {
+        behaviour.filtering = value.word(FILTERING)?;
+    }
+    if let Some(value) = table.take("pooling") {
+        let words = [("paired", Pooling::Paired), ("arbitrary", Pooling::Arbitrary)];
+        behaviour.pooling = value.word(&words)?;
+    }
+    if let Some(value) = table.take("hairpin") {
+        behaviour.hairpinning = match value.boolean()? {
+            true => Hairpinning::ExternalSource,
+            false => Hairpinning::None,
+        };
+    }
+    if let Some(value) = table.take("loose") {
+        behaviour.is_loose = value.boolean()?;
+    }
+    if let Some(value) = table.take("per_subscriber") {
+        behaviour.per_subscriber = Some(value.number(1, 65_536)? as u32);
+    }
+    if let Some(value) = table.take("udp_timeout") {
+        let seconds = value.duration()?.as_secs().clamp(1, u64::from(u32::MAX)) as u32;
+        (behaviour.timers.udp, behaviour.timers.udp_stream) = (seconds, seconds);
+    }
+    Ok(())
+}
+
+/// `"kept"`, `"new"`, or a range: `"1024-65535"`.
+fn read_ports(value: &Value<'_>, plan: &mut NatPlan) -> Result<(), ScenarioFault> {
+    match value.text()? {
+        "kept" => plan.behaviour.ports = Ports::Preserved,
+        "random" => plan.behaviour.ports = Ports::Random,
+        "new" => {
+            plan.behaviour.ports = Ports::Sequential(FIRST_NEW);
+            plan.behaviour.keeps_parity = false;
+        }
+        text => {
+            let bounds = text.split_once('-');
+            let bounds = bounds.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+            let range = bounds.map(|(first, last): (u16, u16)| first..=last);
+            let range = range.filter(|range| !range.is_empty());
+            let hint = "\"kept\", \"new\", \"random\", or a range as in \"1024-65535\"".to_string();
+            let fault = || value.fault_with(format!("`{text}` are no ports"), hint);
+            plan.ports = Some(range.ok_or_else(fault)?);
+        }
+    }
+    Ok(())
+}
+
+/// Reads one rule of `forward`.
+fn read_forward(value: &Value<'_>, names: &Names) -> Result<ForwardPlan, ScenarioFault> {
+    let mut table = value.table()?;
+    let protocols = match table.take("proto") {
+        Some(value) => vec![value.word(PROTOCOLS)?],
+        None => vec![protocol::TCP, protocol::UDP],
+    };
+    let port = table.need("port")?.number(1, 65_535)? as u16;
+    let to = table.need("to")?;
+    let (name, to_port) = match to.text()?.split_once(':') {
+        Some((name, port)) => {
+            let number = port.parse().ok().filter(|port: &u16| *port > 0);
+            let fault = || to.fault(format!("`{port}` is no port"));
+            (name, Some(number.ok_or_else(fault)?))
+        }
+        None => (to.text()?, None),
+    };
+    let nodes = names.get(name).map(Vec::as_slice);
+    let Some(&[node]) = nodes else {
+        return Err(to.fault_with(
+            format!("no node is named `{name}`"),
+            "`to` is a node, or a node and a port: \"web:80\"".to_string(),
+        ));
+    };
+    table.finish()?;
+    Ok(ForwardPlan { protocols, port, to: node, to_port })
 }
 
 /// Reads `dnat`.
@@ -96,6 +244,10 @@ pub(super) fn find_interfaces(
             return Err(source.fault(node.at, message, None));
         }
         let Some(plan) = &mut node.nat else { continue };
+        if plan.forwards.iter().any(|rule| rule.to == id) {
+            let message = format!("`{}` cannot forward to itself", node.name);
+            return Err(source.fault(plan.at, message, None));
+        }
         let own = links.iter().filter(|link| link.ends.contains(&id));
         let names: Vec<&str> = own.map(|link| link.name.as_str()).collect();
         plan.out = names.iter().position(|name| *name == plan.link).ok_or_else(|| {
@@ -104,4 +256,68 @@ pub(super) fn find_interfaces(
         })?;
     }
     Ok(())
+}
+
+/// The plan of the tracker of a node that has `nat`, `dnat` or both.
+pub(crate) fn tracker_plan(id: NodeId, node: &NodePlan, map: &Map) -> Plan {
+    let behaviour = match &node.nat {
+        Some(nat) => nat.behaviour,
+        None => Personality::Linux.behaviour(),
+    };
+    let mut plan = Plan { masquerades: node.nat.is_some(), ..Plan::new(behaviour) };
+    plan.served = served(node);
+    if let Some(nat) = &node.nat {
+        let device = map.interface(id, nat.out);
+        // A family of which the pool has none has the router's own address.
+        for family in Family::ALL {
+            let given = nat.pool.iter().filter(|address| Family::of(**address) == family);
+            let before = plan.pool.len();
+            plan.pool.extend(given);
+            if plan.pool.len() == before {
+                plan.pool.push(device.address(family));
+            }
+        }
+        plan.quotes = nat.quotes;
+        plan.ports = nat.ports.clone();
+        plan.limit = nat.limit.unwrap_or(plan.limit);
+        plan.forwards = nat.forwards.iter().flat_map(|rule| forwards(rule, map)).collect();
+    }
+    if let Some(dnat) = &node.dnat {
+        let both = Family::ALL.into_iter().flat_map(|family| stand_ins(dnat, family, map));
+        plan.forwards.extend(both);
+        plan.forward_quotes = dnat.quotes;
+        plan.hides_routers = dnat.hides;
+    }
+    plan
+}
+
+/// A rule in both families, for each of its protocols.
+fn forwards(rule: &ForwardPlan, map: &Map) -> Vec<Forward> {
+    let addresses = Family::ALL.map(|family| map.addresses(rule.to, family).first().copied());
+    let each = addresses.into_iter().flatten().flat_map(|to| {
+        rule.protocols.iter().map(move |number| Forward {
+            protocol: Some(*number),
+            address: None,
+            port: Some(rule.port),
+            to,
+            to_port: rule.to_port,
+            is_anywhere: false,
+        })
+    });
+    each.collect()
+}
+
+/// Rules that let one host answer for every address of another.
+fn stand_ins(dnat: &DnatPlan, family: Family, map: &Map) -> Vec<Forward> {
+    let Some(to) = map.addresses(dnat.host, family).first().copied() else { return Vec::new() };
+    let asked = map.addresses(dnat.to, family).into_iter();
+    let rule = |address| Forward {
+        protocol: None,
+        address: Some(address),
+        port: None,
+        to,
+        to_port: None,
+        is_anywhere: true,
+    };
+    asked.map(rule).collect()
 }

@@ -3,7 +3,7 @@
 use super::text::{Table, Value};
 use super::{
     Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
-    errors, forwarding, nat, node_id, node_named,
+    agents, errors, forwarding, nat, node_id, node_named,
 };
 use crate::address::Prefix;
 use crate::{NodeId, ScenarioFault};
@@ -121,8 +121,10 @@ fn read_node(
         lies: table.take("lies").map(|v| read_lies(&v, names)).transpose()?,
         errors: errors::read(table, names)?,
         forwarding: forwarding::read(table)?,
-        nat: nat::read_nat(table)?,
+        nat: nat::read_nat(table, names)?,
         dnat: nat::read_dnat(table, names)?,
+        mask: agents::mask(table)?,
+        advert: agents::advertises(table)?,
         tcp,
         udp,
         at: value.at(),

@@ -22,6 +22,7 @@ pub struct Reader {
     form: Option<Form>,
     sections: u32,
     interfaces: Vec<Described>,
+    found: Option<Found>,
     broken: Option<Broken>,
 }
 
@@ -66,6 +67,7 @@ impl Described {
 }
 
 /// Where in the buffer a packet stands.
+#[derive(Clone, Debug)]
 struct Found {
     interface: u32,
     time_ns: Option<i128>,
@@ -78,6 +80,7 @@ struct Found {
 impl Reader {
     /// Takes the next bytes of the file.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.found = None;
         self.buffer.drain(..self.at);
         self.dropped += self.at as u64;
         self.at = 0;
@@ -90,28 +93,40 @@ impl Reader {
     /// # Errors
     /// If the file cannot be read on; the same again however often it is asked.
     pub fn read(&mut self) -> Result<Option<Record<'_>>, Broken> {
+        self.advance()?;
+        Ok(self.record())
+    }
+
+    /// Goes on to the next packet, which is then [`Reader::record`]; whether there was one. If not,
+    /// more of the file must be pushed first.
+    ///
+    /// # Errors
+    /// As [`Reader::read`].
+    pub fn advance(&mut self) -> Result<bool, Broken> {
         if let Some(broken) = self.broken {
             return Err(broken);
         }
-        let found = match self.find() {
-            Ok(Some(found)) => found,
-            Ok(None) => return Ok(None),
-            Err(why) => {
-                // What stands before the broken block is consumed already.
-                let at = self.offset();
-                return Err(*self.broken.insert(Broken { at, why }));
-            }
-        };
+        self.found = self.find().map_err(|why| {
+            // What stands before the broken block is consumed already.
+            let at = self.offset();
+            *self.broken.insert(Broken { at, why })
+        })?;
+        Ok(self.found.is_some())
+    }
+
+    /// The packet that was last advanced to; `None` if more was pushed since.
+    pub fn record(&self) -> Option<Record<'_>> {
+        let found = self.found.as_ref()?;
         let packet = Packet {
             interface: found.interface,
             time_ns: found.time_ns,
             direction: found.direction,
-            comment: found.comment.map(|range| &self.buffer[range]),
+            comment: found.comment.clone().map(|range| &self.buffer[range]),
             original_bytes: found.original_bytes,
-            bytes: &self.buffer[found.bytes],
+            bytes: &self.buffer[found.bytes.clone()],
         };
         let interface = &self.interfaces[found.interface as usize].interface;
-        Ok(Some(Record { section: self.sections.saturating_sub(1), packet, interface }))
+        Some(Record { section: self.sections.saturating_sub(1), packet, interface })
     }
 
     /// The file has ended.
@@ -181,7 +196,7 @@ impl Reader {
                 },
             };
             match form {
-                Form::Classic(order, unit_ns) => return self.record(order, unit_ns),
+                Form::Classic(order, unit_ns) => return self.classic_record(order, unit_ns),
                 Form::Blocks(order) => match self.block(order)? {
                     Step::Packet(found) => return Ok(Some(found)),
                     Step::More => return Ok(None),
@@ -221,7 +236,7 @@ impl Reader {
         Ok(self.form)
     }
 
-    fn record(&mut self, order: Order, unit_ns: u32) -> Result<Option<Found>, Why> {
+    fn classic_record(&mut self, order: Order, unit_ns: u32) -> Result<Option<Found>, Why> {
         let rest = self.rest();
         let Some(header) = rest.get(..RECORD_BYTES) else { return Ok(None) };
         let [seconds, fraction, kept, original] =

@@ -10,14 +10,14 @@ use wire::ip::extensions::{self, Extensions};
 use wire::ip::options::{self, Ipv4Option};
 use wire::ip::{Datagram, protocol};
 use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer};
-use wire::{Family, arp, icmp, ip, tcp, text, udp};
+use wire::{Family, arp, dns, icmp, ip, tcp, text, udp};
 
 /// A check of any bytes.
 pub type Check = fn(&[u8]);
 
 /// Every check, by the name of its fuzz target.
 pub const ALL: &[(&str, Check)] =
-    &[("reply", reply), ("quoted", quoted), ("options", options), ("pcapng", pcapng)];
+    &[("reply", reply), ("quoted", quoted), ("options", options), ("dns", dns), ("pcapng", pcapng)];
 
 /// The check of a fuzz target.
 pub fn of(target: &str) -> Check {
@@ -225,6 +225,46 @@ fn records(bytes: &[u8]) {
         record.emit(&mut out).expect("it fitted before");
     }
     assert!(bytes.starts_with(&out));
+}
+
+/// The bytes are a DNS message.
+fn dns(bytes: &[u8]) {
+    let Ok(message) = dns::Message::parse(bytes) else { return };
+    let mut out = Vec::new();
+    message.header.emit(&mut out);
+    assert_eq!(dns::Header::parse(&out), Ok(message.header));
+    let questions: Vec<_> = message.questions().collect();
+    let answers: Vec<_> = message.answers().collect();
+    assert!(questions.len() <= message.header.questions.into());
+    assert!(answers.len() <= usize::from(message.header.answers).max(1));
+    for question in questions.into_iter().flatten() {
+        name(question.name);
+    }
+    for record in answers.into_iter().flatten() {
+        name(record.name);
+        match record.content {
+            dns::Content::Name(pointed) => name(pointed),
+            dns::Content::Text(text) => {
+                let mut strings = text.strings();
+                assert!(strings.all(|string| string.len() <= 255) && strings.next().is_none());
+            }
+            dns::Content::Address(_) | dns::Content::Other(_) => {}
+        }
+    }
+}
+
+/// A name that is within bounds, and reads back as written if it can be.
+fn name(name: dns::Name<'_>) {
+    let bytes: usize = name.labels().map(|label| label.len() + 1).sum();
+    assert!(bytes < dns::NAME_MAX_BYTES);
+    let shown = name.to_string();
+    if !shown.is_empty() && !shown.contains('\\') {
+        let mut out = Vec::new();
+        dns::emit_name(&shown, &mut out).expect("it was a name before");
+        let (again, end) = dns::Name::parse(&out, 0).expect("it was written just now");
+        assert_eq!((again, end), (name, out.len()));
+        assert!(again.is(&shown));
+    }
 }
 
 /// The bytes are a capture file, the first of them how large the pieces are in which it comes.

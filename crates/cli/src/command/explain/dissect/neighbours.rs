@@ -4,7 +4,7 @@
 use super::{Dissection, Field, Reader, hex, mac, same, says};
 use crate::command::explain::both::{Both, Pair};
 use std::net::Ipv6Addr;
-use wire::icmp::neighbour::{Discovery, Options};
+use wire::icmp::neighbour::{Discovery, Domain, Domains, Options, nat64_prefix_bits};
 
 const RESERVED: Pair = ("reserved", "保留");
 const GROUP: Pair = ("group", "组地址");
@@ -187,6 +187,30 @@ fn describe(option: &Discovery<'_>) -> (Pair, String, Option<Both>) {
                 addresses.map(|bytes| Ipv6Addr::from(*bytes).to_string()).collect();
             let about = says(format!("for {lifetime_s} s"), format!("有效 {lifetime_s} 秒"));
             (("name servers", "域名服务器"), addresses.join(" "), about)
+        }
+        Discovery::SearchList { lifetime_s, names } => {
+            let name = |name: Domain<'_>| {
+                let labels = name.labels().map(|label| label.escape_ascii().to_string());
+                labels.collect::<Vec<String>>().join(".")
+            };
+            let names: Vec<String> = Domains::new(names).map_while(Result::ok).map(name).collect();
+            let about = says(format!("for {lifetime_s} s"), format!("有效 {lifetime_s} 秒"));
+            (("search list", "搜索域"), names.join(" "), about)
+        }
+        Discovery::CaptivePortal(address) => {
+            (("captive portal", "强制门户"), address.escape_ascii().to_string(), None)
+        }
+        Discovery::Nat64 { lifetime_units, length_code, prefix } => {
+            let mut whole = [0; 16];
+            whole[..12].copy_from_slice(prefix);
+            let bits = nat64_prefix_bits(*length_code).map_or("?".to_owned(), |it| it.to_string());
+            let seconds = u32::from(*lifetime_units) * 8;
+            let about = says(format!("for {seconds} s"), format!("有效 {seconds} 秒"));
+            (
+                ("translator's prefix", "转换器前缀"),
+                format!("{}/{bits}", Ipv6Addr::from(whole)),
+                about,
+            )
         }
         Discovery::Nonce(nonce) => (("nonce", "随机数"), hex(nonce, 8), None),
         Discovery::Unknown { kind, body } => {

@@ -1,0 +1,305 @@
+//! The connections themselves: a slab of entries that never move, found by either of their tuples,
+//! by the end that they come from, and by the wheel that forgets them.
+
+use super::index::{Index, NONE};
+use super::sip::Key;
+use super::tcp;
+use super::tuple::Tuple;
+use super::wheel::{Hung, Links};
+use probe::Time;
+use std::time::Duration;
+
+/// Entries in one piece of the slab.
+const PIECE: usize = 1_024;
+
+/// Packets and bytes of one direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Count {
+    /// Packets.
+    pub packets: u64,
+    /// Bytes, IP headers included.
+    pub bytes: u64,
+}
+
+/// What has become of a connection.
+pub(crate) mod status {
+    /// A packet came back.
+    pub const ANSWERED: u16 = 0x01;
+    /// It is not forgotten to make room.
+    pub const ASSURED: u16 = 0x02;
+    /// It was begun from outside, by leave of a mapping.
+    pub const INBOUND: u16 = 0x04;
+    /// It goes out and comes in again by the same gateway.
+    pub const HAIRPIN: u16 = 0x08;
+    /// The slot is in use.
+    pub const LIVE: u16 = 0x10;
+    /// It stands in a group.
+    pub const GROUPED: u16 = 0x20;
+}
+
+/// One connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Of what began it, and of what answers that, each as it arrives.
+    pub(crate) tuples: [Tuple; 2],
+    pub(crate) expires: Time,
+    pub(crate) born: Time,
+    tags: [u32; 2],
+    pub(crate) status: u16,
+    pub(crate) tcp: tcp::Connection,
+    pub(crate) wheel: Links,
+    group_tag: u32,
+    group: Neighbours,
+    /// The mapping that it uses, and the second one if it goes out and comes in again.
+    pub(crate) mapping: u32,
+    pub(crate) second_mapping: u32,
+    /// Tells it from others that had its place before.
+    pub(crate) serial: u32,
+    pub(crate) counts: [Count; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Neighbours {
+    before: u32,
+    behind: u32,
+}
+
+impl Entry {
+    pub(crate) fn new(now: Time, original: Tuple, reply: Tuple) -> Entry {
+        Entry {
+            tuples: [original, reply],
+            expires: now,
+            born: now,
+            tags: [0; 2],
+            status: 0,
+            tcp: tcp::Connection::default(),
+            wheel: Links::default(),
+            group_tag: 0,
+            group: Neighbours { before: NONE, behind: NONE },
+            mapping: NONE,
+            second_mapping: NONE,
+            serial: 0,
+            counts: [Count::default(); 2],
+        }
+    }
+
+    pub(crate) fn is(&self, status: u16) -> bool {
+        self.status & status != 0
+    }
+
+    /// How long it is remembered from now on, if nothing comes.
+    pub(crate) fn left(&self, now: Time) -> Duration {
+        self.expires.since(now)
+    }
+
+    /// What a packet of a direction leaves as.
+    pub(crate) fn leaves(&self, direction: usize) -> Tuple {
+        // Reply tuples are made by inverting, so they have an inverse.
+        self.tuples[1 - direction].invert().unwrap_or(self.tuples[direction])
+    }
+}
+
+/// What a group has in common: connections of one inner end, or those that one outer end has with
+/// one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Group(pub(crate) Tuple);
+
+/// All connections.
+#[derive(Debug)]
+pub(crate) struct Table {
+    key: Key,
+    pieces: Vec<Vec<Entry>>,
+    free: Vec<u32>,
+    count: usize,
+    serial: u32,
+    tuples: Index,
+    groups: Index,
+}
+
+impl Table {
+    pub(crate) fn new(key: Key) -> Table {
+        Table {
+            key,
+            pieces: Vec::new(),
+            free: Vec::new(),
+            count: 0,
+            serial: 0,
+            tuples: Index::new(),
+            groups: Index::new(),
+        }
+    }
+
+    /// Connections in it, those included that have expired and are not yet swept.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Memory that it takes, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let entries: usize = self.pieces.iter().map(Vec::capacity).sum();
+        entries * size_of::<Entry>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.tuples.bytes()
+            + self.groups.bytes()
+    }
+
+    pub(crate) fn at(&self, number: u32) -> &Entry {
+        &self.pieces[number as usize / PIECE][number as usize % PIECE]
+    }
+
+    pub(crate) fn at_mut(&mut self, number: u32) -> &mut Entry {
+        &mut self.pieces[number as usize / PIECE][number as usize % PIECE]
+    }
+
+    /// The numbers of all, in the order of the slab.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
+        let last =
+            self.pieces.len().saturating_sub(1) * PIECE + self.pieces.last().map_or(0, Vec::len);
+        (0..last as u32).filter(|number| self.at(*number).is(status::LIVE))
+    }
+
+    #[inline]
+    fn tag(&self, tuple: &Tuple) -> u32 {
+        let (addresses, ports) = tuple.words();
+        let [a, b, c, d] = addresses;
+        let hash = match a | c {
+            // Short addresses fit into one word.
+            0 if b >> 32 == 0 && d >> 32 == 0 => self.key.hash([b << 32 | d, ports]),
+            _ => self.key.hash([a, b, c, d, ports]),
+        };
+        hash as u32
+    }
+
+    /// The connection and direction of a tuple; also one that has expired.
+    #[inline]
+    pub(crate) fn find(&self, tuple: &Tuple) -> Option<(u32, usize)> {
+        let slot = self
+            .tuples
+            .find(self.tag(tuple), |slot| self.at(slot >> 1).tuples[slot as usize & 1] == *tuple)?;
+        Some((slot >> 1, slot as usize & 1))
+    }
+
+    /// Adds a connection, of which neither tuple is there.
+    pub(crate) fn insert(&mut self, mut entry: Entry) -> u32 {
+        entry.tags = entry.tuples.map(|tuple| self.tag(&tuple));
+        entry.status |= status::LIVE;
+        self.serial = self.serial.wrapping_add(1);
+        entry.serial = self.serial;
+        let tags = entry.tags;
+        let number = match self.free.pop() {
+            Some(number) => {
+                *self.at_mut(number) = entry;
+                number
+            }
+            None => self.append(entry),
+        };
+        self.tuples.insert(tags[0], number << 1);
+        self.tuples.insert(tags[1], number << 1 | 1);
+        self.count += 1;
+        number
+    }
+
+    fn append(&mut self, entry: Entry) -> u32 {
+        if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
+            self.pieces.push(Vec::with_capacity(PIECE));
+        }
+        let piece = self.pieces.len() - 1;
+        let last = &mut self.pieces[piece];
+        last.push(entry);
+        (piece * PIECE + last.len() - 1) as u32
+    }
+
+    /// Takes a connection out; it must have left the wheel.
+    pub(crate) fn remove(&mut self, number: u32) -> Entry {
+        self.ungroup(number);
+        let entry = self.at_mut(number);
+        entry.status &= !status::LIVE;
+        let entry = entry.clone();
+        self.tuples.remove(entry.tags[0], number << 1);
+        self.tuples.remove(entry.tags[1], number << 1 | 1);
+        self.free.push(number);
+        self.count -= 1;
+        entry
+    }
+
+    /// Connections whose tuples stand near a tuple's place, at most so many slots from it.
+    pub(crate) fn near(&self, tuple: &Tuple, slots: usize) -> impl Iterator<Item = u32> + '_ {
+        self.tuples.near(self.tag(tuple), slots).map(|slot| slot >> 1)
+    }
+
+    /// The last connection that joined a group.
+    pub(crate) fn first_of(
+        &self,
+        group: &Group,
+        of: impl Fn(&Entry) -> Option<Group>,
+    ) -> Option<u32> {
+        let is_it = |number| of(self.at(number)).as_ref() == Some(group);
+        self.groups.find(self.tag(&group.0), is_it)
+    }
+
+    /// The one that joined before it.
+    pub(crate) fn next_of(&self, number: u32) -> Option<u32> {
+        Some(self.at(number).group.behind).filter(|behind| *behind != NONE)
+    }
+
+    /// Lets a connection join a group.
+    pub(crate) fn join(
+        &mut self,
+        number: u32,
+        group: &Group,
+        of: impl Fn(&Entry) -> Option<Group>,
+    ) {
+        let tag = self.tag(&group.0);
+        let first = self.first_of(group, of);
+        match first {
+            Some(first) => {
+                self.groups.replace(tag, first, number);
+                self.at_mut(first).group.before = number;
+            }
+            None => self.groups.insert(tag, number),
+        }
+        let entry = self.at_mut(number);
+        entry.group_tag = tag;
+        entry.group = Neighbours { before: NONE, behind: first.unwrap_or(NONE) };
+        entry.status |= status::GROUPED;
+    }
+
+    fn ungroup(&mut self, number: u32) {
+        let entry = self.at_mut(number);
+        if !entry.is(status::GROUPED) {
+            return;
+        }
+        entry.status &= !status::GROUPED;
+        let (tag, Neighbours { before, behind }) = (entry.group_tag, entry.group);
+        match (before, behind) {
+            (NONE, NONE) => self.groups.remove(tag, number),
+            (NONE, behind) => self.groups.replace(tag, number, behind),
+            (before, _) => self.at_mut(before).group.behind = behind,
+        }
+        if behind != NONE {
+            self.at_mut(behind).group.before = before;
+        }
+    }
+
+    /// Lets every connection leave its group.
+    pub(crate) fn disband(&mut self) {
+        let numbers: Vec<u32> = self.numbers().collect();
+        numbers.into_iter().for_each(|number| self.ungroup(number));
+    }
+}
+
+/// The group of all that comes from one end.
+pub(crate) fn by_source(tuple: &Tuple) -> Group {
+    Group(tuple.source_alone())
+}
+
+/// The group of what one outer end has with one address, of a packet from there to that end.
+pub(crate) fn by_peer(inward: &Tuple) -> Group {
+    Group(inward.without_peer_port())
+}
+
+impl Hung for Table {
+    fn links(&mut self, number: u32) -> &mut Links {
+        &mut self.at_mut(number).wheel
+    }
+}
