@@ -62,8 +62,10 @@ impl Judge {
     pub fn segment(&mut self, is_forward: bool, segment: &Segment) -> Judged {
         let (own, other) = if is_forward { (0, 1) } else { (1, 0) };
         let opens = segment.flags & flag::SYN != 0;
-        let behind = segment.sequence.wrapping_sub(if opens { 0 } else { 1 });
-        let base = *self.ends[own].base.get_or_insert(behind);
+        // A reset of what never was has no number of its own.
+        let is_stray = segment.flags & flag::RST != 0 && self.ends[own].base.is_none();
+        let before = if opens || is_stray { 0 } else { 1 };
+        let base = *self.ends[own].base.get_or_insert(segment.sequence.wrapping_sub(before));
         let acknowledgment = segment.acknowledgment.map(|number| {
             number.wrapping_sub(*self.ends[other].base.get_or_insert(number.wrapping_sub(1)))
         });
