@@ -116,6 +116,7 @@ impl Way {
             self.starts.insert(sequence);
         }
         let was_high = self.high;
+        let is_bare = segment.data_bytes == 1 && segment.flags & (flag::SYN | flag::FIN) == 0;
         if is_new {
             self.high = end;
         }
@@ -124,9 +125,7 @@ impl Way {
             (true, false) => None,
             (true, true) if is_first => None,
             (true, true) => Some(Mark::Again),
-            (false, _) if segment.data_bytes <= 1 && sequence.wrapping_add(1) == was_high => {
-                Some(Mark::KeepAlive)
-            }
+            (false, _) if is_bare && sequence.wrapping_add(1) == was_high => Some(Mark::KeepAlive),
             (false, true) => Some(Mark::Again),
             (false, false) => Some(Mark::OutOfOrder),
         }
