@@ -200,6 +200,35 @@ fn every_object_is_as_the_schema_says() {
 }
 
 #[test]
+fn packets_are_as_their_schema_says_and_csv_has_the_same() {
+    let schema = include_str!("../../../../docs/schema/dump.json");
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    for capture in ["any", "goldens", "neighbours", "tcp-cut", "udp", "too-big"] {
+        let run = format!("dump -r ../dump/captures/{capture}.pcap");
+        let json = String::from_utf8(askway(&format!("{run} --json")).stdout).expect("UTF-8");
+        let objects: Vec<Map<String, Value>> =
+            json.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+        assert!(objects.len() > 4, "{capture}");
+        for object in &objects {
+            if let Err(fault) = check(&schema, object) {
+                panic!("{capture}: {fault}: {object:?}");
+            }
+        }
+        let csv = String::from_utf8(askway(&format!("{run} --csv")).stdout).expect("UTF-8");
+        let mut rows = csv.split_terminator("\r\n").map(cells);
+        let header = rows.next().expect("a header line");
+        for object in &objects {
+            let row = rows.next().expect("a row an object");
+            for (name, value) in object.iter().filter(|(name, _)| *name != "v") {
+                let column = header.iter().position(|it| it == name).expect("a column");
+                assert_eq!(row[column], cell(value), "{capture}: {name}");
+            }
+        }
+        assert_eq!(rows.next(), None);
+    }
+}
+
+#[test]
 fn each_target_has_one_summary_whatever_happens() {
     for (run, targets) in [("-c 2 good nowhere away", 3), ("-c 1 away", 1), ("nowhere", 1)] {
         let objects = objects(&PING, run);
