@@ -12,22 +12,19 @@ use wire::icmp::{Message, listener, neighbour};
 use wire::ip::extensions::{self, Extensions};
 use wire::ip::options::{self, Ipv4Option};
 use wire::ip::{Datagram, protocol};
-use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer};
 use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer, link};
 use wire::sight::Sight;
 use wire::{Family, arp, dns, icmp, ip, tcp, text, udp};
-use wire::{Family, arp, icmp, ip, tcp, text, udp};
 
 /// A check of any bytes.
 pub type Check = fn(&[u8]);
 
 /// Every check, by the name of its fuzz target.
-pub const ALL: &[(&str, Check)] =
-    &[("reply", reply), ("quoted", quoted), ("options", options), ("dns", dns), ("pcapng", pcapng)];
 pub const ALL: &[(&str, Check)] = &[
     ("reply", reply),
     ("quoted", quoted),
     ("options", options),
+    ("dns", dns),
     ("pcapng", pcapng),
     ("dump", dump),
     ("filter", filter),
