@@ -23,6 +23,7 @@ mod random;
 mod router;
 mod rules;
 mod scenario;
+mod tftp;
 mod transport;
 mod world;
 

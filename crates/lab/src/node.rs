@@ -12,6 +12,7 @@ use crate::packet;
 use crate::random::Random;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
+use crate::tftp;
 use crate::{EPOCH_NS, NodeId};
 use probe::{Carrier, Fragmentation, SendFault, SendFaultReason, Time};
 use std::collections::BTreeMap;
@@ -51,6 +52,7 @@ pub(crate) struct Node {
     pub(crate) answers: u64,
     pub(crate) nat: Option<Nat>,
     pub(crate) dnat: Option<Dnat>,
+    pub(crate) tftp: Option<tftp::Server>,
     /// Errors malformed so far.
     pub(crate) mangled: usize,
     /// Where new identifications of what it passes on come from.
@@ -88,6 +90,8 @@ pub(crate) enum Later {
     Unresolved(Vec<u8>),
     /// Fragments are given up.
     Abandon(Unfinished),
+    /// The transfer of that port is due.
+    Tftp(u16),
 }
 
 /// A packet as it comes in.
@@ -120,6 +124,7 @@ impl Node {
             answers: 0,
             nat: plan.nat.clone().map(Nat::new),
             dnat: plan.dnat.clone().map(Dnat::new),
+            tftp: plan.tftp.clone().map(tftp::Server::new),
             mangled: 0,
             random,
             plan,
@@ -287,6 +292,7 @@ impl Node {
                 self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None });
             }
             Later::Answer(header, message) => self.answer(turn, *header, &message),
+            Later::Tftp(port) => self.wake_tftp(turn, port),
             Later::Unresolved(bytes) => {
                 self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
             }

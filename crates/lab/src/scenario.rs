@@ -8,6 +8,7 @@ mod links;
 pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
+pub(crate) mod tftp;
 
 use crate::address::Prefix;
 use crate::rules;
@@ -78,6 +79,7 @@ pub(crate) struct NodePlan {
     pub(crate) tcp: Vec<u16>,
     /// UDP ports whose datagrams are sent back.
     pub(crate) udp: Vec<u16>,
+    pub(crate) tftp: Option<tftp::TftpPlan>,
     /// Where it stands in the text, for faults found later.
     pub(crate) at: usize,
 }

@@ -165,6 +165,11 @@ impl World {
         self.map.source_towards(from, to)
     }
 
+    /// What a file of a node's TFTP server holds, as it was or as somebody has sent it.
+    pub fn tftp_file(&self, node: NodeId, name: &[u8]) -> Option<&[u8]> {
+        self.nodes.get(node.0 as usize)?.tftp.as_ref()?.file(name)
+    }
+
     /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a fixed date, so
     /// that runs are reproducible.
     pub fn epoch_ns(&self) -> i128 {
@@ -334,16 +339,21 @@ impl Event {
             Event::Resumption { what, .. } => match what {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
-                Later::Abandon(_) => 0,
+                Later::Abandon(_) | Later::Tftp(_) => 0,
             },
         };
         size_of::<Entry>() + held
     }
 
-    /// Whether nobody waits for it: fragments must be given up, or no others are taken; and the
-    /// network changes whatever is on it.
+    /// Whether nobody waits for it: fragments must be given up, or no others are taken; transfers
+    /// must go on; and the network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
-        !matches!(self, Event::Resumption { what: Later::Abandon(_), .. } | Event::Change(_))
+        let is_promised = |what: &Later| matches!(what, Later::Abandon(_) | Later::Tftp(_));
+        match self {
+            Event::Resumption { what, .. } => !is_promised(what),
+            Event::Change(_) => false,
+            Event::Arrival { .. } | Event::Noise(_) => true,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ pub mod mtu;
 pub mod ping;
 pub mod stats;
 pub mod targets;
+pub mod tftp;
 pub mod token;
 pub mod trace;
 pub mod walk;

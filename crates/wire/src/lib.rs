@@ -13,6 +13,7 @@ pub mod icmp;
 pub mod ip;
 pub mod tcp;
 pub mod text;
+pub mod tftp;
 pub mod udp;
 
 /// IP version.

@@ -3,7 +3,7 @@
 use super::text::{Table, Value};
 use super::{
     Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
-    errors, forwarding, nat, node_id, node_named,
+    errors, forwarding, nat, node_id, node_named, tftp,
 };
 use crate::address::Prefix;
 use crate::{NodeId, ScenarioFault};
@@ -125,6 +125,7 @@ fn read_node(
         dnat: nat::read_dnat(table, names)?,
         tcp,
         udp,
+        tftp: tftp::read(table)?,
         at: value.at(),
     })
 }
