@@ -130,12 +130,17 @@ impl Server {
         let Some(session) = self.sessions.get_mut(&port) else { return Vec::new() };
         session.has_wake = false;
         if now >= session.due {
-            let is_done = matches!(session.job, Job::In { is_whole: true, .. });
-            if is_done || session.tries >= self.plan.retries {
+            if session.tries >= self.plan.retries {
                 self.sessions.remove(&port);
                 return Vec::new();
             }
             session.tries += 1;
+            if matches!(session.job, Job::In { is_whole: true, .. }) {
+                // The last acknowledgment may be lost: the client says so if it is.
+                session.due = now + session.terms.timeout;
+                self.rest(now, port);
+                return std::mem::take(&mut self.wants);
+            }
             if let Job::Out { sent, has_repeated, .. } = &mut session.job {
                 (*sent, *has_repeated) = (0, false);
             }

@@ -207,7 +207,7 @@ fn bad_links_only_cost_time() {
     let seed = std::env::var("ASKWAY_SEED").ok().and_then(|text| text.parse().ok());
     let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()) * 7_919);
     println!("ASKWAY_SEED={seed}");
-    for round in 0..120 {
+    for round in 0..60 {
         let seed = seed.wrapping_add(round);
         let pick = |n: u64, below: u64| (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> n) % below;
         let trouble = format!(

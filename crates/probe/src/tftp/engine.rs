@@ -249,8 +249,9 @@ impl Tftp {
     fn has_gone_back(&mut self, now: Time) -> bool {
         let is_quiet =
             self.patience.least_rtt().is_some_and(|least| now.since(self.taken_at) >= least);
+        let is_under_way = self.phase == Phase::Moving;
         match &mut self.work {
-            Work::Get(download) if is_quiet && !self.is_over() => download.tells_gap(),
+            Work::Get(download) if is_quiet && is_under_way => download.tells_gap(),
             _ => false,
         }
     }
@@ -552,7 +553,7 @@ impl Tftp {
 
     fn take_acknowledgment(&mut self, now: Time, block: u16) {
         let Work::Put(upload) = &mut self.work else { return };
-        match upload.take(now, block, self.patience.least_rtt()) {
+        match upload.take(now, block, self.patience.least_rtt(), self.patience.usual()) {
             upload::Verdict::Progress { blocks, bytes, sent_at, is_all } => {
                 self.counts.blocks += blocks;
                 self.counts.payload_bytes += bytes;

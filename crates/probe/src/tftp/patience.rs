@@ -70,12 +70,21 @@ impl Patience {
         self.until = Time::NEVER;
     }
 
-    /// The transfer went on. A wait that was lengthened stays so until there is a round trip to
-    /// tell better (RFC 6298 §5.7, Karn).
+    /// The transfer went on. A wait that was lengthened is so no more, as with TCP in Linux: RFC
+    /// 6298 §5 would keep it until the next round trip of something sent once, and servers give up
+    /// sooner than that on a bad link.
     pub(super) fn note_progress(&mut self) {
         self.tries = 0;
-        if self.schedule != Schedule::Adaptive {
-            self.wait = first_wait(self.schedule);
+        self.wait = self.usual();
+    }
+
+    /// The wait for something that is sent for the first time.
+    pub(super) fn usual(&self) -> Duration {
+        match (self.schedule, self.smoothed) {
+            (Schedule::Adaptive, Some((smoothed, variation))) => {
+                (smoothed + variation * 4).clamp(LEAST, MOST)
+            }
+            (schedule, _) => first_wait(schedule),
         }
     }
 
@@ -89,9 +98,7 @@ impl Patience {
             }
         };
         self.smoothed = Some((smoothed, variation));
-        if self.schedule == Schedule::Adaptive {
-            self.wait = (smoothed + variation * 4).clamp(LEAST, MOST);
-        }
+        self.wait = self.usual();
     }
 
     /// The shortest round trip so far.
@@ -177,13 +184,18 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_wait_stays_until_a_round_trip_tells_better() {
+    fn a_longer_wait_ends_when_the_transfer_goes_on() {
         let mut patience = Patience::new(Schedule::Adaptive, 5);
         patience.arm(Time::ZERO);
         assert_eq!(patience.expire(patience.until()), Some(Expiry::Again));
-        patience.note_progress();
         assert_eq!(patience.wait, FIRST * 2);
+        patience.note_progress();
+        assert_eq!(patience.wait, FIRST);
         patience.note_round_trip(Duration::from_millis(100));
+        patience.arm(Time::ZERO);
+        assert_eq!(patience.expire(patience.until()), Some(Expiry::Again));
+        assert_eq!(patience.wait, Duration::from_millis(600));
+        patience.note_progress();
         assert_eq!(patience.wait, Duration::from_millis(300));
     }
 }

@@ -141,8 +141,14 @@ impl Upload {
     }
 
     /// Takes an acknowledgment. `least_rtt`: no answer has come sooner than that after what it
-    /// answered.
-    pub(super) fn take(&mut self, now: Time, number: u16, least_rtt: Option<Duration>) -> Verdict {
+    /// answered; `usual`: so late it is no longer expected.
+    pub(super) fn take(
+        &mut self,
+        now: Time,
+        number: u16,
+        least_rtt: Option<Duration>,
+        usual: Duration,
+    ) -> Verdict {
         match self.numbers.place(number, self.first) {
             Place::Ahead(ahead) if ahead < self.sent as u64 => {
                 let count = ahead as usize + 1;
@@ -158,9 +164,11 @@ impl Upload {
             }
             Place::Behind(1) => {
                 // With a window it may say that the first block is missing, if others could have
-                // shown that, and could so soon; twice it is no news.
-                let is_early = least_rtt.is_some_and(|least| now.since(self.began) < least);
-                if self.sent < 2 || is_early || self.has_repeated {
+                // shown that, and could so soon. Said once more it is news only if the window has
+                // had the time to arrive again.
+                let least = if self.has_repeated { Some(usual) } else { least_rtt };
+                let is_early = least.is_some_and(|least| now.since(self.began) < least);
+                if self.sent < 2 || is_early {
                     return Verdict::Duplicate;
                 }
                 self.sent = 0;
@@ -177,6 +185,8 @@ impl Upload {
 mod tests {
     use super::*;
 
+    const USUAL: Duration = Duration::from_nanos(200);
+
     fn upload(window: u16, text: &[u8]) -> Upload {
         let mut upload = Upload::new(Numbers::new(false), Mode::Octet, 8, window);
         assert!(upload.wants().is_some() && upload.wants().is_none());
@@ -192,17 +202,17 @@ mod tests {
     fn in_lockstep_nothing_goes_again_for_a_repeated_acknowledgment() {
         let mut upload = upload(1, b"1234567890");
         assert_eq!(sends(&mut upload, 0), [1]);
-        assert_eq!(upload.take(Time(9), 0, None), Verdict::Duplicate);
-        assert_eq!(upload.take(Time(9), 2, None), Verdict::Odd);
+        assert_eq!(upload.take(Time(9), 0, None, USUAL), Verdict::Duplicate);
+        assert_eq!(upload.take(Time(9), 2, None, USUAL), Verdict::Odd);
         let first =
             Verdict::Progress { blocks: 1, bytes: 8, sent_at: Some(Time(0)), is_all: false };
-        assert_eq!(upload.take(Time(9), 1, None), first);
+        assert_eq!(upload.take(Time(9), 1, None, USUAL), first);
         assert_eq!(sends(&mut upload, 9), [2]);
-        assert_eq!(upload.take(Time(10), 1, None), Verdict::Duplicate);
+        assert_eq!(upload.take(Time(10), 1, None, USUAL), Verdict::Duplicate);
         assert!(sends(&mut upload, 10).is_empty());
         let second =
             Verdict::Progress { blocks: 1, bytes: 2, sent_at: Some(Time(9)), is_all: true };
-        assert_eq!(upload.take(Time(11), 2, None), second);
+        assert_eq!(upload.take(Time(11), 2, None, USUAL), second);
     }
 
     #[test]
@@ -217,15 +227,17 @@ mod tests {
     fn a_window_goes_on_behind_what_has_arrived() {
         let mut upload = upload(4, &[7; 100]);
         assert_eq!(sends(&mut upload, 0), [1, 2, 3, 4]);
-        assert!(matches!(upload.take(Time(50), 2, None), Verdict::Progress { blocks: 2, .. }));
+        assert!(matches!(upload.take(Time(50), 2, None, USUAL), Verdict::Progress { blocks: 2, .. }));
         assert_eq!(sends(&mut upload, 50), [3, 4, 5, 6]);
         let least = Some(Duration::from_nanos(50));
-        assert_eq!(upload.take(Time(60), 2, least), Verdict::Duplicate);
-        assert_eq!(upload.take(Time(100), 2, least), Verdict::Repeat);
+        assert_eq!(upload.take(Time(60), 2, least, USUAL), Verdict::Duplicate);
+        assert_eq!(upload.take(Time(100), 2, least, USUAL), Verdict::Repeat);
         assert_eq!(sends(&mut upload, 100), [3, 4, 5, 6]);
-        assert_eq!(upload.take(Time(150), 2, least), Verdict::Duplicate);
+        assert_eq!(upload.take(Time(150), 2, least, USUAL), Verdict::Duplicate);
+        assert_eq!(upload.take(Time(300), 2, least, USUAL), Verdict::Repeat);
+        assert_eq!(sends(&mut upload, 300), [3, 4, 5, 6]);
         // 6 was sent twice: its round trip cannot be told (RFC 6298 §3).
         let all = Verdict::Progress { blocks: 4, bytes: 32, sent_at: None, is_all: false };
-        assert_eq!(upload.take(Time(150), 6, least), all);
+        assert_eq!(upload.take(Time(150), 6, least, USUAL), all);
     }
 }
