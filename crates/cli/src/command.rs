@@ -7,6 +7,7 @@ use clap::ArgMatches;
 pub mod asked;
 pub mod mtu;
 pub mod ping;
+pub mod tftp;
 pub mod trace;
 pub mod up;
 pub mod watch;
@@ -25,7 +26,7 @@ pub struct Command {
 
 /// Every command, in the order in which help shows them.
 pub const ALL: &[Command] =
-    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND];
+    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND, tftp::COMMAND];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

@@ -8,6 +8,7 @@ pub mod human;
 pub mod json;
 pub mod mtu;
 pub mod options;
+pub mod tftp;
 pub mod trace;
 
 use crate::failure::{Exit, Failure};
