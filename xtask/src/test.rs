@@ -21,6 +21,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
+    ("in.tftpd", "tftpd-hpa"),
 ];
 
 /// What ran, and what came of it.

@@ -223,7 +223,7 @@ fn bad_links_only_cost_time() {
         let server = format!("{}, retries = 12", random_file(bytes, seed & 0xffff));
         let text = scenario(&server, &trouble);
         let asks = Asks {
-            block_bytes: [None, Some(64 + pick(5, 1_400) as u16)][pick(7, 2) as usize],
+            block_bytes: [None, Some(64 + pick(5, 1_300) as u16)][pick(7, 2) as usize],
             window: [None, Some(1), Some(4), Some(1 + pick(13, 40) as u16)][pick(17, 4) as usize],
             size: pick(19, 2) == 0,
             ..Asks::default()

@@ -73,7 +73,7 @@ pub struct Options {
     /// The block number that follows 65535: 0, or 1 for servers that never use 0 again
     #[arg(long, value_name = "NUMBER", value_parser = rollover, default_value = "0",
         help_heading = "What")]
-    pub rollover: bool,
+    pub rollover: u16,
     /// Ask for no options: blocks of 512 bytes, one at a time
     #[arg(long, help_heading = "What")]
     pub no_options: bool,
@@ -172,8 +172,8 @@ fn seconds(text: &str) -> Result<u8, BadValue> {
     }
 }
 
-fn rollover(text: &str) -> Result<bool, BadValue> {
-    Ok(number(text, 1)? == 1)
+fn rollover(text: &str) -> Result<u16, BadValue> {
+    number(text, 1).map(|number| number as u16)
 }
 
 fn count(text: &str) -> Result<u32, BadValue> {
@@ -330,9 +330,9 @@ impl Options {
             timeout_s: self.timeout,
             // Of a text, the size in packets is another one than here.
             size: self.mode == Mode::Octet,
-            rolls_over_to_1: self.rollover,
+            rolls_over_to_1: self.rollover == 1,
         };
-        let none = Asks { rolls_over_to_1: self.rollover, ..Asks::default() };
+        let none = Asks { rolls_over_to_1: self.rollover == 1, ..Asks::default() };
         let usual = match self.retransmit {
             Schedule::Fixed(_) => 4,
             Schedule::Exponential(_) => 3,

@@ -243,17 +243,17 @@ impl Printer for Human {
 
     fn summary(&mut self, transfer: &Transfer<'_>, summary: &Summary<'_>, out: &mut Vec<u8>) {
         let counts = summary.engine.counts();
-        let is_quiet = self.is_quiet && *summary.end == End::Complete;
+        let is_complete = *summary.end == End::Complete;
         if let Some(trouble) = self.trouble(summary) {
             let _ = writeln!(out, "{trouble}");
         }
-        if is_quiet || counts.blocks == 0 {
+        if self.is_quiet || !is_complete && counts.file_bytes == 0 {
             return;
         }
         let (size, seconds) = (bytes(counts.file_bytes, self.language), summary.took.as_secs_f64());
         let rate = rate(counts.payload_bytes, summary.took);
         let (blocks, bumps, crc) = (counts.blocks, self.bumps(summary), summary.crc32);
-        let path = match (summary.path, *summary.end == End::Complete, transfer.verb) {
+        let path = match (summary.path, is_complete, transfer.verb) {
             (Some(path), true, "get") => format!("{path}: "),
             _ => String::new(),
         };
