@@ -233,9 +233,7 @@ impl Server {
                     value
                 }
                 "tsize" => match job {
-                    Job::Out { content, .. } => {
-                        self.plan.lies.size.unwrap_or(content.len() as u64)
-                    }
+                    Job::Out { content, .. } => self.plan.lies.size.unwrap_or(content.len() as u64),
                     Job::In { .. } => value,
                 },
                 "rollover" if value <= 1 => {

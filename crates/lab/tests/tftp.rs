@@ -6,9 +6,7 @@ use probe::targets::Target;
 use probe::tftp::{
     Asks, Breach, Counts, End, Event, Mode, OptionFault, Plan, Report, Schedule, Task, Tftp,
 };
-use probe::{
-    Arrival, Carrier, Engine, Envelope, Observer, Output, SendFault, Stamp, Ticket, Time,
-};
+use probe::{Arrival, Carrier, Engine, Envelope, Observer, Output, SendFault, Stamp, Ticket, Time};
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
@@ -123,9 +121,8 @@ fn run(
     change: impl FnOnce(&mut Plan),
 ) -> Ran {
     let mut world = World::load(text, "test", Some(seed)).unwrap_or_else(|fault| panic!("{fault}"));
-    let address = |name: &str| -> IpAddr {
-        world.addresses(world.node(name).expect("a node"), family)[0]
-    };
+    let address =
+        |name: &str| -> IpAddr { world.addresses(world.node(name).expect("a node"), family)[0] };
     let server = Target { address: address("b"), zone: 0 };
     let mut plan = Plan::new(server, PORT, address("a"), task, b"file");
     plan.retries = 12;
@@ -314,7 +311,7 @@ fn strangers_are_told_so_and_disturb_nothing() {
 
 #[test]
 fn a_server_that_breaks_the_rules_is_left() {
-    let option = |why| move |end: &End| matches!(end, End::Breach(Breach::Option { why: it, .. }) if *it == why);
+    let option = |wrong| move |end: &End| matches!(end, End::Breach(Breach::Option { why, .. }) if *why == wrong);
     type Check = Box<dyn Fn(&End) -> bool>;
     let cases: Vec<(&str, Check)> = vec![
         ("options = \"larger\"", Box::new(option(OptionFault::Value))),
@@ -339,9 +336,9 @@ fn a_server_that_breaks_the_rules_is_left() {
         ),
         (
             "error = { code = 2, text = \"\\u001b[2J\" }",
-            Box::new(|end| {
-                matches!(end, End::Refused { code: 2, message } if message == b"\x1b[2J")
-            }),
+            Box::new(
+                |end| matches!(end, End::Refused { code: 2, message } if message == b"\x1b[2J"),
+            ),
         ),
     ];
     for family in Family::ALL {
@@ -427,8 +424,7 @@ fn soft_errors_are_remarks_and_a_deadline_ends_it() {
     for family in Family::ALL {
         let ran = get(text, 1, family, |plan| plan.deadline = Some(Duration::from_secs(2)));
         assert_eq!((ran.end(), ran.over), (&End::Late, Time(2_000_000_000)));
-        let remarks =
-            ran.events.iter().filter(|event| matches!(event, Event::Remark(_))).count();
+        let remarks = ran.events.iter().filter(|event| matches!(event, Event::Remark(_))).count();
         assert_eq!((remarks, ran.counts.icmp_errors), (1, 2));
     }
 }

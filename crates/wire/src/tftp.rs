@@ -256,10 +256,7 @@ mod tests {
             (Packet::Data { block: 0, payload: b"" }, b"\0\x03\0\0"),
             (Packet::Acknowledgment { block: 65_535 }, b"\0\x04\xff\xff"),
             (Packet::Error { code: 1, message: b"no" }, b"\0\x05\0\x01no\0"),
-            (
-                Packet::OptionAcknowledgment { options },
-                b"\0\x06tsize\x000\0blksize\x001428\0",
-            ),
+            (Packet::OptionAcknowledgment { options }, b"\0\x06tsize\x000\0blksize\x001428\0"),
         ] {
             assert_eq!(emitted(&packet), bytes);
             assert_eq!(Packet::parse(bytes), Ok(packet));

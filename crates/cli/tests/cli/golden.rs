@@ -10,7 +10,7 @@ use std::process::Output;
 #[test]
 fn outputs_are_as_written_down() {
     let writes = std::env::var_os("ASKWAY_BLESS").is_some();
-    let mut cases: Vec<_> = ["as", "mtu", "ping", "trace", "watch"]
+    let mut cases: Vec<_> = ["as", "mtu", "ping", "tftp", "trace", "watch"]
         .iter()
         .flat_map(|group| fs::read_dir(here().join(group)).expect("the cases are there"))
         .map(|entry| entry.expect("a case").path())

@@ -126,8 +126,7 @@ fn streams_go_and_come() {
     let output = scratch.tftp("put b - again", fs::File::open(&path).expect("there").into());
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}");
-    let sums: Vec<&str> =
-        text.split("crc32 ").skip(1).map(|rest| &rest[..8]).collect();
+    let sums: Vec<&str> = text.split("crc32 ").skip(1).map(|rest| &rest[..8]).collect();
     assert!(sums.len() == 2 && sums[0] == sums[1], "{text}");
     scratch.check("put b -", 2, "the file has no name at the server");
     scratch.check("put b missing", 5, "cannot read missing");

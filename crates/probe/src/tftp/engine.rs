@@ -435,7 +435,8 @@ impl Tftp {
         }
     }
 
-    /// Ends the transfer if the server says that the file is larger than this side takes (RFC 2349).
+    /// Ends the transfer if the server says that the file is larger than this side takes (RFC
+    /// 2349).
     fn refuse_size(&mut self, now: Time) {
         let Some(bytes) = self.agreed.bytes.filter(|_| self.plan.task == Task::Get) else { return };
         if bytes > self.plan.max_bytes {

@@ -119,10 +119,10 @@ mod tests {
 
     #[test]
     fn less_than_asked_is_agreed_to_and_more_is_not() {
-        let agree = |bytes: &[u8], task| {
-            plan(task, ALL).agree(&Options::parse(bytes).expect("options"))
-        };
-        let agreed = agree(b"BLKSIZE\x00512\0windowsize\x001\0tsize\x009\0timeout\x003\0", Task::Get);
+        let agree =
+            |bytes: &[u8], task| plan(task, ALL).agree(&Options::parse(bytes).expect("options"));
+        let agreed =
+            agree(b"BLKSIZE\x00512\0windowsize\x001\0tsize\x009\0timeout\x003\0", Task::Get);
         let wanted = Agreed {
             block_bytes: 512,
             window: 1,

@@ -227,7 +227,10 @@ mod tests {
     fn a_window_goes_on_behind_what_has_arrived() {
         let mut upload = upload(4, &[7; 100]);
         assert_eq!(sends(&mut upload, 0), [1, 2, 3, 4]);
-        assert!(matches!(upload.take(Time(50), 2, None, USUAL), Verdict::Progress { blocks: 2, .. }));
+        assert!(matches!(
+            upload.take(Time(50), 2, None, USUAL),
+            Verdict::Progress { blocks: 2, .. }
+        ));
         assert_eq!(sends(&mut upload, 50), [3, 4, 5, 6]);
         let least = Some(Duration::from_nanos(50));
         assert_eq!(upload.take(Time(60), 2, least, USUAL), Verdict::Duplicate);

@@ -42,7 +42,8 @@ pub fn path(
         (Some(output), None) => return Ok(output.to_owned()),
         (Some(output), Some(_)) => {
             let mut parts = output.components();
-            let is_name = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
+            let is_name =
+                matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
             if !is_name || output.as_os_str().as_bytes().contains(&b'/') {
                 let hint = "leave out --directory, or name a file in it";
                 return Err(usage("with --directory, --output takes a name and no path", hint));
@@ -232,9 +233,8 @@ mod tests {
             let fault = name(remote).expect_err(remote);
             assert!(fault.ends_with("gives no name for the file here"), "{fault}");
         }
-        let within = |output: &str| {
-            path(OsStr::new("x"), Some(Path::new(output)), Some(Path::new("d")))
-        };
+        let within =
+            |output: &str| path(OsStr::new("x"), Some(Path::new(output)), Some(Path::new("d")));
         assert_eq!(within("y").expect("a name"), Path::new("d/y"));
         for output in ["../y", "/y", "a/y", ".", "..", "", "y/"] {
             assert!(within(output).is_err(), "{output}");

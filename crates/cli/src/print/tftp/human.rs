@@ -131,7 +131,9 @@ impl Human {
                 return format!("服务器违规：一块 {bytes} 字节，约定最多 {most}");
             }
             Breach::BlockTooLarge { bytes, most } => {
-                return format!("the server breaks the rules: a block of {bytes} bytes, not {most}");
+                return format!(
+                    "the server breaks the rules: a block of {bytes} bytes, not {most}"
+                );
             }
         };
         let [name, value] = [name, value].map(|it| shown(&String::from_utf8_lossy(it)));
