@@ -8,9 +8,11 @@ mod arena;
 mod figures;
 mod launcher;
 mod rows;
+mod sockets;
 mod traces;
 
 pub use launcher::{alternate, measure};
+pub use sockets::hold_connections;
 
 use crate::{test, tree};
 use arena::Arena;
@@ -20,6 +22,7 @@ use std::fmt::Write;
 /// Programs that only the benchmarks call, and the Debian packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
+    ("ss", "iproute2"),
     ("ping", "iputils-ping"),
     ("fping", "fping"),
     ("strace", "strace"),

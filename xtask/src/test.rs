@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 /// Programs that tests call, and the Debian packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
+    ("ss", "iproute2"),
     ("setpriv", "util-linux"),
     ("ping", "iputils-ping"),
     ("fping", "fping"),
@@ -18,9 +19,11 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("tracepath", "iputils-tracepath"),
     ("mtr", "mtr-tiny"),
     ("nft", "nftables"),
+    ("radvd", "radvd"),
     ("socat", "socat"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
+    ("dnsmasq", "dnsmasq-base"),
     ("in.tftpd", "tftpd-hpa"),
 ];
 

@@ -1,6 +1,7 @@
 //! Help in Chinese: the texts of options, by command and option. What has none stays English, which
 //! is the text at the option itself.
 
+use crate::command;
 use crate::lang::Language;
 
 /// Option and text; an option of several commands may have another text in each.
@@ -138,6 +139,10 @@ const TRACE: Texts = &[
     ("numeric", "只显示地址，不问名字"),
     ("asn", "显示自治系统号，取自系统里的数据库"),
     ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
+    (
+        "asn_dns",
+        "显示自治系统号，通过 DNS 问 Team Cymru，它会得知各跳的公网地址；问这个服务器 [默认：系统的服务器]",
+    ),
     ("quiet", "只说每条路的结果"),
 ];
 
@@ -189,6 +194,39 @@ const TFTP: Texts = &[
     ("quiet", "没有进度，只说结果"),
 ];
 
+const MASK: Texts = &[
+    ("targets", "问谁：主机或广播地址；不给则问每个接口的广播地址"),
+    ("v4", "只用 IPv4：只有它有这样的掩码"),
+    ("v6", "被拒绝：IPv6 没有这样的掩码"),
+    ("wait", "每次提问后等应答多久"),
+    ("retries", "没有人应答的目标再问几次"),
+    ("deadline", "到这个时间就结束，不管还缺什么"),
+    ("interface", "从这个接口提问；不给目标时只问它的广播地址"),
+    ("source", "源地址：本机的一个地址；在实验网络里还可以是 0.0.0.0"),
+    ("quiet", "只要总结"),
+];
+
+const ROUTERS: Texts = &[
+    ("interfaces", "在这个接口上找；可以多次给出 [默认：每个启用的多播接口]"),
+    ("v4", "只找 IPv4 路由器"),
+    ("v6", "只找 IPv6 路由器"),
+    ("wait", "每次提问后等通告多久"),
+    ("retries", "没有路由器应答的接口再问几次"),
+    ("deadline", "到这个时间就结束，不管还缺什么"),
+    ("listen", "什么也不问，只听，直到被中断或到 --deadline"),
+    ("broadcast", "向 255.255.255.255 询问 IPv4 路由器，而不是 224.0.0.2"),
+    ("quiet", "每个接口只要总结"),
+];
+
+const EXPLAIN: Texts = &[
+    (
+        "what",
+        "类型和代码（3/4）、名字、errno、十六进制的分组，或tcpdump、ping、traceroute的一行；- 为标准输入；不给则列出全部",
+    ),
+    ("v4", "IPv4的ICMP"),
+    ("v6", "ICMPv6"),
+];
+
 const WATCH: Texts = &[
     ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
     ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
@@ -218,9 +256,43 @@ const WATCH: Texts = &[
     ("numeric", "只显示地址，不问名字"),
     ("asn", "显示自治系统号，取自系统里的数据库"),
     ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
+    (
+        "asn_dns",
+        "显示自治系统号，通过 DNS 问 Team Cymru，它会得知各跳的公网地址；问这个服务器 [默认：系统的服务器]",
+    ),
     ("intervals", "每个丢失率都带真实值的范围"),
     ("record", "把得知的一切写进文件，以便回放"),
     ("replay", "回放录下的文件，什么也不发送"),
+];
+
+const LAB: Texts = &[
+    ("file", "场景文件"),
+    ("at", "命令在哪个节点的位置上运行；不给则为场景的 from"),
+    ("command", "要运行的命令和它的参数"),
+    ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
+];
+
+const SOCKETS: Texts = &[
+    ("v4", "只看 IPv4 套接字"),
+    ("v6", "只看 IPv6 套接字，包括其中使用 IPv4 的"),
+    ("all", "所有状态的套接字 [默认：连接，不含 time-wait 和 syn-recv]"),
+    ("listening", "只看监听的套接字；与 --all 同用时为全部"),
+    (
+        "state",
+        "状态，用逗号分隔：established、syn-sent、syn-recv、fin-wait-1、fin-wait-2、time-wait、\
+         closed、close-wait、last-ack、listen、closing；all、connected、synchronized",
+    ),
+    ("local", "本端：地址或前缀、:端口，或两者：192.0.2.0/24:80、[2001:db8::1]:80"),
+    ("peer", "对端，写法相同"),
+    ("port", "任一端的端口"),
+    ("tcp", "TCP 套接字；这里没有别的"),
+    ("advice", "不列出，而说可能有什么问题、怎样解决"),
+    ("totals", "不列出，而说每种状态有多少个"),
+    ("info", "每个套接字的第二行：窗口、往返时间、重传、速率"),
+    ("extended", "也显示每个套接字的用户和 inode"),
+    ("processes", "持有每个套接字的进程，能看到的都显示"),
+    ("sort", "最大的在前：rtt、retrans、recv-q、send-q、cwnd"),
+    ("numeric", "地址和端口用数字；这里没有名字"),
 ];
 
 /// A parser with its help in that language.
@@ -228,6 +300,13 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
     if language == Language::English {
         return parser;
     }
+    let parser = parser.mut_subcommands(|parser| {
+        let own = command::lab::ACTIONS.iter().find(|action| action.name == parser.get_name());
+        match own {
+            Some(action) => translated(parser, command, language).about(action.summary.1),
+            None => parser,
+        }
+    });
     let own = own_texts(command);
     parser.mut_args(|argument| {
         let id = argument.get_id().as_str();
@@ -247,8 +326,13 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
 
 fn own_texts(command: &str) -> Texts {
     match command {
+        "lab" => LAB,
+        "mask" => MASK,
+        "explain" => EXPLAIN,
         "mtu" => MTU,
         "ping" => PING,
+        "routers" => ROUTERS,
+        "sockets" => SOCKETS,
         "tftp" => TFTP,
         "trace" => TRACE,
         "up" => UP,
@@ -260,14 +344,16 @@ fn own_texts(command: &str) -> Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{args, command};
+    use crate::args;
 
     #[test]
     fn every_option_has_a_chinese_text_and_no_text_is_left_over() {
         for command in command::ALL {
             let name = command.name;
             let parser = (command.define)(args::parser(name));
-            let ids: Vec<&str> = parser.get_arguments().map(|it| it.get_id().as_str()).collect();
+            let all = std::iter::once(&parser).chain(parser.get_subcommands());
+            let ids = all.flat_map(clap::Command::get_arguments).map(|it| it.get_id().as_str());
+            let ids: Vec<&str> = ids.collect();
             let texts = own_texts(name).iter().chain(COMMON).map(|(id, _)| *id);
             let texts: Vec<&str> = texts.collect();
             for id in &ids {

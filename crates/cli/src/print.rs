@@ -6,8 +6,11 @@ pub mod fields;
 pub mod hints;
 pub mod human;
 pub mod json;
+pub mod mask;
 pub mod mtu;
 pub mod options;
+pub mod routers;
+pub mod sockets;
 pub mod tftp;
 pub mod trace;
 

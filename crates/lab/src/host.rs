@@ -87,14 +87,17 @@ impl Node {
     fn keep_icmp(&mut self, turn: &mut Turn<'_>, frame: &Frame, datagram: &Datagram<'_>) {
         let family = datagram.family();
         let verifies = icmp::verify(datagram.source, datagram.destination, datagram.payload);
-        if turn.watched.is_some() && (verifies || rules::of(family).shows_bad_checksums) {
+        if turn.is_heard(frame) && (verifies || rules::of(family).shows_bad_checksums) {
             turn.actions.push(Action::Show(frame.bytes.clone()));
         }
         if !verifies {
             return;
         }
         let Ok(message) = Message::parse(family, datagram.payload) else { return };
-        let is_question = matches!(message, Message::EchoRequest(_) | Message::TimestampRequest(_));
+        let is_question = matches!(
+            message,
+            Message::EchoRequest(_) | Message::TimestampRequest(_) | Message::MaskRequest(_)
+        );
         let is_filtered = is_question && self.plan.role == Role::Host;
         if is_filtered && self.refuses(turn, frame.subject(), datagram) {
             return;
@@ -121,6 +124,8 @@ impl Node {
                     self.answer_with(turn, header, &Message::NodeReply(reply));
                 }
             }
+            Message::MaskRequest(asked) => self.answer_mask(turn, frame, datagram, asked),
+            Message::RouterSolicitation { .. } => self.answer_solicitation(turn, frame, datagram),
             Message::Error(error) => self.hear(turn, &error),
             _ => {}
         }

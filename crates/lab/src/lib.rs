@@ -6,7 +6,9 @@
 use std::fmt;
 
 mod address;
+mod agent;
 mod assembly;
+mod attach;
 mod balance;
 mod complaint;
 mod drive;
@@ -27,7 +29,9 @@ mod tftp;
 mod transport;
 mod world;
 
+pub use attach::Place;
 pub use link::LinkCounts;
+pub use map::{Device, Number};
 pub use scenario::{Expectation, Said};
 pub use world::World;
 

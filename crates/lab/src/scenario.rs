@@ -1,6 +1,7 @@
 //! A scenario as read: nodes, links, what they do to packets, and the output expected. The text is
 //! TOML; `docs/lab.md` describes it.
 
+pub(crate) mod agents;
 pub(crate) mod changes;
 pub(crate) mod errors;
 pub(crate) mod forwarding;
@@ -13,6 +14,7 @@ pub(crate) mod tftp;
 use crate::address::Prefix;
 use crate::rules;
 use crate::{NodeId, ScenarioFault};
+use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
 use errors::ErrorPlan;
 use forwarding::{ForwardPlan, Refusal};
@@ -75,6 +77,10 @@ pub(crate) struct NodePlan {
     pub(crate) forwarding: ForwardPlan,
     pub(crate) nat: Option<NatPlan>,
     pub(crate) dnat: Option<DnatPlan>,
+    /// How it answers address mask requests, if it does.
+    pub(crate) mask: Option<MaskPlan>,
+    /// How it offers to route, if it does.
+    pub(crate) advert: Option<AdvertPlan>,
     /// TCP ports on which somebody listens.
     pub(crate) tcp: Vec<u16>,
     /// UDP ports whose datagrams are sent back.

@@ -11,10 +11,13 @@ use wire::Family;
 use wire::icmp;
 use wire::ip::protocol;
 
+pub mod gather;
 pub mod kind;
+pub mod mask;
 pub mod method;
 pub mod mtu;
 pub mod ping;
+pub mod routers;
 pub mod stats;
 pub mod targets;
 pub mod tftp;

@@ -10,11 +10,12 @@ use std::process::Output;
 #[test]
 fn outputs_are_as_written_down() {
     let writes = std::env::var_os("ASKWAY_BLESS").is_some();
-    let mut cases: Vec<_> = ["as", "mtu", "ping", "tftp", "trace", "watch"]
-        .iter()
-        .flat_map(|group| fs::read_dir(here().join(group)).expect("the cases are there"))
-        .map(|entry| entry.expect("a case").path())
-        .collect();
+    let mut cases: Vec<_> =
+        ["as", "explain", "mask", "mtu", "ping", "routers", "sockets", "tftp", "trace", "watch"]
+            .iter()
+            .flat_map(|group| fs::read_dir(here().join(group)).expect("the cases are there"))
+            .map(|entry| entry.expect("a case").path())
+            .collect();
     cases.sort();
     assert!(cases.len() > 10, "{} cases", cases.len());
     let mut wrong = Vec::new();

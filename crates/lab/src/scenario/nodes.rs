@@ -3,7 +3,7 @@
 use super::text::{Table, Value};
 use super::{
     Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
-    errors, forwarding, nat, node_id, node_named, tftp,
+    agents, errors, forwarding, nat, node_id, node_named, tftp,
 };
 use crate::address::Prefix;
 use crate::{NodeId, ScenarioFault};
@@ -123,6 +123,8 @@ fn read_node(
         forwarding: forwarding::read(table)?,
         nat: nat::read_nat(table)?,
         dnat: nat::read_dnat(table, names)?,
+        mask: agents::mask(table)?,
+        advert: agents::advertises(table)?,
         tcp,
         udp,
         tftp: tftp::read(table)?,

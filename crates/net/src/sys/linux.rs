@@ -1,18 +1,26 @@
 //! Linux: sockets and their options (raw(7), icmp(7), udp(7), ip(7), ipv6(7), socket(7)).
 
+mod cell;
 mod crowd;
 mod headers;
 mod host;
 mod messages;
+mod netlink;
+mod packet;
 mod process;
 mod signals;
+mod tun;
 
+pub(crate) use cell::*;
 pub(crate) use crowd::*;
 pub(crate) use headers::Wrapper;
 pub(crate) use host::*;
 pub(crate) use messages::*;
+pub(crate) use netlink::*;
+pub(crate) use packet::*;
 pub(crate) use process::*;
 pub use signals::Signals;
+pub(crate) use tun::*;
 
 use crate::Stamps;
 use crate::control::ExtendedError;

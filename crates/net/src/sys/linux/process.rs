@@ -176,7 +176,7 @@ fn set_capabilities(sets: &[CapabilitySet; 2]) -> io::Result<()> {
     check_long(done)
 }
 
-fn check_long(answer: c_long) -> io::Result<()> {
+pub(super) fn check_long(answer: c_long) -> io::Result<()> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
