@@ -311,7 +311,12 @@ fn strangers_are_told_so_and_disturb_nothing() {
 
 #[test]
 fn a_server_that_breaks_the_rules_is_left() {
-    let option = |wrong| move |end: &End| matches!(end, End::Breach(Breach::Option { why, .. }) if *why == wrong);
+    let option = |wrong| {
+        move |end: &End| {
+            let End::Breach(Breach::Option { why, .. }) = end else { return false };
+            *why == wrong
+        }
+    };
     type Check = Box<dyn Fn(&End) -> bool>;
     let cases: Vec<(&str, Check)> = vec![
         ("options = \"larger\"", Box::new(option(OptionFault::Value))),
