@@ -115,7 +115,7 @@ const STEPS: [[[Step; 10]; 6]; 2] = {
             [IV; 10],
         ],
         [
-            [IV, S2, IV, IV, IV, IV, IV, IV, IV, S2],
+            [IV, S2, IV, IV, IV, IV, IV, SS, IV, S2],
             [IV, SR, IG, IG, IG, IG, IG, IG, IG, SR],
             [IV, IV, FW, FW, LA, LA, LA, TW, CL, IV],
             [IV, IG, SR, ES, CW, CW, TW, TW, CL, IG],
@@ -509,7 +509,8 @@ impl Connection {
         }
         let was_let_through = standing.is_answered && self.last_kind == Kind::Syn
             || !standing.is_assured && self.last_kind == Kind::Ack;
-        Ok((new, was_let_through && sight.ack == self.last_end))
+        let answers = usize::from(self.last_direction) != direction && sight.ack == self.last_end;
+        Ok((new, was_let_through && answers))
     }
 
     /// Seconds that are left to a connection of which a FIN or RST came out of its window.
