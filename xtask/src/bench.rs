@@ -9,6 +9,7 @@ mod figures;
 mod launcher;
 mod rows;
 mod traces;
+mod track;
 
 pub use launcher::{alternate, measure};
 

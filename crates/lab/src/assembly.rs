@@ -101,7 +101,10 @@ impl Assembly {
         if let Some(whole) = buffer.whole() {
             let largest_bytes = buffer.largest_bytes;
             self.buffers.remove(&key);
-            return Progress::Whole(whole, Cut { largest_bytes, identification: key.identification });
+            return Progress::Whole(
+                whole,
+                Cut { largest_bytes, identification: key.identification },
+            );
         }
         if is_new { Progress::Begun(unfinished) } else { Progress::Nothing }
     }

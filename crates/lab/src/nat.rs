@@ -179,9 +179,7 @@ impl Node {
 
     /// Refuses SYNs that nobody inside has met.
     pub(crate) fn release(&mut self, turn: &mut Turn<'_>) {
-        while let Some(bytes) =
-            self.gate.as_mut().and_then(|gate| gate.tracker.release(turn.now))
-        {
+        while let Some(bytes) = self.gate.as_mut().and_then(|gate| gate.tracker.release(turn.now)) {
             self.complain(turn, Subject::of(&bytes), Meaning::PortUnreachable, 0);
         }
     }

@@ -365,10 +365,9 @@ impl Event {
     /// network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
         match self {
-            Event::Resumption { what, .. } => !matches!(
-                what,
-                Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release
-            ),
+            Event::Resumption { what, .. } => {
+                !matches!(what, Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release)
+            }
             Event::Change(_) => false,
             _ => true,
         }

@@ -6,6 +6,7 @@ use super::figures::{
 };
 use super::launcher::Cost;
 use super::traces;
+use super::track;
 use std::time::Duration;
 
 /// Rows that are measured together.
@@ -29,6 +30,7 @@ pub const ALL: &[Group] = &[
     Group { name: "once", measure: once },
     Group { name: "trace", measure: traces::measure },
     Group { name: "size", measure: size },
+    Group { name: "track", measure: track::measure },
 ];
 
 /// One line of the table.

@@ -66,13 +66,7 @@ impl Tracker {
     }
 
     /// One of a new connection's names is another's by now.
-    fn clash(
-        &mut self,
-        now: Time,
-        passage: &mut Passage,
-        entry: &Entry,
-        number: u32,
-    ) -> Verdict {
+    fn clash(&mut self, now: Time, passage: &mut Passage, entry: &Entry, number: u32) -> Verdict {
         let hook = passage.hook;
         let winner = self.table.at(number);
         let may_join = matches!(entry.tuples[0].protocol, protocol::UDP | protocol::UDP_LITE);

@@ -137,4 +137,3 @@ fn redirect(entry: &mut Entry, to: End) {
         entry.tuples[1] = reply;
     }
 }
-

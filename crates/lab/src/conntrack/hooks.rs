@@ -273,9 +273,12 @@ impl Tracker {
         let family = comes.family;
         let name = |end: End| if comes.is_query() { comes.source().port } else { end.port };
         let shown = |end: End, port| (end.address.ip(family), port);
-        let station =
-            if side == Side::Source { Station::Source } else { Station::Destination };
-        self.note(hook, station, || What::Translated { rule, from: shown(from, name(from)), to: shown(to, to.port) });
+        let station = if side == Side::Source { Station::Source } else { Station::Destination };
+        self.note(hook, station, || What::Translated {
+            rule,
+            from: shown(from, name(from)),
+            to: shown(to, to.port),
+        });
     }
 
     /// Whether packets from inside to outer addresses go back in.

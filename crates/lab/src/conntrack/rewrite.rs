@@ -43,13 +43,7 @@ pub(crate) fn rewrite_address(bytes: &mut [u8], layout: &Layout, side: Side, to:
 }
 
 /// Replaces one end of what an ICMP error quotes; the error's checksum covers that too.
-pub(crate) fn rewrite_quote(
-    bytes: &mut [u8],
-    error: &Layout,
-    side: Side,
-    to: End,
-    quotes: Quotes,
-) {
+pub(crate) fn rewrite_quote(bytes: &mut [u8], error: &Layout, side: Side, to: End, quotes: Quotes) {
     if quotes == Quotes::Untouched {
         return;
     }
@@ -141,8 +135,8 @@ impl Fields {
             _ => None,
         };
         let kind = bytes.get(transport_at).copied().unwrap_or_default();
-        let is_query =
-            is_icmp && rules.queries.iter().any(|(query, answer)| [*query, *answer].contains(&kind));
+        let is_query = is_icmp
+            && rules.queries.iter().any(|(query, answer)| [*query, *answer].contains(&kind));
         Fields {
             source_at: base + rules.addresses_at,
             width: usize::from(rules.address_bits) / 8,
@@ -221,9 +215,8 @@ fn refresh_sctp(bytes: &mut [u8], from: usize, to: usize) {
 
 /// CRC-32C (Castagnoli; RFC 9260 appendix A).
 fn crc32c(bytes: &[u8]) -> u32 {
-    let crc = bytes.iter().fold(u32::MAX, |crc, byte| {
-        CRC[usize::from((crc as u8) ^ byte)] ^ (crc >> 8)
-    });
+    let crc =
+        bytes.iter().fold(u32::MAX, |crc, byte| CRC[usize::from((crc as u8) ^ byte)] ^ (crc >> 8));
     !crc
 }
 

@@ -88,12 +88,7 @@ impl Tracker {
     }
 
     /// Gives a connection the outer end of its mapping, which may be new.
-    fn map(
-        &mut self,
-        now: Time,
-        entry: &mut Entry,
-        forward: &Tuple,
-    ) -> Result<(), &'static str> {
+    fn map(&mut self, now: Time, entry: &mut Entry, forward: &Tuple) -> Result<(), &'static str> {
         let behaviour: Behaviour = self.plan.behaviour;
         let inner = Mappings::inner_of(&entry.tuples[0], behaviour.mapping);
         let number = match self.mappings.find_inner(&inner) {
@@ -208,7 +203,13 @@ impl Tracker {
     }
 
     /// Likewise, but where little hope is left, a TCP connection that is over makes room.
-    fn is_used_still(&mut self, now: Time, entry: &Entry, forward: &Tuple, tries_left: u32) -> bool {
+    fn is_used_still(
+        &mut self,
+        now: Time,
+        entry: &Entry,
+        forward: &Tuple,
+        tries_left: u32,
+    ) -> bool {
         if !self.is_used(now, entry, forward) {
             return false;
         }

@@ -153,8 +153,8 @@ impl Table {
 
     /// The numbers of all, in the order of the slab.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> + '_ {
-        let last = self.pieces.len().saturating_sub(1) * PIECE
-            + self.pieces.last().map_or(0, Vec::len);
+        let last =
+            self.pieces.len().saturating_sub(1) * PIECE + self.pieces.last().map_or(0, Vec::len);
         (0..last as u32).filter(|number| self.at(*number).is(status::LIVE))
     }
 
@@ -173,9 +173,9 @@ impl Table {
     /// The connection and direction of a tuple; also one that has expired.
     #[inline]
     pub(crate) fn find(&self, tuple: &Tuple) -> Option<(u32, usize)> {
-        let slot = self.tuples.find(self.tag(tuple), |slot| {
-            self.at(slot >> 1).tuples[slot as usize & 1] == *tuple
-        })?;
+        let slot = self
+            .tuples
+            .find(self.tag(tuple), |slot| self.at(slot >> 1).tuples[slot as usize & 1] == *tuple)?;
         Some((slot >> 1, slot as usize & 1))
     }
 
@@ -243,7 +243,12 @@ impl Table {
     }
 
     /// Lets a connection join a group.
-    pub(crate) fn join(&mut self, number: u32, group: &Group, of: impl Fn(&Entry) -> Option<Group>) {
+    pub(crate) fn join(
+        &mut self,
+        number: u32,
+        group: &Group,
+        of: impl Fn(&Entry) -> Option<Group>,
+    ) {
         let tag = self.tag(&group.0);
         let first = self.first_of(group, of);
         match first {

@@ -614,8 +614,7 @@ impl Connection {
             return window;
         }
         let [first, second] = &mut self.ends;
-        let (sender, receiver) =
-            if direction == 0 { (first, second) } else { (second, first) };
+        let (sender, receiver) = if direction == 0 { (first, second) } else { (second, first) };
         let is_odd_reset = sight.has_ack && sight.is_rst && sight.ack == 0;
         let mut ack = sight.ack;
         if !sight.has_ack || is_odd_reset {
@@ -686,8 +685,7 @@ impl Connection {
             self.note(direction, sight);
             self.note_options(segment);
             self.last_flags |= mark::REINITIALISED;
-            let is_liberal =
-                rules.is_liberal || self.ends[direction].flags & mark::LIBERAL != 0;
+            let is_liberal = rules.is_liberal || self.ends[direction].flags & mark::LIBERAL != 0;
             return Some(match is_liberal {
                 true => Window::Inside,
                 false => Window::Ignored("a SYN that begins before the last one"),

@@ -91,7 +91,8 @@ impl Tracker {
     fn relate(&mut self, sight: &Sight<'_>) -> Passage {
         let Sight { now, from, hook, layout, bytes } = *sight;
         let is_strict = self.plan.behaviour.drops_invalid;
-        let quote = quoted(bytes, &layout).filter(|_| !is_strict || has_sound_quote(bytes, &layout));
+        let quote =
+            quoted(bytes, &layout).filter(|_| !is_strict || has_sound_quote(bytes, &layout));
         // The quoted packet's answer would come the error's way.
         let inverse = quote.and_then(|quote| quote.invert());
         let found = inverse.and_then(|inverse| self.find_live(now, &inverse));

@@ -130,10 +130,7 @@ pub(super) fn read_nat(
 }
 
 /// Reads what differs from the personality.
-fn read_behaviour(
-    table: &mut Table<'_>,
-    behaviour: &mut Behaviour,
-) -> Result<(), ScenarioFault> {
+fn read_behaviour(table: &mut Table<'_>, behaviour: &mut Behaviour) -> Result<(), ScenarioFault> {
     if let Some(value) = table.take("mapping") {
         behaviour.mapping = value.word(MAPPING)?;
     }

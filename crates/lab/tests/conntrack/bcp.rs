@@ -40,9 +40,8 @@ fn rfc4787_req_2_pooling_is_paired() {
         let inner = IpAddr::from([192, 0, 2, host]);
         let to = |port| [(net.s, port), (net.t, port)];
         let all = [1_000, 2_000, 3_000].into_iter().flat_map(to);
-        let outer: Vec<IpAddr> = all
-            .map(|to| mapped(&mut tracker, Time::ZERO, (inner, 5_000 + to.1), to).0)
-            .collect();
+        let outer: Vec<IpAddr> =
+            all.map(|to| mapped(&mut tracker, Time::ZERO, (inner, 5_000 + to.1), to).0).collect();
         assert!(outer.iter().all(|address| *address == outer[0]), "{outer:?}");
         used.push(outer[0]);
     }
@@ -169,9 +168,11 @@ fn rfc4787_req_8_filtering_is_a_choice() {
 
 #[test]
 fn rfc4787_req_9_hairpins_show_the_outer_source() {
-    for (personality, knows) in
-        [(Personality::FullCone, false), (Personality::Bcp127, true), (Personality::Symmetric, true)]
-    {
+    for (personality, knows) in [
+        (Personality::FullCone, false),
+        (Personality::Bcp127, true),
+        (Personality::Symmetric, true),
+    ] {
         for net in [v4(), v6()] {
             let mut tracker = gateway(personality);
             let (a, b) = ((net.a, 4_000), (net.b, 4_002));
@@ -290,7 +291,8 @@ fn rfc5382_req_2_all_handshakes_work() {
             back(&mut tracker, Time::ZERO, &tcp(s, n, SYN | ACK, 7, 10)).expect("SYN-ACK");
             out(&mut tracker, Time::ZERO, &tcp(a, s, ACK, 10, 8)).expect("ACK");
             back(&mut tracker, Time::ZERO, &tcp(s, n, ACK, 8, 10)).expect("ACK");
-            let state = tracker.list(Time::ZERO).into_iter().find(|c| c.original.ports().0 == 5_000);
+            let state =
+                tracker.list(Time::ZERO).into_iter().find(|c| c.original.ports().0 == 5_000);
             let state = state.and_then(|c| c.state).expect("TCP");
             assert_eq!(state.name(), "ESTABLISHED", "{personality:?}");
         }
@@ -648,10 +650,12 @@ fn rfc7857_section_8_parity_may_be_given_up() {
         ..Personality::Bcp127.behaviour()
     };
     let mut tracker = with(behaviour);
-    let outer = |tracker: &mut Tracker, port| {
-        mapped(tracker, Time::ZERO, (net.a, port), (net.s, 53)).1
-    };
-    assert_eq!([4_000, 4_002, 4_004].map(|port| outer(&mut tracker, port)), [50_000, 50_001, 50_002]);
+    let outer =
+        |tracker: &mut Tracker, port| mapped(tracker, Time::ZERO, (net.a, port), (net.s, 53)).1;
+    assert_eq!(
+        [4_000, 4_002, 4_004].map(|port| outer(&mut tracker, port)),
+        [50_000, 50_001, 50_002]
+    );
 }
 
 #[test]

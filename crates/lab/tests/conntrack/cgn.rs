@@ -54,8 +54,7 @@ fn rfc6888_req_4_ports_of_a_subscriber_are_limited() {
 #[test]
 fn rfc6888_req_5_state_is_limited() {
     let net = v4();
-    let mut tracker =
-        Tracker::new(Plan { limit: 3, ..plan(Personality::Cgnat.behaviour()) }, 1);
+    let mut tracker = Tracker::new(Plan { limit: 3, ..plan(Personality::Cgnat.behaviour()) }, 1);
     for port in 0..3 {
         mapped(&mut tracker, Time::ZERO, (net.a, 4_000), (net.s, port));
     }
@@ -106,8 +105,10 @@ fn rfc6888_req_8_ports_rest_for_two_minutes() {
 #[test]
 fn rfc6888_req_11_nothing_is_forgotten_to_make_room() {
     let net = v4();
-    let mut tracker =
-        Tracker::new(Plan { ports: Some(5_000..=5_009), ..plan(Personality::Cgnat.behaviour()) }, 1);
+    let mut tracker = Tracker::new(
+        Plan { ports: Some(5_000..=5_009), ..plan(Personality::Cgnat.behaviour()) },
+        1,
+    );
     let mut outer = Vec::new();
     for port in 0..10 {
         outer.push(mapped(&mut tracker, Time::ZERO, (net.a, 4_000 + port), (net.s, 53)));

@@ -202,7 +202,8 @@ impl Run {
     fn act(&mut self, tracker: &mut Tracker, action: u8, detail: u8) {
         let inner = self.net.inner[usize::from(detail & 3) % 3];
         let far = self.net.far[usize::from(detail >> 2 & 1)];
-        let (a, s) = ((inner, 1_000 + u16::from(detail >> 4 & 3)), (far, 50 + u16::from(detail >> 6)));
+        let (a, s) =
+            ((inner, 1_000 + u16::from(detail >> 4 & 3)), (far, 50 + u16::from(detail >> 6)));
         let outer = self.net.outer;
         match action % 8 {
             0 => self.now += u64::from(detail % 16),
@@ -217,7 +218,9 @@ impl Run {
 
     /// Somebody answers what arrived.
     fn answer(&mut self, tracker: &mut Tracker, detail: u8) {
-        let Some(sent) = self.sent.get(usize::from(detail) % self.sent.len().max(1)) else { return };
+        let Some(sent) = self.sent.get(usize::from(detail) % self.sent.len().max(1)) else {
+            return;
+        };
         let name = name_of(&sent.bytes).expect("it was sent");
         let (from, to) = (name.destination, name.source);
         let realm = sent.to;

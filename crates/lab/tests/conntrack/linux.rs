@@ -39,9 +39,13 @@ fn a_port_stays_if_it_is_free() {
 #[test]
 fn a_port_that_is_taken_is_replaced_within_its_class() {
     let net = v4();
-    for (port, class) in
-        [(80, 1..=511), (511, 1..=511), (512, 600..=1_023), (1_023, 600..=1_023), (1_024, 1_024..=65_535)]
-    {
+    for (port, class) in [
+        (80, 1..=511),
+        (511, 1..=511),
+        (512, 600..=1_023),
+        (1_023, 600..=1_023),
+        (1_024, 1_024..=65_535),
+    ] {
         let mut tracker = linux();
         let mut seen = Vec::new();
         for host in 1..=30 {
@@ -275,7 +279,8 @@ fn a_whole_host_may_stand_in_for_another() {
             to_port: None,
             is_anywhere: true,
         };
-        let base = Plan { masquerades: false, forwards: vec![rule], ..plan(linux().plan().behaviour) };
+        let base =
+            Plan { masquerades: false, forwards: vec![rule], ..plan(linux().plan().behaviour) };
         for hides_routers in [true, false] {
             let mut tracker = Tracker::new(Plan { hides_routers, ..base.clone() }, 1);
             let inward = |tracker: &mut Tracker, packet: &[u8]| {
@@ -287,7 +292,10 @@ fn a_whole_host_may_stand_in_for_another() {
             assert_eq!(inward(&mut tracker, &udp((net.b, 53), a)), udp(t, a));
             let ping = inward(&mut tracker, &echo(net.a, net.t, 7, false));
             assert_eq!(ping, echo(net.a, net.b, 7, false));
-            assert_eq!(inward(&mut tracker, &echo(net.b, net.a, 7, true)), echo(net.t, net.a, 7, true));
+            assert_eq!(
+                inward(&mut tracker, &echo(net.b, net.a, 7, true)),
+                echo(net.t, net.a, 7, true)
+            );
             // The host speaks for the other; a router before it does with Linux.
             let error = inward(&mut tracker, &unreachable(net.b, net.a, &question));
             assert_eq!(error, unreachable(net.t, net.a, &udp(a, t)));

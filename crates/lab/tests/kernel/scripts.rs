@@ -130,7 +130,9 @@ fn quoted(quote: &[u8]) -> String {
     let header = wire::ip::verify_header(quote);
     let (source, destination) = (datagram.source, datagram.destination);
     let ports = match icmp::Transport::parse(&datagram) {
-        icmp::Transport::Ports { source, destination, .. } => format!(":{source} > :{destination} "),
+        icmp::Transport::Ports { source, destination, .. } => {
+            format!(":{source} > :{destination} ")
+        }
         icmp::Transport::Query { identifier, .. } => format!(":{identifier} "),
         icmp::Transport::Opaque(_) => String::new(),
     };
@@ -434,10 +436,8 @@ fn destinations_are_forwarded() {
         to_port,
         is_anywhere: false,
     };
-    let forwards = vec![
-        rule(protocol::TCP, 8_080, A, Some(80)),
-        rule(protocol::UDP, 5_353, B, None),
-    ];
+    let forwards =
+        vec![rule(protocol::TCP, 8_080, A, Some(80)), rule(protocol::UDP, 5_353, B, None)];
     let plan = Plan { forwards, ..plan() };
     compare(Kernel::new(rules, MASQUERADE, &[]), plan, |stage| {
         let (s, n, a) = ((S, 4_000), (N, 8_080), (A, 80));
@@ -465,7 +465,10 @@ fn pools_are_chosen_from_alike() {
         for host in 2..40 {
             let inner = Ipv4Addr::new(192, 0, 2, host);
             for to in [S, R] {
-                stage.out(&message((inner, 4_000 + u16::from(host) + u16::from(to == R) * 100), (to, 53)));
+                stage.out(&message(
+                    (inner, 4_000 + u16::from(host) + u16::from(to == R) * 100),
+                    (to, 53),
+                ));
             }
         }
         stage.list();

@@ -121,8 +121,7 @@ impl Kernel {
     /// A gateway with these rules in its chains of addresses: of destinations, and of sources.
     pub fn new(destinations: &str, sources: &str, sysctls: &[(&str, &str)]) -> Option<Kernel> {
         let mut bed = Bed::open(&["nft", "conntrack"])?;
-        let [client, gateway, server] =
-            ["client", "gateway", "server"].map(|name| bed.node(name));
+        let [client, gateway, server] = ["client", "gateway", "server"].map(|name| bed.node(name));
         bed.link((&client, "c0"), (&gateway, "g0"));
         bed.link((&gateway, "g1"), (&server, "s0"));
         client.address("c0", "192.0.2.2/24");
