@@ -1,5 +1,5 @@
-//! Where a router meets its tracker: packets that come in, go through, leave or are its own pass the
-//! hooks; fragments are put together before, and cut again behind.
+//! Where a router meets its tracker: packets that come in, go through, leave or are its own pass
+//! the hooks; fragments are put together before, and cut again behind.
 
 use crate::assembly::{Assembly, Cut, Progress, Unfinished};
 use crate::complaint::Subject;

@@ -1,6 +1,6 @@
-//! A TCP connection seen from the middle: Linux's states and windows (nf_conntrack_proto_tcp of 6.x,
-//! after van Rooij, "Real Stateful TCP Packet Filtering in IP Filter", 2000). Packets may be lost on
-//! either side, so a state is a guess at what the two ends believe.
+//! A TCP connection seen from the middle: Linux's states and windows (nf_conntrack_proto_tcp of
+//! 6.18, after van Rooij, "Real Stateful TCP Packet Filtering in IP Filter", 2000). Packets may be
+//! lost on either side, so a state is a guess at what the two ends believe.
 
 use super::timers::Timers;
 use wire::tcp::{Segment, TcpOption, flag};
@@ -366,8 +366,8 @@ impl Connection {
         self.settle(direction, &sight, new, standing, timers)
     }
 
-    /// A segment that fits what the ends may know, but not what is known here: remembers it, in case
-    /// that it is answered. The state to go to if it is an answer that puts all in step again.
+    /// A segment that fits what the ends may know, but not what is known here: remembers it, in
+    /// case that it is answered. The state to go to if it is an answer that puts all in step again.
     fn out_of_step(
         &mut self,
         direction: usize,
