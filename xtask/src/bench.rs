@@ -8,10 +8,12 @@ mod arena;
 mod figures;
 mod launcher;
 mod rows;
+mod sockets;
 mod traces;
 mod track;
 
 pub use launcher::{alternate, measure};
+pub use sockets::hold_connections;
 
 use crate::{test, tree};
 use arena::Arena;
@@ -21,6 +23,7 @@ use std::fmt::Write;
 /// Programs that only the benchmarks call, and the Debian packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
+    ("ss", "iproute2"),
     ("ping", "iputils-ping"),
     ("fping", "fping"),
     ("strace", "strace"),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 /// Programs that tests call, and the Debian packages that bring them.
 const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
+    ("ss", "iproute2"),
     ("setpriv", "util-linux"),
     ("ping", "iputils-ping"),
     ("fping", "fping"),
@@ -18,10 +19,15 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("tracepath", "iputils-tracepath"),
     ("mtr", "mtr-tiny"),
     ("nft", "nftables"),
+    ("radvd", "radvd"),
     ("conntrack", "conntrack"),
     ("socat", "socat"),
+    ("clockdiff", "iputils-clockdiff"),
+    ("chronyd", "chrony"),
+    ("inetd", "openbsd-inetd"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
+    ("dnsmasq", "dnsmasq-base"),
 ];
 
 /// What ran, and what came of it.

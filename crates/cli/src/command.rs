@@ -5,8 +5,16 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod clock;
+pub mod dump;
+pub mod explain;
+pub mod lab;
+pub mod mask;
 pub mod mtu;
+pub mod origin;
 pub mod ping;
+pub mod routers;
+pub mod sockets;
 pub mod trace;
 pub mod up;
 pub mod watch;
@@ -24,8 +32,20 @@ pub struct Command {
 }
 
 /// Every command, in the order in which help shows them.
-pub const ALL: &[Command] =
-    &[ping::COMMAND, up::COMMAND, trace::COMMAND, mtu::COMMAND, watch::COMMAND];
+pub const ALL: &[Command] = &[
+    ping::COMMAND,
+    up::COMMAND,
+    trace::COMMAND,
+    mtu::COMMAND,
+    watch::COMMAND,
+    clock::COMMAND,
+    mask::COMMAND,
+    routers::COMMAND,
+    explain::COMMAND,
+    dump::COMMAND,
+    sockets::COMMAND,
+    lab::COMMAND,
+];
 
 /// The command of that name.
 pub fn by_name(name: &str) -> Option<&'static Command> {

@@ -5,20 +5,36 @@ use std::fmt;
 
 /// Exit codes of askway's own commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// Everything asked was answered.
-    Yes = 0,
+    Yes,
     /// Nothing, or not all.
-    No = 1,
+    No,
     /// The command line is wrong.
-    Usage = 2,
+    Usage,
     /// This process may not.
-    NotPermitted = 3,
+    NotPermitted,
     /// A name does not resolve.
-    NameNotFound = 4,
+    NameNotFound,
     /// Our own failure, or this host's.
-    Failed = 5,
+    Failed,
+    /// As the command that was run for the user.
+    Other(u8),
+}
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Yes => 0,
+            Exit::No => 1,
+            Exit::Usage => 2,
+            Exit::NotPermitted => 3,
+            Exit::NameNotFound => 4,
+            Exit::Failed => 5,
+            Exit::Other(code) => code,
+        }
+    }
 }
 
 /// Why the program gives up.

@@ -1,6 +1,7 @@
 //! Help in Chinese: the texts of options, by command and option. What has none stays English, which
 //! is the text at the option itself.
 
+use crate::command;
 use crate::lang::Language;
 
 /// Option and text; an option of several commands may have another text in each.
@@ -24,6 +25,24 @@ const HEADINGS: Texts = &[
     ("What", "问什么"),
     ("Where from", "从哪里"),
     ("Output", "输出"),
+    ("Pictures", "图"),
+];
+
+const CLOCK: Texts = &[
+    ("targets", "要问的主机：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("all_addresses", "问一个名字的所有地址，而不只是第一个"),
+    ("via", "怎么问：icmp、daytime、time、ntp，可用逗号隔开几种"),
+    ("tcp", "daytime 和 time 直接用 TCP，而不只在 UDP 无应答时用"),
+    ("watch", "跟踪去程和回程时延的变化，直到被中断或 -c 次"),
+    ("count", "每个目标问几次 [默认：icmp 20 次，daytime 和 time 8 次，ntp 4 次]"),
+    ("interval", "两次询问的间隔 [默认：icmp 100ms，ntp 2s；--watch 时为 1s 和 16s]"),
+    ("timeout", "等一个应答最多多久"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("access", "UDP 的套接字：raw、datagram 或 auto（datagram）；ICMP 时间戳总用 raw"),
+    ("quiet", "只显示综合的结果"),
 ];
 
 const PING: Texts = &[
@@ -137,6 +156,10 @@ const TRACE: Texts = &[
     ("numeric", "只显示地址，不问名字"),
     ("asn", "显示自治系统号，取自系统里的数据库"),
     ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
+    (
+        "asn_dns",
+        "显示自治系统号，通过 DNS 问 Team Cymru，它会得知各跳的公网地址；问这个服务器 [默认：系统的服务器]",
+    ),
     ("quiet", "只说每条路的结果"),
 ];
 
@@ -157,6 +180,39 @@ const MTU: Texts = &[
     ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
     ("numeric", "只显示地址，不问名字"),
     ("quiet", "只说每条路有多宽"),
+];
+
+const MASK: Texts = &[
+    ("targets", "问谁：主机或广播地址；不给则问每个接口的广播地址"),
+    ("v4", "只用 IPv4：只有它有这样的掩码"),
+    ("v6", "被拒绝：IPv6 没有这样的掩码"),
+    ("wait", "每次提问后等应答多久"),
+    ("retries", "没有人应答的目标再问几次"),
+    ("deadline", "到这个时间就结束，不管还缺什么"),
+    ("interface", "从这个接口提问；不给目标时只问它的广播地址"),
+    ("source", "源地址：本机的一个地址；在实验网络里还可以是 0.0.0.0"),
+    ("quiet", "只要总结"),
+];
+
+const ROUTERS: Texts = &[
+    ("interfaces", "在这个接口上找；可以多次给出 [默认：每个启用的多播接口]"),
+    ("v4", "只找 IPv4 路由器"),
+    ("v6", "只找 IPv6 路由器"),
+    ("wait", "每次提问后等通告多久"),
+    ("retries", "没有路由器应答的接口再问几次"),
+    ("deadline", "到这个时间就结束，不管还缺什么"),
+    ("listen", "什么也不问，只听，直到被中断或到 --deadline"),
+    ("broadcast", "向 255.255.255.255 询问 IPv4 路由器，而不是 224.0.0.2"),
+    ("quiet", "每个接口只要总结"),
+];
+
+const EXPLAIN: Texts = &[
+    (
+        "what",
+        "类型和代码（3/4）、名字、errno、十六进制的分组，或tcpdump、ping、traceroute的一行；- 为标准输入；不给则列出全部",
+    ),
+    ("v4", "IPv4的ICMP"),
+    ("v6", "ICMPv6"),
 ];
 
 const WATCH: Texts = &[
@@ -188,9 +244,73 @@ const WATCH: Texts = &[
     ("numeric", "只显示地址，不问名字"),
     ("asn", "显示自治系统号，取自系统里的数据库"),
     ("asn_db", "显示自治系统号，取自这个文件，格式为 MaxMind DB，如 GeoLite2-ASN.mmdb"),
+    (
+        "asn_dns",
+        "显示自治系统号，通过 DNS 问 Team Cymru，它会得知各跳的公网地址；问这个服务器 [默认：系统的服务器]",
+    ),
     ("intervals", "每个丢失率都带真实值的范围"),
     ("record", "把得知的一切写进文件，以便回放"),
     ("replay", "回放录下的文件，什么也不发送"),
+];
+
+const LAB: Texts = &[
+    ("file", "场景文件"),
+    ("at", "命令在哪个节点的位置上运行；不给则为场景的 from"),
+    ("command", "要运行的命令和它的参数"),
+    ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
+];
+
+const SOCKETS: Texts = &[
+    ("v4", "只看 IPv4 套接字"),
+    ("v6", "只看 IPv6 套接字，包括其中使用 IPv4 的"),
+    ("all", "所有状态的套接字 [默认：连接，不含 time-wait 和 syn-recv]"),
+    ("listening", "只看监听的套接字；与 --all 同用时为全部"),
+    (
+        "state",
+        "状态，用逗号分隔：established、syn-sent、syn-recv、fin-wait-1、fin-wait-2、time-wait、\
+         closed、close-wait、last-ack、listen、closing；all、connected、synchronized",
+    ),
+    ("local", "本端：地址或前缀、:端口，或两者：192.0.2.0/24:80、[2001:db8::1]:80"),
+    ("peer", "对端，写法相同"),
+    ("port", "任一端的端口"),
+    ("tcp", "TCP 套接字；这里没有别的"),
+    ("advice", "不列出，而说可能有什么问题、怎样解决"),
+    ("totals", "不列出，而说每种状态有多少个"),
+    ("info", "每个套接字的第二行：窗口、往返时间、重传、速率"),
+    ("extended", "也显示每个套接字的用户和 inode"),
+    ("processes", "持有每个套接字的进程，能看到的都显示"),
+    ("sort", "最大的在前：rtt、retrans、recv-q、send-q、cwnd"),
+    ("numeric", "地址和端口用数字；这里没有名字"),
+];
+
+const DUMP: Texts = &[
+    ("filter", "看什么，用 tcpdump 的说法：icmp、host A、tcp port 80……，还有 quotes 过滤式"),
+    ("interface", "监听的接口；any 为所有接口 [默认：所有]"),
+    ("read", "从这个文件（pcap 或 pcapng）读，而不是从网络；- 为标准输入"),
+    ("count", "这么多分组之后结束"),
+    ("snaplen", "每个分组最多保留多少字节"),
+    ("direction", "只要到达的（in）或离开的（out）"),
+    ("no_promiscuous", "不让接口接收给别人的分组"),
+    ("buffer", "内核里最多有多少等着被读"),
+    ("write", "把分组写进这个文件，格式为 pcapng，名字以 .pcap 结尾则为 pcap；- 为标准输出"),
+    ("print", "写文件时也显示分组"),
+    ("time", "时间：-t 没有，-tt 自1970年的秒，-ttt 距上一个分组，-tttt 带日期，-ttttt 距第一个"),
+    ("nano", "精确到纳秒"),
+    ("verbose", "多说一些：IP 首部、检验和、选项；两次：更多"),
+    ("link_header", "显示链路层首部"),
+    ("hexadecimal", "以十六进制显示字节；两次：连同链路层首部"),
+    ("characters", "同上，并显示字符"),
+    ("absolute", "TCP 序号照原样，不从连接的第一个数起"),
+    ("no_quotes", "不显示 ICMP 差错所引的内容，凡 tcpdump 不显示处"),
+    ("numeric", "地址和端口都是数字；总是如此"),
+    ("line_buffered", "每个分组立刻显示；总是如此"),
+    ("sequence", "把一个会话画成梯形图：时间在两端之间向下流逝；text 或 svg"),
+    (
+        "plot",
+        "把一个 TCP 连接画成 SVG：time-sequence（报文段、确认、窗口）或 in-flight（未确认的字节）",
+    ),
+    ("flow", "画哪个会话：按分组多少排列的第几个"),
+    ("ascii", "文字梯形图只用 ASCII 字符"),
 ];
 
 /// A parser with its help in that language.
@@ -198,6 +318,13 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
     if language == Language::English {
         return parser;
     }
+    let parser = parser.mut_subcommands(|parser| {
+        let own = command::lab::ACTIONS.iter().find(|action| action.name == parser.get_name());
+        match own {
+            Some(action) => translated(parser, command, language).about(action.summary.1),
+            None => parser,
+        }
+    });
     let own = own_texts(command);
     parser.mut_args(|argument| {
         let id = argument.get_id().as_str();
@@ -217,8 +344,15 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
 
 fn own_texts(command: &str) -> Texts {
     match command {
+        "lab" => LAB,
+        "mask" => MASK,
+        "explain" => EXPLAIN,
+        "dump" => DUMP,
         "mtu" => MTU,
+        "clock" => CLOCK,
         "ping" => PING,
+        "routers" => ROUTERS,
+        "sockets" => SOCKETS,
         "trace" => TRACE,
         "up" => UP,
         "watch" => WATCH,
@@ -229,14 +363,16 @@ fn own_texts(command: &str) -> Texts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{args, command};
+    use crate::args;
 
     #[test]
     fn every_option_has_a_chinese_text_and_no_text_is_left_over() {
         for command in command::ALL {
             let name = command.name;
             let parser = (command.define)(args::parser(name));
-            let ids: Vec<&str> = parser.get_arguments().map(|it| it.get_id().as_str()).collect();
+            let all = std::iter::once(&parser).chain(parser.get_subcommands());
+            let ids = all.flat_map(clap::Command::get_arguments).map(|it| it.get_id().as_str());
+            let ids: Vec<&str> = ids.collect();
             let texts = own_texts(name).iter().chain(COMMON).map(|(id, _)| *id);
             let texts: Vec<&str> = texts.collect();
             for id in &ids {

@@ -1,13 +1,17 @@
 //! How results are shown: for people, as JSON and as CSV, one file each. All read the engine's own
 //! reports; what JSON and CSV call things stands in `fields`.
 
+pub mod clock;
 pub mod csv;
 pub mod fields;
 pub mod hints;
 pub mod human;
 pub mod json;
+pub mod mask;
 pub mod mtu;
 pub mod options;
+pub mod routers;
+pub mod sockets;
 pub mod trace;
 
 use crate::failure::{Exit, Failure};

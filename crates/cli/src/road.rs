@@ -2,8 +2,8 @@
 
 use crate::failure::{Exit, Failure};
 use crate::resolve::{self, Resolved, Unresolved};
-use lab::{NodeId, World};
-use net::{Network, Signals, WallClock, Want};
+use lab::{Device, NodeId, World};
+use net::{Hears, Interface, Network, Number, Signals, WallClock, Want};
 use probe::targets::Target;
 use probe::token::Key;
 use probe::{Carrier, Engine, Envelope, Observer, Time};
@@ -72,12 +72,47 @@ impl Road {
     /// # Errors
     /// If sockets cannot be opened, or the scenario or the node is wrong.
     pub fn open(want: &Want, lab: Option<&LabChoice>) -> Result<Road, Failure> {
+        Road::open_to_hear(want, Hears::Answers, lab)
+    }
+
+    /// Likewise; what raw ICMP sockets hear is for the caller to say. In a lab they hear all.
+    ///
+    /// # Errors
+    /// As [`Road::open`].
+    pub fn open_to_hear(
+        want: &Want,
+        hears: Hears,
+        lab: Option<&LabChoice>,
+    ) -> Result<Road, Failure> {
         match lab {
             Some(choice) => Ok(Road::Lab(Box::new(Walk::open(want, choice)?))),
             None => {
-                let network = Network::open(want)?;
+                let network = Network::open_to_hear(want, hears)?;
                 Ok(Road::Network(Box::new(network), Box::new(want.clone())))
             }
+        }
+    }
+
+    /// The interfaces that the run can go by: this host's, or in a lab those of its node, which are
+    /// named as their links and numbered from 1.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub fn interfaces(&self) -> Result<Vec<Interface>, Failure> {
+        match self {
+            Road::Network(..) => Ok(net::interfaces()?),
+            Road::Lab(walk) => {
+                let devices = walk.world.devices(walk.at).into_iter();
+                Ok((1..).zip(devices).map(|(index, it)| interface(index, it)).collect())
+            }
+        }
+    }
+
+    /// Hears nothing but what comes by that interface of a lab from now on; its number is one of
+    /// [`Road::interfaces`]. Does nothing to the network, whose sockets are bound when opened.
+    pub fn bind(&mut self, interface: Option<u32>) {
+        if let Road::Lab(walk) = self {
+            walk.world.bind(interface.and_then(|it| it.checked_sub(1)).map(|it| it as usize));
         }
     }
 
@@ -160,6 +195,15 @@ impl Road {
         }
     }
 
+    /// The flow label of a run with this secret; `None` unless errors of all these families show
+    /// headers.
+    pub fn flow_label(&self, key: &Key, families: &[Family]) -> Option<u32> {
+        let secret = key.token(u64::MAX, IpAddr::from([0; 16]));
+        let is_seen = families.iter().all(|family| self.sees_quoted_headers(*family));
+        // 20 bits, never 0, which would say that there is none (RFC 6437 §2).
+        is_seen.then_some((secret as u32 & 0xf_ffff).max(1))
+    }
+
     /// Whether all probes of a lane can belong to one flow.
     pub fn holds_flows(&self, family: Family) -> bool {
         match self {
@@ -230,6 +274,23 @@ impl Road {
             }
         }
         Ok(())
+    }
+}
+
+/// An interface of a lab's node.
+fn interface(index: u32, device: Device) -> Interface {
+    let number = |it: lab::Number| Number {
+        address: it.address,
+        mask: Some(it.mask),
+        broadcast: it.broadcast,
+    };
+    Interface {
+        name: device.link,
+        index,
+        is_up: true,
+        is_loopback: false,
+        is_multicast: true,
+        numbers: device.numbers.into_iter().map(number).collect(),
     }
 }
 

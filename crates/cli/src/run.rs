@@ -17,7 +17,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     if let Err(error) = net::lay_privileges_aside() {
         // Nobody is left to tell if this fails.
         let _ = writeln!(io::stderr(), "askway: cannot act as the user who calls: {error}");
-        return Exit::Failed as u8;
+        return Exit::Failed.code();
     }
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_default();
@@ -31,7 +31,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Err(failure) => {
             // Nobody is left to tell if this fails.
             let _ = writeln!(io::stderr(), "{failure}");
-            failure.exit as u8
+            failure.exit.code()
         }
     }
 }
@@ -85,7 +85,7 @@ fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
         .try_get_matches_from(std::iter::once(&program).chain(arguments))
         .and_then(|matches| Common::from_arg_matches(&matches).map(|common| (matches, common)));
     match parsed {
-        Ok((matches, common)) => (command.run)(&matches, &common).map(|exit| exit as u8),
+        Ok((matches, common)) => (command.run)(&matches, &common).map(Exit::code),
         Err(error) => match args::refusal(&error, command.name) {
             Refusal::Help(text) => show(&text),
             Refusal::Wrong(failure) => Err(failure),
@@ -110,9 +110,9 @@ fn asked_language(arguments: &[OsString]) -> Option<Language> {
 
 fn show(text: &str) -> Result<u8, Failure> {
     match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => Ok(Exit::Yes as u8),
+        Ok(()) => Ok(Exit::Yes.code()),
         // Whoever reads has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Yes as u8),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Yes.code()),
         Err(error) => Err(Failure {
             message: format!("cannot write to standard output: {error}"),
             hint: None,

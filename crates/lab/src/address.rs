@@ -51,6 +51,13 @@ impl Prefix {
         self.contains(other.first) || other.contains(self.first)
     }
 
+    /// As a mask: ones where bits count.
+    pub(crate) fn mask(&self) -> IpAddr {
+        let host_bits = width(self.family()) - self.length;
+        let ones = u128::MAX.checked_shl(host_bits.into()).unwrap_or(0);
+        with_bits(self.first, ones)
+    }
+
     /// The first address: in IPv4 the network's own, held by no node.
     pub(crate) fn first(&self) -> IpAddr {
         self.first
@@ -158,6 +165,14 @@ pub(crate) fn is_for_all(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(a) => a.is_broadcast() || a == Ipv4Addr::new(224, 0, 0, 1),
         IpAddr::V6(a) => a == Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
+    }
+}
+
+/// An address that all routers of a link listen to (RFC 1112, RFC 4291 §2.7.1).
+pub(crate) fn is_for_routers(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(a) => a == Ipv4Addr::new(224, 0, 0, 2),
+        IpAddr::V6(a) => a == Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2),
     }
 }
 

@@ -4,14 +4,14 @@
 use crate::address;
 use crate::assembly::Progress;
 use crate::complaint::Subject;
-use crate::node::{Action, Frame, Later, Node, Turn, midnight_ms};
+use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::rules;
 use crate::scenario::{Lies, Role};
 use crate::transport::Kept;
 use probe::Fragmentation;
 use std::net::{IpAddr, Ipv4Addr};
 use wire::Family;
-use wire::icmp::{self, Echo, Meaning, Message, Timestamp, node};
+use wire::icmp::{self, Echo, Meaning, Message, node};
 use wire::ip::options::{self, Ipv4Option, Options};
 use wire::ip::{Datagram, Header, protocol};
 
@@ -87,14 +87,17 @@ impl Node {
     fn keep_icmp(&mut self, turn: &mut Turn<'_>, frame: &Frame, datagram: &Datagram<'_>) {
         let family = datagram.family();
         let verifies = icmp::verify(datagram.source, datagram.destination, datagram.payload);
-        if turn.watched.is_some() && (verifies || rules::of(family).shows_bad_checksums) {
+        if turn.is_heard(frame) && (verifies || rules::of(family).shows_bad_checksums) {
             turn.actions.push(Action::Show(frame.bytes.clone()));
         }
         if !verifies {
             return;
         }
         let Ok(message) = Message::parse(family, datagram.payload) else { return };
-        let is_question = matches!(message, Message::EchoRequest(_) | Message::TimestampRequest(_));
+        let is_question = matches!(
+            message,
+            Message::EchoRequest(_) | Message::TimestampRequest(_) | Message::MaskRequest(_)
+        );
         let is_filtered = is_question && self.plan.role == Role::Host;
         if is_filtered && self.refuses(turn, frame.subject(), datagram) {
             return;
@@ -102,10 +105,10 @@ impl Node {
         match message {
             Message::EchoRequest(echo) => self.answer_echo(turn, datagram, echo),
             Message::TimestampRequest(stamp) => {
-                let now = midnight_ms(turn.now);
-                let reply = Timestamp { receive: now, transmit: now, ..stamp };
+                let (reply, takes) = self.stamped(turn, stamp);
                 if let Some(header) = self.answer_header(turn, datagram) {
-                    self.answer_with(turn, header, &Message::TimestampReply(reply));
+                    let message = message_bytes(&header, &Message::TimestampReply(reply));
+                    self.answer_after(turn, header, message, takes);
                 }
             }
             Message::NodeQuery(query) => {
@@ -121,6 +124,8 @@ impl Node {
                     self.answer_with(turn, header, &Message::NodeReply(reply));
                 }
             }
+            Message::MaskRequest(asked) => self.answer_mask(turn, frame, datagram, asked),
+            Message::RouterSolicitation { .. } => self.answer_solicitation(turn, frame, datagram),
             Message::Error(error) => self.hear(turn, &error),
             _ => {}
         }

@@ -6,7 +6,9 @@
 use std::fmt;
 
 mod address;
+mod agent;
 mod assembly;
+mod attach;
 mod balance;
 mod complaint;
 pub mod conntrack;
@@ -24,14 +26,17 @@ mod random;
 mod router;
 mod rules;
 mod scenario;
+mod service;
 mod transport;
 mod world;
 
+pub use attach::Place;
 pub use link::LinkCounts;
+pub use map::{Device, Number};
 pub use scenario::{Expectation, Said};
 pub use world::World;
 
-/// The wall clock at the start of every world: 2026-01-01 00:00:00 UTC.
+/// The wall clock at the start of a world that says nothing else: 2026-01-01 00:00:00 UTC.
 const EPOCH_NS: i128 = 1_767_225_600_000_000_000;
 
 /// Names one node of a world.

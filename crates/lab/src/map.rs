@@ -2,7 +2,7 @@
 //! in links, found when first asked for; static routes come before them if they are as specific.
 //! Of several ways that are as good, whoever asks picks one.
 
-use crate::address::{Pool, Prefix, is_for_all};
+use crate::address::{Pool, Prefix, is_for_all, is_for_routers};
 use crate::rules::{self, Both};
 use crate::scenario::text::Source;
 use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario, StaticRoute};
@@ -15,6 +15,8 @@ use wire::Family;
 /// The network as a graph.
 #[derive(Debug)]
 pub(crate) struct Map {
+    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC.
+    pub(crate) epoch_ns: i128,
     places: Vec<Place>,
     links: Vec<Segment>,
     by_name: BTreeMap<String, NodeId>,
@@ -54,7 +56,7 @@ pub(crate) struct Interface {
     /// Which end of the link this is, 0-based.
     pub(crate) end: usize,
     address: Both<IpAddr>,
-    mtu_bytes: u32,
+    pub(crate) mtu_bytes: u32,
 }
 
 impl Interface {
@@ -113,10 +115,31 @@ pub(crate) enum Recipient {
     Nobody,
 }
 
+/// A node's interface as its user sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// The name of its link.
+    pub link: String,
+    /// Its addresses, one of each family.
+    pub numbers: Vec<Number>,
+}
+
+/// An address of an interface, and of its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Number {
+    /// The address.
+    pub address: IpAddr,
+    /// The mask of its network.
+    pub mask: IpAddr,
+    /// The broadcast address of its network, where it has one.
+    pub broadcast: Option<IpAddr>,
+}
+
 impl Map {
     /// Assigns addresses and checks what needs the whole graph.
     pub(crate) fn build(scenario: &Scenario, source: Source<'_>) -> Result<Map, ScenarioFault> {
         let mut map = Map {
+            epoch_ns: scenario.epoch_ns,
             places: scenario.nodes.iter().map(Place::new).collect(),
             links: Vec::new(),
             by_name: BTreeMap::new(),
@@ -339,6 +362,60 @@ impl Map {
         &self.places[node.0 as usize].interfaces[interface]
     }
 
+    /// How many interfaces a node has.
+    pub(crate) fn interfaces(&self, node: NodeId) -> usize {
+        self.places[node.0 as usize].interfaces.len()
+    }
+
+    /// The length of the prefix of an interface's network, in bits.
+    pub(crate) fn prefix_bits(&self, interface: &Interface, family: Family) -> u8 {
+        self.links[interface.link].networks.of(family).length()
+    }
+
+    /// Every network of a link.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = Prefix> {
+        (0..self.links.len()).flat_map(|link| self.networks_of(link))
+    }
+
+    /// The networks of a link.
+    pub(crate) fn networks_of(&self, link: usize) -> [Prefix; 2] {
+        Family::ALL.map(|family| self.links[link].networks.of(family))
+    }
+
+    /// The network that an interface of a node is on.
+    pub(crate) fn network(&self, node: NodeId, interface: usize, family: Family) -> Prefix {
+        self.links[self.interface(node, interface).link].networks.of(family)
+    }
+
+    /// The interface of a node whose network holds an address.
+    pub(crate) fn interface_near(&self, node: NodeId, address: IpAddr) -> Option<usize> {
+        let family = Family::of(address);
+        let count = self.places[node.0 as usize].interfaces.len();
+        (0..count).find(|it| self.network(node, *it, family).contains(address))
+    }
+
+    /// The interface of a node that has an address.
+    pub(crate) fn interface_with(&self, node: NodeId, address: IpAddr) -> Option<usize> {
+        let interfaces = &self.places[node.0 as usize].interfaces;
+        interfaces.iter().position(|it| it.address(Family::of(address)) == address)
+    }
+
+    /// The addresses of a node's interface.
+    pub(crate) fn numbers(&self, node: NodeId, interface: usize) -> Vec<Number> {
+        let number = |family| {
+            let network = self.network(node, interface, family);
+            let broadcast = Some(network.last()).filter(|last| network.is_broadcast(*last));
+            let address = self.interface(node, interface).address(family);
+            Number { address, mask: network.mask(), broadcast }
+        };
+        Family::ALL.map(number).to_vec()
+    }
+
+    /// The link of a node's interface, by index.
+    pub(crate) fn links_of(&self, node: NodeId) -> impl Iterator<Item = usize> {
+        self.places[node.0 as usize].interfaces.iter().map(|it| it.link)
+    }
+
     /// The nodes at a link's ends, and the index of their interface.
     pub(crate) fn ends(&self, link: usize) -> &[(NodeId, usize)] {
         &self.links[link].ends
@@ -365,7 +442,9 @@ impl Map {
 
     /// Whether a destination is the broadcast address of a link of the node, or of all nodes.
     pub(crate) fn is_for_many(&self, node: NodeId, destination: IpAddr) -> bool {
-        is_for_all(destination) || self.broadcast_interface(node, destination).is_some()
+        is_for_all(destination)
+            || is_for_routers(destination) && self.places[node.0 as usize].forwards
+            || self.broadcast_interface(node, destination).is_some()
     }
 
     fn broadcast_interface(&self, node: NodeId, destination: IpAddr) -> Option<usize> {
@@ -412,7 +491,7 @@ impl Map {
             return Next::Local;
         }
         let place = &self.places[node.0 as usize];
-        if is_for_all(destination) {
+        if is_for_all(destination) || is_for_routers(destination) {
             return match place.interfaces.is_empty() {
                 true => Next::NoRoute,
                 false => Next::Out { interface: 0, to: Recipient::Everyone },

@@ -188,5 +188,7 @@ impl Node {
 /// The ports at which a node itself listens, as trackers want them.
 pub(crate) fn served(node: &NodePlan) -> Vec<(u8, u16)> {
     let tcp = node.tcp.iter().map(|port| (protocol::TCP, *port));
-    tcp.chain(node.udp.iter().map(|port| (protocol::UDP, *port))).collect()
+    let services = node.services.iter().map(|service| service.port());
+    let udp = node.udp.iter().copied().chain(services).map(|port| (protocol::UDP, port));
+    tcp.chain(udp).collect()
 }

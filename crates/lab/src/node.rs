@@ -2,6 +2,9 @@
 //! keeps for itself in `host`, errors in `complaint`. Knows no clock and no wire: a [`Turn`] brings
 //! the time, and takes what is to be done.
 
+use crate::NodeId;
+use crate::address::{is_for_all, is_for_routers};
+use crate::agent::Advert;
 use crate::assembly::{Assembly, Unfinished};
 use crate::balance::{Balancer, Flow};
 use crate::complaint::Subject;
@@ -12,7 +15,7 @@ use crate::packet;
 use crate::random::Random;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
-use crate::{EPOCH_NS, NodeId};
+use crate::service::midnight_ms;
 use probe::{Carrier, Fragmentation, SendFault, SendFaultReason, Time};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -55,6 +58,8 @@ pub(crate) struct Node {
     pub(crate) mangled: usize,
     /// Where new identifications of what it passes on come from.
     pub(crate) random: Random,
+    /// Whether somebody outside is in its place: what reaches it is handed out.
+    pub(crate) is_attached: bool,
 }
 
 /// A node's turn: the moment, the map, and what the node wants done.
@@ -63,7 +68,17 @@ pub(crate) struct Turn<'a> {
     pub(crate) map: &'a Map,
     /// What an instrument hears besides ICMP, if one runs at this node.
     pub(crate) watched: Option<Carrier>,
+    /// The only interface that it hears, if it is bound to one.
+    pub(crate) bound: Option<usize>,
     pub(crate) actions: &'a mut Vec<Action>,
+}
+
+impl Turn<'_> {
+    /// Whether an instrument runs here that hears what came in that way.
+    pub(crate) fn is_heard(&self, frame: &Frame) -> bool {
+        let is_elsewhere = self.bound.zip(frame.came_by).is_some_and(|(only, by)| only != by);
+        self.watched.is_some() && !is_elsewhere
+    }
 }
 
 /// What a node wants done.
@@ -75,6 +90,8 @@ pub(crate) enum Action {
     Later { after: Duration, what: Later },
     /// Show a datagram to the instrument.
     Show(Vec<u8>),
+    /// Hand a packet to whoever is in the node's place.
+    HandOut(Vec<u8>),
 }
 
 /// What a node comes back to.
@@ -88,6 +105,8 @@ pub(crate) enum Later {
     Unresolved(Vec<u8>),
     /// Fragments are given up.
     Abandon(Unfinished),
+    /// An advertisement is due.
+    Advertise(Advert),
     /// Likewise of what is to be passed on.
     AbandonPassing(Unfinished),
     /// SYNs that nobody met are refused.
@@ -127,12 +146,16 @@ impl Node {
             gate: Gate::of(id, &plan, seed, map).map(Box::new),
             mangled: 0,
             random,
+            is_attached: false,
             plan,
         }
     }
 
     /// Takes a packet from a link.
     pub(crate) fn receive(&mut self, turn: &mut Turn<'_>, mut frame: Frame) {
+        if self.is_attached {
+            return turn.actions.push(Action::HandOut(frame.bytes));
+        }
         if !packet::header_verifies(&frame.bytes) {
             return;
         }
@@ -201,10 +224,29 @@ impl Node {
         own: Ipv4Addr,
     ) -> Result<(), usize> {
         let is_own = |address: Ipv4Addr| turn.map.holder(address.into()) == Some(self.id);
-        options::pass(bytes, own, is_own, midnight_ms(turn.now)).map_err(|fault| match fault {
+        let now_ms = midnight_ms(self.clock_ns(turn.map.epoch_ns, turn.now));
+        options::pass(bytes, own, is_own, now_ms).map_err(|fault| match fault {
             wire::Malformed::Option(at) => at,
             _ => 0,
         })
+    }
+
+    /// What the next datagram is known by.
+    pub(crate) fn next_identification(&mut self) -> u32 {
+        self.identification = self.identification.wrapping_add(1);
+        self.identification
+    }
+
+    /// By which interface a datagram leaves whose destination is on every link: that of its source.
+    fn leave_by(&self, map: &Map, header: &Header, next: Next) -> Next {
+        let to = header.destination;
+        let chosen = (is_for_all(to) || is_for_routers(to))
+            .then(|| map.interface_with(self.id, header.source))
+            .flatten();
+        match (next, chosen) {
+            (Next::Out { to, .. }, Some(interface)) => Next::Out { interface, to },
+            _ => next,
+        }
     }
 
     /// Sends a datagram of this node's own. An identification of 0 is replaced by the node's next.
@@ -215,14 +257,15 @@ impl Node {
         message: &[u8],
         fragmentation: Fragmentation,
     ) -> Result<(), SendFault> {
-        self.identification = self.identification.wrapping_add(1);
+        let next = self.next_identification();
         let identification = match header.identification {
-            0 => self.identification,
+            0 => next,
             chosen => u32::from(chosen),
         };
         header.identification = identification as u16;
         let flow = Flow::of_message(&header, message);
         let next = self.balancer.next(turn.map, self.id, flow);
+        let next = self.leave_by(turn.map, &header, next);
         if let IpAddr::V4(own) = header.source
             && self.stamp_options(turn, &mut header.options, own).is_err()
         {
@@ -247,6 +290,11 @@ impl Node {
         header.dont_fragment = fit.dont_fragment && total <= fit.limit_bytes as usize;
         if total <= fit.limit_bytes as usize {
             let bytes = emit(&header, message)?;
+            if to == Recipient::Everyone && self.plan.mask.is_some() {
+                // An agent hears its own broadcasts, as hosts do.
+                let what = Later::Looped(bytes.clone());
+                turn.actions.push(Action::Later { after: LOOP, what });
+            }
             self.put(turn, interface, to, bytes);
             return Ok(());
         }
@@ -282,6 +330,7 @@ impl Node {
                 self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None, road: None });
             }
             Later::Answer(header, message) => self.answer(turn, *header, &message),
+            Later::Advertise(advert) => self.advertise(turn, advert),
             Later::Unresolved(bytes) => {
                 self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
             }
@@ -347,13 +396,6 @@ fn next_stop(bytes: &[u8]) -> Option<(IpAddr, bool)> {
 /// start of the IPv4 header.
 pub(crate) fn pointer_word(offset_in_options: usize) -> u32 {
     (20 + offset_in_options as u32) << 24
-}
-
-/// Milliseconds since midnight UTC.
-pub(crate) fn midnight_ms(now: Time) -> u32 {
-    const DAY_MS: i128 = 86_400_000;
-    let ms = (EPOCH_NS + i128::from(now.0)) / 1_000_000 % DAY_MS;
-    u32::try_from(ms).expect("a day has fewer than 2^32 milliseconds")
 }
 
 fn emit(header: &Header, message: &[u8]) -> Result<Vec<u8>, SendFault> {

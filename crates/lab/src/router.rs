@@ -115,7 +115,7 @@ impl Node {
 }
 
 /// What a router says of a way that it does not go; `None`: nothing.
-fn refusal(next: Next) -> Option<Meaning> {
+pub(crate) fn refusal(next: Next) -> Option<Meaning> {
     match next {
         Next::NoRoute | Next::Reject(Reject::Network) => Some(Meaning::NetworkUnreachable),
         Next::Reject(Reject::Host) => Some(Meaning::HostUnreachable),

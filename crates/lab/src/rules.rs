@@ -50,6 +50,8 @@ pub(crate) struct Rules {
     pub(crate) path_mtu_least_bytes: u32,
     /// How long fragments wait for the missing ones (Linux's ipfrag_time; RFC 8200 §4.5).
     pub(crate) reassembly: Duration,
+    /// The hop limit that router discovery must arrive with (RFC 4861 §6.1); `None` if any will do.
+    pub(crate) discovery_hop_limit: Option<u8>,
     /// Whether a raw socket sees ICMP messages whose checksum is wrong.
     pub(crate) shows_bad_checksums: bool,
 }
@@ -78,6 +80,7 @@ const V4: Rules = Rules {
     link_mtu_least_bytes: 68,
     path_mtu_least_bytes: 552,
     reassembly: Duration::from_secs(30),
+    discovery_hop_limit: None,
     shows_bad_checksums: true,
 };
 
@@ -106,6 +109,7 @@ const V6: Rules = Rules {
     link_mtu_least_bytes: 1_280,
     path_mtu_least_bytes: 1_280,
     reassembly: Duration::from_secs(60),
+    discovery_hop_limit: Some(255),
     shows_bad_checksums: false,
 };
 

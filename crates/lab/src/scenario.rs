@@ -1,6 +1,7 @@
 //! A scenario as read: nodes, links, what they do to packets, and the output expected. The text is
 //! TOML; `docs/lab.md` describes it.
 
+pub(crate) mod agents;
 pub(crate) mod changes;
 pub(crate) mod errors;
 pub(crate) mod forwarding;
@@ -11,11 +12,14 @@ pub(crate) mod text;
 
 use crate::address::Prefix;
 use crate::rules;
-use crate::{NodeId, ScenarioFault};
+use crate::service::{ClockPlan, Service};
+use crate::{EPOCH_NS, NodeId, ScenarioFault};
+use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
 use errors::ErrorPlan;
 use forwarding::{ForwardPlan, Refusal};
 use nat::{DnatPlan, NatPlan};
+use probe::clock::way::daytime::Date;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -27,6 +31,8 @@ use wire::Family;
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
+    /// The wall clock at the start, nanoseconds since 1970-01-01 UTC.
+    pub(crate) epoch_ns: i128,
     /// When an endless run is interrupted, from its start.
     pub(crate) duration: Duration,
     pub(crate) from: NodeId,
@@ -74,10 +80,17 @@ pub(crate) struct NodePlan {
     pub(crate) forwarding: ForwardPlan,
     pub(crate) nat: Option<NatPlan>,
     pub(crate) dnat: Option<DnatPlan>,
+    /// How it answers address mask requests, if it does.
+    pub(crate) mask: Option<MaskPlan>,
+    /// How it offers to route, if it does.
+    pub(crate) advert: Option<AdvertPlan>,
     /// TCP ports on which somebody listens.
     pub(crate) tcp: Vec<u16>,
     /// UDP ports whose datagrams are sent back.
     pub(crate) udp: Vec<u16>,
+    /// Services over UDP.
+    pub(crate) services: Vec<Service>,
+    pub(crate) clock: ClockPlan,
     /// Where it stands in the text, for faults found later.
     pub(crate) at: usize,
 }
@@ -274,6 +287,7 @@ impl Scenario {
         let document = source.parse()?;
         let mut root = Table::new(source, document.get_ref(), 0);
         let seed = root.take("seed").map(|v| v.number(0, u64::MAX)).transpose()?.unwrap_or(1);
+        let epoch_ns = root.take("starts").map_or(Ok(EPOCH_NS), |value| starts(&value))?;
         let duration = root.take("duration").map(|v| v.duration()).transpose()?;
         let (mut nodes, names) = nodes::read(&mut root)?;
         let links = links::read(&mut root, &names, &nodes)?;
@@ -286,8 +300,17 @@ impl Scenario {
         let expectations = expectations(source, &mut root)?;
         root.finish()?;
         let duration = duration.unwrap_or(Duration::from_secs(10));
-        Ok(Scenario { seed, duration, from, nodes, links, changes, expectations })
+        Ok(Scenario { seed, epoch_ns, duration, from, nodes, links, changes, expectations })
     }
+}
+
+/// A point in time, as in RFC 3339.
+fn starts(value: &Value<'_>) -> Result<i128, ScenarioFault> {
+    let text = value.text()?;
+    let date = Date::parse(text).filter(|date| date.zone_s.is_some());
+    let hint = "as in \"2026-01-01T23:59:59Z\"".to_string();
+    let date = date.ok_or_else(|| value.fault_with(format!("`{text}` is no time"), hint))?;
+    Ok(i128::from(date.unix_s()) * 1_000_000_000)
 }
 
 fn first_host(root: &Table<'_>, nodes: &[NodePlan]) -> Result<NodeId, ScenarioFault> {
@@ -392,6 +415,10 @@ mod tests {
             ("[router]\nr = { hop_limit = 0 }", 7, 19, "`hop_limit` wants", ""),
             ("[router]\nr = { routes = [{ to = \"a\" }] }", 7, 17, "a route needs either", ""),
             ("[router]\nr = { addresses = [\"192.0.2.9\"] }", 7, 1, "no link of `r`", "give"),
+            ("[router]\nr = { mask_agent = { mask = \"::1\" } }", 7, 29, "IPv6 has no", "classful"),
+            ("[router]\nr = { mask_agent = 1 }", 7, 20, "`mask_agent` wants a table", ""),
+            ("[router]\nr = { advertises = { nat64 = \"a\" } }", 7, 30, "this is no IPv6", "as in"),
+            ("[router]\nr = { advertises = { every = \"1us\" } }", 7, 30, "`every` is at", ""),
             ("[[expect]]\ncommand = 1", 7, 11, "`command` wants a text", ""),
             ("[[expect]]\ncomand = 1", 6, 1, "`command` is missing", ""),
         ];

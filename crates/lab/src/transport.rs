@@ -33,6 +33,11 @@ impl Node {
         if !is_summed || !udp::verify(source, destination, datagram.payload) {
             return Kept::Done;
         }
+        let asked = message.destination_port;
+        if let Some(&service) = self.plan.services.iter().find(|it| it.port() == asked) {
+            self.serve(turn, datagram, &message, service);
+            return Kept::Done;
+        }
         if !self.plan.udp.contains(&message.destination_port) {
             return Kept::Refused;
         }
@@ -73,7 +78,11 @@ impl Node {
     }
 
     /// The header of an answer; `None` if the question went to many, or nobody may be answered.
-    fn transport_header(&self, turn: &Turn<'_>, datagram: &Datagram<'_>) -> Option<Header> {
+    pub(crate) fn transport_header(
+        &self,
+        turn: &Turn<'_>,
+        datagram: &Datagram<'_>,
+    ) -> Option<Header> {
         let (to, asked) = (datagram.source, datagram.destination);
         let is_one_host = address::is_one_host(to) || to.is_loopback();
         let is_answerable =

@@ -1,15 +1,16 @@
 //! The world's clock and its heap of events, keyed by time and sequence number: what happens at one
 //! moment happens in the order in which it was caused.
 
+use crate::agent::Advert;
 use crate::conntrack::{Listed, Tracker};
 use crate::link::{Link, LinkCounts};
-use crate::map::{Map, Recipient, Route};
+use crate::map::{Device, Map, Recipient, Route};
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::noise::Noise;
 use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
-use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
+use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -42,8 +43,12 @@ pub struct World {
     pub(crate) noise: Noise,
     /// Where an instrument runs.
     pub(crate) watched: Option<Watch>,
+    /// The only interface that the instrument hears, if it is bound to one.
+    bound: Option<usize>,
     /// What has arrived for the instrument.
     pub(crate) inbox: VecDeque<Vec<u8>>,
+    /// What has arrived for attached nodes.
+    pub(crate) outgoing: VecDeque<(NodeId, Vec<u8>)>,
     /// Reused from turn to turn.
     actions: Vec<Action>,
 }
@@ -123,11 +128,17 @@ impl World {
             duration: scenario.duration,
             noise: Noise::new(seed),
             watched: None,
+            bound: None,
             inbox: VecDeque::new(),
+            outgoing: VecDeque::new(),
             actions: Vec::new(),
         };
         for (at, change) in changes {
             world.schedule(at, Event::Change(Box::new(change)));
+        }
+        for (node, advert) in beacons(&world.nodes, &world.map) {
+            let at = Time::ZERO + advert.again.unwrap_or_default();
+            world.schedule(at, Event::Resumption { node, what: Later::Advertise(advert) });
         }
         Ok(world)
     }
@@ -152,6 +163,21 @@ impl World {
         self.map.addresses(node, family)
     }
 
+    /// The interfaces of a node, in the order of the scenario's links.
+    pub fn devices(&self, node: NodeId) -> Vec<Device> {
+        let device = |(interface, link): (usize, usize)| Device {
+            link: self.links[link].name.clone(),
+            numbers: self.map.numbers(node, interface),
+        };
+        self.map.links_of(node).enumerate().map(device).collect()
+    }
+
+    /// Binds instruments to an interface of their node, by its index among the devices: they hear
+    /// no ICMP message from others.
+    pub fn bind(&mut self, interface: Option<usize>) {
+        self.bound = interface;
+    }
+
     /// The name of a node.
     pub fn name(&self, node: NodeId) -> &str {
         self.map.name(node)
@@ -167,10 +193,10 @@ impl World {
         self.map.source_towards(from, to)
     }
 
-    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a fixed date, so
-    /// that runs are reproducible.
+    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a date that the
+    /// scenario fixes, so that runs are reproducible.
     pub fn epoch_ns(&self) -> i128 {
-        EPOCH_NS
+        self.map.epoch_ns
     }
 
     /// Whether errors show the IP header of a probe as it arrived at the hop: they always do here.
@@ -228,7 +254,7 @@ impl World {
     }
 
     /// When the next event is due.
-    pub(crate) fn next_event(&self) -> Time {
+    pub fn next_event(&self) -> Time {
         self.heap.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at)
     }
 
@@ -294,6 +320,7 @@ impl World {
             now: self.now,
             map: &self.map,
             watched: self.watched.filter(|watch| watch.node == id).map(|watch| watch.carrier),
+            bound: self.bound,
             actions: &mut actions,
         };
         let result = act(&mut self.nodes[id.0 as usize], &mut turn);
@@ -304,6 +331,7 @@ impl World {
                     self.schedule(self.now + after, Event::Resumption { node: id, what });
                 }
                 Action::Show(bytes) => self.inbox.push_back(bytes),
+                Action::HandOut(bytes) => self.outgoing.push_back((id, bytes)),
             }
         }
         self.actions = actions;
@@ -326,6 +354,20 @@ impl World {
             }
         }
     }
+}
+
+/// The advertisements that come unasked.
+fn beacons(nodes: &[Node], map: &Map) -> Vec<(NodeId, Advert)> {
+    let mut due = Vec::new();
+    for node in nodes {
+        let Some(every) = node.plan.advert.as_ref().and_then(|plan| plan.every) else { continue };
+        for (interface, _) in map.links_of(node.id).enumerate() {
+            for family in Family::ALL {
+                due.push((node.id, Advert { interface, family, to: None, again: Some(every) }));
+            }
+        }
+    }
+    due
 }
 
 /// The changes that a scenario plans, and when they come.
@@ -355,7 +397,10 @@ impl Event {
             Event::Resumption { what, .. } => match what {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
-                Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release => 0,
+                Later::Abandon(_)
+                | Later::AbandonPassing(_)
+                | Later::Advertise(_)
+                | Later::Release => 0,
             },
         };
         size_of::<Entry>() + held

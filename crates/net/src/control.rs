@@ -21,6 +21,8 @@ pub struct Control<'a> {
     pub dropped: Option<u32>,
     /// What an entry of the error queue is about.
     pub error: Option<ExtendedError>,
+    /// The VLAN tag that the kernel took out of a captured frame: its type and its content.
+    pub tag: Option<(u16, u16)>,
 }
 
 /// An entry of the error queue: `sock_extended_err` and the offender behind it.
@@ -75,6 +77,10 @@ impl<'a> Control<'a> {
             (libc::SOL_SOCKET, libc::SCM_TIMESTAMPING) => {
                 self.stamp_ns = software_stamp(body).or(self.stamp_ns);
             }
+            (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
+                self.stamp_ns = software_stamp(body).or(self.stamp_ns);
+            }
+            (libc::SOL_PACKET, libc::PACKET_AUXDATA) => self.tag = tag(body),
             (libc::SOL_SOCKET, libc::SO_RXQ_OVFL) => self.dropped = native(body, 0),
             (libc::SOL_IP, libc::IP_TTL) | (libc::SOL_IPV6, libc::IPV6_HOPLIMIT) => {
                 self.hop_limit = native(body, 0).and_then(|ttl| u8::try_from(ttl).ok());
@@ -135,6 +141,18 @@ fn software_stamp(body: &[u8]) -> Option<i64> {
     };
     let stamp = seconds.checked_mul(1_000_000_000)?.checked_add(nanos)?;
     (stamp > 0).then_some(stamp)
+}
+
+/// The tag in `struct tpacket_auxdata` (packet(7)): three words, two offsets, content and type.
+fn tag(body: &[u8]) -> Option<(u16, u16)> {
+    const IS_THERE: u32 = 1 << 4;
+    const HAS_TYPE: u32 = 1 << 6;
+    const VLAN: u16 = 0x8100;
+    let status = native(body, 0)?;
+    let content = u16::from_ne_bytes(array(body, 16)?);
+    let kind = u16::from_ne_bytes(array(body, 18)?);
+    let kind = if status & HAS_TYPE != 0 { kind } else { VLAN };
+    (status & IS_THERE != 0).then_some((kind, content))
 }
 
 fn extended_error(body: &[u8]) -> Option<ExtendedError> {
@@ -234,6 +252,25 @@ mod tests {
         for end in 0..good.len() - 4 {
             assert_eq!(Control::parse(&good[..end]).hop_limit, None, "{end}");
         }
+    }
+
+    #[test]
+    fn reads_what_a_packet_socket_delivers() {
+        let time = [1_700_000_000_i64.to_ne_bytes(), 5_i64.to_ne_bytes()].concat();
+        let mut auxiliary = [0_u8; 20];
+        auxiliary[..4].copy_from_slice(&(1_u32 << 4).to_ne_bytes());
+        auxiliary[16..18].copy_from_slice(&10_u16.to_ne_bytes());
+        let bytes = [
+            message(libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS, &time),
+            message(libc::SOL_PACKET, libc::PACKET_AUXDATA, &auxiliary),
+        ]
+        .concat();
+        let control = Control::parse(&bytes);
+        assert_eq!(control.stamp_ns, Some(1_700_000_000_000_000_005));
+        assert_eq!(control.tag, Some((0x8100, 10)));
+        auxiliary[0] = 0;
+        let bytes = message(libc::SOL_PACKET, libc::PACKET_AUXDATA, &auxiliary);
+        assert_eq!(Control::parse(&bytes).tag, None);
     }
 
     #[test]

@@ -6,19 +6,7 @@ use wire::Family;
 use wire::icmp;
 use wire::ip::protocol;
 
-/// One instruction, laid out as `struct sock_filter`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(C)]
-pub(crate) struct Instruction {
-    /// Operation.
-    pub(crate) code: u16,
-    /// How many instructions to skip if a test holds.
-    pub(crate) jump_true: u8,
-    /// How many instructions to skip if it does not.
-    pub(crate) jump_false: u8,
-    /// Operand.
-    pub(crate) k: u32,
-}
+pub(crate) use wire::bpf::Instruction;
 
 /// A block of identifiers or ports that one mask can tell from all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +31,24 @@ impl Block {
 /// The ICMP types that may be answers or errors; the socket's type filter lets no other pass.
 pub(crate) fn types(family: Family) -> &'static [u8] {
     match family {
-        // Echo and timestamp reply; unreachable, quench, redirect, expired, bad parameter.
-        Family::V4 => &[0, 14, 3, 4, 5, 11, 12],
+        // Echo, timestamp and mask reply; unreachable, quench, redirect, expired, bad parameter.
+        Family::V4 => &[0, 14, 18, 3, 4, 5, 11, 12],
         // Echo and node information reply; unreachable, too big, expired, bad parameter.
         Family::V6 => &[129, 140, 1, 2, 3, 4],
     }
 }
+
+/// The only ICMP type that a socket is to hear which looks for routers.
+pub(crate) fn advertisements(family: Family) -> &'static [u8] {
+    match family {
+        Family::V4 => &[9],
+        Family::V6 => &[134],
+    }
+}
+
+/// The program for a socket that is to hear whatever its type filter lets pass.
+pub(crate) const EVERYTHING: [Instruction; 1] =
+    [Instruction { code: RETURN, jump_true: 0, jump_false: 0, k: u32::MAX }];
 
 /// The program for a socket that is not to hear anything.
 pub(crate) const NOTHING: [Instruction; 1] =
@@ -58,7 +58,7 @@ pub(crate) const NOTHING: [Instruction; 1] =
 pub(crate) fn program(family: Family, block: Block) -> Vec<Instruction> {
     let probes = Probes { protocol: icmp::protocol(family), name_at: 4, block };
     match family {
-        Family::V4 => assemble(&v4(&probes, &[0, 14])),
+        Family::V4 => assemble(&v4(&probes, &[0, 14, 18])),
         Family::V6 => assemble(&v6(&probes, true)),
     }
 }
@@ -278,7 +278,7 @@ fn assemble(steps: &[Step]) -> Vec<Instruction> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wire::icmp::{Echo, Error, Meaning, Message, Timestamp};
+    use wire::icmp::{Echo, Error, Mask, Meaning, Message, Timestamp};
     use wire::ip::Header;
 
     const BLOCK: Block = Block { base: 0x1230, mask: 0xfffc };
@@ -384,12 +384,14 @@ mod tests {
     }
 
     #[test]
-    fn timestamp_and_node_information_replies_pass() {
+    fn timestamp_mask_and_node_information_replies_pass() {
         for (identifier, ours) in [(0x1231, true), (0x1331, false)] {
             let stamps =
                 Timestamp { identifier, sequence: 0, originate: 0, receive: 0, transmit: 0 };
             let reply = message(Family::V4, &Message::TimestampReply(stamps));
             assert_eq!(passes(Family::V4, &reply), ours);
+            let mask = Mask { identifier, sequence: 0, mask: [255, 0, 0, 0].into() };
+            assert_eq!(passes(Family::V4, &message(Family::V4, &Message::MaskReply(mask))), ours);
             let mut node = vec![140, 0, 0, 0, 0, 2, 0, 0];
             node.extend_from_slice(&identifier.to_be_bytes());
             node.resize(20, 7);
@@ -446,7 +448,7 @@ mod tests {
             for kind in 0..=255 {
                 let passes = passes(family, &[kind, 0, 0, 0, 0x12, 0x30, 0, 1]);
                 let is_answer = kind == wire::icmp::echo_reply_type(family)
-                    || (family == Family::V4 && kind == 14);
+                    || (family == Family::V4 && matches!(kind, 14 | 18));
                 assert_eq!(passes, is_answer, "{family} {kind}");
             }
             let program = program(family, BLOCK);

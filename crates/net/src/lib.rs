@@ -3,25 +3,39 @@
 //! [`Network::open`] chooses sockets by what this process may do, [`Network::drive`] runs an engine
 //! over them. Everything platform-specific, and all `unsafe`, stands below `sys`.
 
+pub mod capture;
+pub mod cell;
 mod clock;
 pub mod control;
+pub mod diag;
 mod dial;
+pub mod dns;
 mod drive;
 mod filter;
+mod interfaces;
+mod listen;
+pub mod live;
 pub mod local_time;
 pub mod names;
 mod nearby;
+pub mod netlink;
+pub mod owners;
 pub mod quote;
 mod rights;
 mod routes;
+mod rtnetlink;
 mod stamps;
 mod sys;
+pub mod tcp_settings;
+pub mod tun;
 mod wrap;
 
 pub use clock::WallClock;
+pub use interfaces::{Interface, Number, interfaces};
+pub use listen::{Heard, Listen};
 pub use routes::{
-    host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser, is_superuser,
-    lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
+    give_up_rights, host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser,
+    is_superuser, lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
 };
 pub use sys::Signals;
 
@@ -84,6 +98,43 @@ pub struct Want {
     pub batch: Batch,
 }
 
+/// What raw ICMP sockets hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hears {
+    /// What bears an identifier of the run, and errors that quote one.
+    #[default]
+    Answers,
+    /// Router advertisements, which bear none.
+    Advertisements,
+}
+
+impl Want {
+    /// What most runs need: whatever sockets may be had, nothing chosen, one lane, 64 answers of an
+    /// Ethernet frame's size, a kernel's stamps, one datagram a call.
+    pub fn new(families: Vec<Family>, carrier: Carrier) -> Want {
+        Want {
+            families,
+            carrier,
+            access: Access::Auto,
+            datagram_will_do: true,
+            envelope: Envelope::default(),
+            interface: None,
+            mark: None,
+            broadcast: false,
+            direct_only: false,
+            multicast_loop: true,
+            debug: false,
+            identifier: None,
+            lanes: 1,
+            message_max_bytes: 1_500,
+            burst: 64,
+            send_buffer_bytes: None,
+            stamps: Stamps::Both,
+            batch: Batch::One,
+        }
+    }
+}
+
 /// Raw sockets, or such as need no right: datagram sockets for ICMP and UDP, connections for TCP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
@@ -142,6 +193,12 @@ pub enum Blame {
     Host,
 }
 
+impl Fault {
+    pub(crate) fn blaming(self, blame: Blame) -> Fault {
+        Fault { blame, ..self }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {}: {}", self.doing, self.error)
@@ -193,9 +250,17 @@ impl Network {
     /// # Errors
     /// If a socket cannot be opened or an option not be set, with a hint where one helps.
     pub fn open(want: &Want) -> Result<Network, Fault> {
+        Network::open_to_hear(want, Hears::Answers)
+    }
+
+    /// Likewise; what raw ICMP sockets hear is for the caller to say.
+    ///
+    /// # Errors
+    /// As [`Network::open`].
+    pub fn open_to_hear(want: &Want, hears: Hears) -> Result<Network, Fault> {
         let clock = Clock::start(SystemClocks);
         let bell = Bell::new().map_err(|error| rights::host("make a waker", error))?;
-        let (opened, identifiers) = rights::open(want)?;
+        let (opened, identifiers) = rights::open(want, hears)?;
         let dials = opened.connects.then(|| Dials::new(want)).transpose();
         let dials = dials.map_err(|error| rights::host("watch connections", error))?;
         let each_bytes = want.message_max_bytes.max(ERROR_MAX_BYTES) + HEADER_MAX_BYTES;

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
+use wire::dns::{self, Content, Header, INTERNET, Message, kind};
 
 const MDNS_PORT: u16 = 5353;
 const NETBIOS_PORT: u16 = 137;
@@ -16,11 +17,12 @@ const DATAGRAMS_MAX: usize = 4;
 /// Repeated in answers; nobody else's matters, since only the machine itself is listened to.
 const IDENTIFIER: u16 = 0x6177;
 
-/// The most of a name: RFC 1035 §2.3.4.
-const NAME_MAX_BYTES: usize = 255;
+/// The node status record of NetBIOS (RFC 1002 §4.2.1.3).
+const NODE_STATUS: u16 = 33;
 
-/// The most compression pointers that are followed in one name.
-const JUMPS_MAX: usize = 16;
+/// In the class of a question: the answer may come by unicast (RFC 6762 §5.4). In that of a record:
+/// it replaces what was known (§10.2).
+const CLASS_BIT: u16 = 0x8000;
 
 /// Whether an address is of the kind that a segment uses for itself: private or link-local.
 pub(crate) fn is_local(address: IpAddr) -> bool {
@@ -64,64 +66,52 @@ pub(crate) fn ask(address: IpAddr, zone: u32) -> Option<String> {
 
 /// A question for the pointer record of an address, to be answered by unicast.
 fn mdns_question(address: IpAddr) -> Vec<u8> {
-    let reversed: Vec<String> = match address {
-        IpAddr::V4(v4) => v4.octets().iter().rev().map(u8::to_string).collect(),
-        IpAddr::V6(v6) => {
-            let digits = v6.octets().into_iter().rev();
-            digits.flat_map(|octet| [octet & 15, octet >> 4]).map(|d| format!("{d:x}")).collect()
-        }
-    };
-    let zone = if address.is_ipv4() { "in-addr" } else { "ip6" };
-    let mut question = header(0x0000);
-    for label in reversed.iter().map(String::as_str).chain([zone, "arpa"]) {
-        question.push(label.len() as u8);
-        question.extend_from_slice(label.as_bytes());
-    }
-    // The root, PTR, and IN with the wish for an answer by unicast (RFC 6762 §5.4).
-    question.extend_from_slice(&[0, 0, 12, 0x80, 1]);
+    let name = format!("{}.{}", dns::backwards(address), dns::reverse_zone(address));
+    let mut question = header();
+    dns::emit_question(&name, kind::PTR, CLASS_BIT | INTERNET, &mut question)
+        .expect("an address is a name");
     question
 }
 
 /// A node status question for whatever names there are.
 fn netbios_question() -> Vec<u8> {
-    let mut question = header(0x0000);
     // The name `*`, padded with zeros and spread over letters (RFC 1001 §14.1).
-    question.extend_from_slice(&[32, b'C', b'K']);
-    question.extend_from_slice(&[b'A'; 30]);
-    question.extend_from_slice(&[0, 0, 33, 0, 1]);
+    let name = format!("CK{}", "A".repeat(30));
+    let mut question = header();
+    dns::emit_question(&name, NODE_STATUS, INTERNET, &mut question).expect("it is one label");
     question
 }
 
 /// A header with one question.
-fn header(flags: u16) -> Vec<u8> {
-    let words = [IDENTIFIER, flags, 1, 0, 0, 0];
-    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+fn header() -> Vec<u8> {
+    let mut header = Vec::new();
+    Header { id: IDENTIFIER, questions: 1, ..Header::default() }.emit(&mut header);
+    header
 }
 
 /// The name in the first pointer record of an answer.
 pub(crate) fn mdns_answer(message: &[u8]) -> Option<String> {
-    let mut at = skip_questions(message)?;
-    let answers = word(message, 6)?;
-    for _ in 0..answers {
-        let (_, behind) = name(message, at)?;
-        let length = usize::from(word(message, behind + 8)?);
-        let is_pointer = word(message, behind)? == 12 && word(message, behind + 2)? & 0x7fff == 1;
-        if is_pointer {
-            return name(message, behind + 10).map(|(name, _)| name).filter(|it| !it.is_empty());
+    let message = answer(message)?;
+    let mut records = message.answers().map_while(Result::ok);
+    let name = records.find_map(|record| match record.content {
+        Content::Name(name) if record.kind == kind::PTR => {
+            (record.class & !CLASS_BIT == INTERNET).then_some(name)
         }
-        at = behind + 10 + length;
-    }
-    None
+        _ => None,
+    })?;
+    // UTF-8, without escapes (RFC 6762 §16).
+    let labels: Vec<_> = name.labels().map(String::from_utf8_lossy).collect();
+    Some(labels.join(".")).filter(|name| !name.is_empty())
 }
 
 /// The first unique name of a node status answer: the machine's.
 pub(crate) fn netbios_answer(message: &[u8]) -> Option<String> {
-    let at = skip_questions(message)?;
-    let (_, behind) = name(message, at)?;
-    if word(message, behind)? != 33 {
+    let message = answer(message)?;
+    let record = message.answers().next()?.ok()?;
+    let Content::Other(body) = record.content else { return None };
+    if record.kind != NODE_STATUS {
         return None;
     }
-    let body = message.get(behind + 10..)?;
     let (count, names) = body.split_first()?;
     let entries = names.chunks_exact(18).take(usize::from(*count));
     // 15 bytes of name, a suffix, flags of which the first bit tells a group (RFC 1002 §4.2.18).
@@ -130,49 +120,11 @@ pub(crate) fn netbios_answer(message: &[u8]) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Where the answers begin, if the message is an answer to our question.
-fn skip_questions(message: &[u8]) -> Option<usize> {
-    let is_answer = word(message, 0)? == IDENTIFIER && word(message, 2)? & 0x8000 != 0;
-    let mut at = 12;
-    for _ in 0..word(message, 4)? {
-        at = name(message, at)?.1 + 4;
-    }
-    is_answer.then_some(at)
-}
-
-/// A name, without the last dot, and where it ends in the message.
-fn name(message: &[u8], start: usize) -> Option<(String, usize)> {
-    let mut text = Vec::new();
-    let (mut at, mut end, mut jumps) = (start, None, 0);
-    loop {
-        let length = usize::from(*message.get(at)?);
-        match length {
-            0 => break,
-            1..=63 => {
-                let label = message.get(at + 1..at + 1 + length)?;
-                if !text.is_empty() {
-                    text.push(b'.');
-                }
-                text.extend_from_slice(label);
-                at += 1 + length;
-            }
-            0xc0.. => {
-                end = end.or(Some(at + 2));
-                at = usize::from(word(message, at)? & 0x3fff);
-                jumps += 1;
-            }
-            _ => return None,
-        }
-        if jumps > JUMPS_MAX || text.len() > NAME_MAX_BYTES {
-            return None;
-        }
-    }
-    Some((String::from_utf8_lossy(&text).into_owned(), end.unwrap_or(at + 1)))
-}
-
-fn word(message: &[u8], at: usize) -> Option<u16> {
-    let bytes = message.get(at..at.checked_add(2)?)?;
-    Some(u16::from_be_bytes([bytes[0], bytes[1]]))
+/// The message, if it is an answer to our question.
+fn answer(message: &[u8]) -> Option<Message<'_>> {
+    let message = Message::parse(message).ok()?;
+    let is_answer = message.header.id == IDENTIFIER && message.header.is_response;
+    is_answer.then_some(message)
 }
 
 #[cfg(test)]
@@ -190,11 +142,13 @@ mod tests {
     #[test]
     fn the_question_reverses_the_address() {
         let question = mdns_question("192.0.2.7".parse().expect("an address"));
-        let (asked, end) = name(&question, 12).expect("a name");
-        assert_eq!(asked, "7.2.0.192.in-addr.arpa");
-        assert_eq!(end + 4, question.len());
+        let asked = Message::parse(&question).expect("a message").questions().next();
+        let asked = asked.expect("one").expect("a question");
+        assert!(asked.name.is("7.2.0.192.in-addr.arpa"), "{asked:?}");
+        assert_eq!((asked.kind, asked.class), (12, 0x8001));
         let question = mdns_question("2001:db8::1".parse().expect("an address"));
-        let (asked, _) = name(&question, 12).expect("a name");
+        let asked = Message::parse(&question).expect("a message").questions().next();
+        let asked = asked.expect("one").expect("a question").name.to_string();
         assert!(asked.starts_with("1.0.0.0.") && asked.ends_with(".8.b.d.0.1.0.0.2.ip6.arpa"));
     }
 
@@ -240,7 +194,8 @@ mod tests {
 
     #[test]
     fn a_node_status_names_the_machine() {
-        let mut message = header(0x8400);
+        let mut message = header();
+        message[2] = 0x84;
         message[5] = 0;
         message[7] = 1;
         message.extend_from_slice(&netbios_question()[12..46]);

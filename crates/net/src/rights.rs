@@ -6,7 +6,7 @@ mod carriers;
 use crate::filter::{self, Block, Instruction};
 use crate::stamps::SendKeys;
 use crate::sys::{self, Address, Socket, Wrapper};
-use crate::{Access, Blame, Fault, Stamps, Want};
+use crate::{Access, Blame, Fault, Hears, Stamps, Want};
 use probe::Carrier;
 use std::io;
 use std::net::IpAddr;
@@ -93,7 +93,7 @@ const TRIES: usize = 16;
 
 /// Opens every socket that is wanted, sets its options, and drops all privileges. Also says which
 /// identifiers or ports the lanes have.
-pub(crate) fn open(want: &Want) -> Result<(Opened, Vec<u16>), Fault> {
+pub(crate) fn open(want: &Want, hears: Hears) -> Result<(Opened, Vec<u16>), Fault> {
     let count = want.lanes.clamp(1, 256);
     let device = want.interface.as_deref().map(index_of).transpose()?.unwrap_or(0);
     let is_raw = choose(want)?;
@@ -105,7 +105,7 @@ pub(crate) fn open(want: &Want) -> Result<(Opened, Vec<u16>), Fault> {
         };
         let lanes = Lanes { first, count, device };
         let opened = match (want.carrier, is_raw) {
-            (Carrier::Icmp, true) => raw(want, lanes),
+            (Carrier::Icmp, true) => raw(want, lanes, hears),
             (Carrier::Icmp, false) => datagram(want, lanes),
             (_, true) => carriers::raw(want, lanes),
             (_, false) => carriers::datagram(want, lanes),
@@ -195,7 +195,7 @@ fn icmp_socket(family: Family, is_raw: bool) -> Result<Socket, Fault> {
     })
 }
 
-fn capability_remedy() -> String {
+pub(crate) fn capability_remedy() -> String {
     let program =
         std::env::current_exe().map_or("PROGRAM".into(), |path| path.display().to_string());
     format!("run it as root, or give it the right: setcap cap_net_raw+ep {program}")
@@ -217,15 +217,23 @@ fn is_left_out(want: &Want, fault: &Fault) -> bool {
 }
 
 /// One socket a family for all lanes.
-fn raw(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
+fn raw(want: &Want, lanes: Lanes, hears: Hears) -> Result<Opened, Fault> {
     let mut channels = Vec::new();
     for &family in &want.families {
         let socket = match icmp_socket(family, true) {
             Err(fault) if is_left_out(want, &fault) => continue,
             opened => opened?,
         };
-        let program = filter::program(family, lanes.block());
-        let socket = raw_icmp(socket, family, &program, want, lanes)?;
+        let socket = match hears {
+            Hears::Answers => {
+                let program = filter::program(family, lanes.block());
+                raw_icmp(socket, family, filter::types(family), &program, want, lanes)?
+            }
+            Hears::Advertisements => {
+                let types = filter::advertisements(family);
+                raw_icmp(socket, family, types, &filter::EVERYTHING, want, lanes)?
+            }
+        };
         wrap(&socket, want)?;
         let wrapper = wrapper(&socket, want)?;
         channels.push(Channel { wrapper, ..channel(socket, family, true, want) });
@@ -237,11 +245,12 @@ fn raw(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
 fn raw_icmp(
     socket: Socket,
     family: Family,
+    types: &[u8],
     program: &[Instruction],
     want: &Want,
     lanes: Lanes,
 ) -> Result<Socket, Fault> {
-    socket.set_type_filter(filter::types(family)).map_err(|e| host("filter ICMP types", e))?;
+    socket.set_type_filter(types).map_err(|e| host("filter ICMP types", e))?;
     socket.attach_filter(program).map_err(|e| host("attach a socket filter", e))?;
     configure(&socket, true, want.stamps, want)?;
     bind_source(&socket, family, want, lanes)?;

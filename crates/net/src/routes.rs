@@ -139,6 +139,14 @@ pub fn would_be_raw(want: &Want) -> Result<bool, Fault> {
     choose(want)
 }
 
+/// Gives up every right of this thread, when others have opened what there is to open.
+///
+/// # Errors
+/// If the system refuses.
+pub fn give_up_rights() -> Result<(), Fault> {
+    sys::drop_privileges().map_err(|error| host("give up privileges", error))
+}
+
 /// Whether this thread may open raw sockets.
 pub fn may_raw() -> bool {
     sys::has_raw_capability()

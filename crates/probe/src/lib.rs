@@ -11,10 +11,15 @@ use wire::Family;
 use wire::icmp;
 use wire::ip::protocol;
 
+pub mod clock;
+pub mod clockdiff;
+pub mod gather;
 pub mod kind;
+pub mod mask;
 pub mod method;
 pub mod mtu;
 pub mod ping;
+pub mod routers;
 pub mod stats;
 pub mod targets;
 pub mod token;

@@ -21,6 +21,9 @@ pub struct Entry {
     pub bsd: &'static str,
     /// What Linux does with it, in the same words.
     pub linux: &'static str,
+    /// Whether Linux's errno reaches every connected datagram socket; if not, those alone that ask
+    /// for it with IP_RECVERR.
+    pub is_hard: bool,
     /// `current`, `deprecated`, ..., with the document that says so.
     pub standing: &'static str,
 }
@@ -55,6 +58,7 @@ fn entry(row: &'static str) -> Option<Entry> {
         is_error: cells.next()? == "error",
         bsd: cells.next()?,
         linux: cells.next()?,
+        is_hard: cells.next()? == "hard",
         standing: cells.next()?,
     })
 }

@@ -108,6 +108,13 @@ pub struct Objects<'a> {
     at: usize,
 }
 
+impl<'a> Objects<'a> {
+    /// Reads objects without their structure's header.
+    pub fn new(bytes: &'a [u8]) -> Objects<'a> {
+        Objects { bytes, at: 0 }
+    }
+}
+
 impl<'a> Iterator for Objects<'a> {
     type Item = Result<Object<'a>, Malformed>;
 

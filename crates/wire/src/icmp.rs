@@ -166,6 +166,14 @@ pub fn protocol(family: Family) -> u8 {
     }
 }
 
+/// ICMP type of a router advertisement.
+pub fn router_advertisement_type(family: Family) -> u8 {
+    match family {
+        Family::V4 => 9,
+        Family::V6 => 134,
+    }
+}
+
 /// ICMP type of an echo request.
 pub fn echo_request_type(family: Family) -> u8 {
     match family {

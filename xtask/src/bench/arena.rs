@@ -9,7 +9,7 @@ use testbed::{Bed, Chain, Launch, Ran, Running};
 const REPORT: &str = "report";
 
 /// Nothing that is measured takes longer.
-const TIME_MAX: Duration = Duration::from_secs(180);
+pub const TIME_MAX: Duration = Duration::from_secs(180);
 
 /// A client and a server, and how commands run there.
 pub struct Arena {

@@ -5,8 +5,7 @@ use super::figures::{
     fping_times_us, json_number, median, number_before, ping_times_us, quantile, shown,
 };
 use super::launcher::Cost;
-use super::traces;
-use super::track;
+use super::{sockets, traces, track};
 use std::time::Duration;
 
 /// Rows that are measured together.
@@ -29,6 +28,7 @@ pub const ALL: &[Group] = &[
     Group { name: "up", measure: up },
     Group { name: "once", measure: once },
     Group { name: "trace", measure: traces::measure },
+    Group { name: "sockets", measure: sockets::measure },
     Group { name: "size", measure: size },
     Group { name: "track", measure: track::measure },
 ];

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
+use std::time::Duration;
 use testbed::{Bed, Node};
 use wire::icmp::{Echo, ExtendedRequest, Message, Timestamp, fill_checksum};
 use wire::ip::{Datagram, Header, options, protocol};
@@ -30,7 +31,7 @@ impl Net {
     /// Builds the network.
     pub fn new() -> Net {
         let mut bed = Bed::new();
-        testbed::require(&["tcpdump", "ethtool", "ping", "bash"]);
+        testbed::require(&["tcpdump", "ethtool", "ping", "bash", "radvd"]);
         let [host, router, target, bridge, leaf] =
             ["host", "router", "target", "bridge", "leaf"].map(|name| bed.node(name));
         bed.link((&host, "eth0"), (&router, "eth0"));
@@ -130,6 +131,29 @@ impl Net {
         self.host.ip(&["neigh", "flush", "dev", "eth0"]);
         self.router.ip(&["neigh", "flush", "dev", "eth0"]);
     }
+}
+
+/// What radvd is told to advertise.
+const RADVD: &str = "
+interface eth0 {
+    AdvSendAdvert on;
+    AdvManagedFlag on;
+    AdvDefaultPreference high;
+    AdvLinkMTU 1400;
+    prefix 2001:db8:1::/64 { AdvAutonomous off; };
+    route 2001:db8:77::/48 { AdvRoutePreference low; AdvRouteLifetime 600; };
+    RDNSS 2001:db8::53 2001:db8::54 { AdvRDNSSLifetime 900; };
+    DNSSL lab.example example.net { AdvDNSSLLifetime 901; };
+};
+";
+
+/// Has the router run radvd, which advertises as soon as it starts.
+fn advertise(net: &Net) {
+    let [settings, pid] = ["radvd.conf", "radvd.pid"].map(|name| net.scratch().join(name));
+    std::fs::write(&settings, RADVD).expect("the scratch directory takes it");
+    let [settings, pid] = [settings, pid].map(|path| path.display().to_string());
+    let arguments = ["-n", "-m", "stderr", "-C", &settings, "-p", &pid];
+    net.router.launch("radvd").args(&arguments).limit(Duration::from_secs(2)).run();
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -280,6 +304,7 @@ pub const SCENES: &[Scene] = &[
     scene(&[("udp-v6", Udp(33_434, 6)), ("port-unreachable-v6", Icmp(58, 1, 4))], |net| {
         net.write_to("udp", TARGET_V6, 33_434)
     }),
+    scene(&[("router-advertisement-radvd", Icmp(58, 134, 0))], advertise),
     scene(&[("host-unreachable-v4", Icmp(1, 3, 1))], |net| net.ping(&["198.51.100.77"])),
     scene(&[("host-unreachable-v6", Icmp(58, 1, 3))], |net| net.ping(&["2001:db8:2::77"])),
     scene(&[("network-unreachable-v4", Icmp(1, 3, 0))], |net| net.ping(&["203.0.113.1"])),

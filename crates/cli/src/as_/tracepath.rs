@@ -9,7 +9,7 @@ use super::console::{Console, system_words};
 use super::traceroute::names::Names;
 use crate::resolve;
 use crate::road::{LabChoice, Road};
-use net::{Access, Batch, Fault, Network, Stamps, Want};
+use net::{Access, Fault, Network, Want};
 use options::{Options, Stop};
 use print::Printer;
 use probe::method::UDP;
@@ -148,25 +148,12 @@ fn length(options: &Options, family: Family, console: &mut Console) -> Result<Le
 
 fn want(family: Family) -> Want {
     Want {
-        families: vec![family],
-        carrier: Carrier::Udp,
         // Their errors tell the link's MTU.
         access: Access::Datagram,
-        datagram_will_do: true,
         envelope: Envelope { fragmentation: Fragmentation::Probe, ..Envelope::default() },
-        interface: None,
-        mark: None,
         broadcast: true,
-        direct_only: false,
-        multicast_loop: true,
-        debug: false,
-        identifier: None,
-        lanes: 1,
         message_max_bytes: 65_535,
-        burst: 64,
-        send_buffer_bytes: None,
-        stamps: Stamps::Both,
-        batch: Batch::One,
+        ..Want::new(vec![family], Carrier::Udp)
     }
 }
 

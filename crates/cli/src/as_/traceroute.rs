@@ -17,7 +17,7 @@ use crate::resolve;
 use crate::road::{LabChoice, Road};
 use module::Way;
 use names::Names;
-use net::{Access, Batch, Blame, Fault, Network, Stamps, Want};
+use net::{Access, Blame, Fault, Network, Want};
 use options::{Options, Stop};
 use print::Printer;
 use probe::trace::{Course, Destination, Plan, Trace};
@@ -180,24 +180,10 @@ fn banner(options: &Options, sizes: Sizes) -> String {
 /// What a road that only knows names needs.
 fn any() -> Want {
     Want {
-        families: Family::ALL.to_vec(),
-        carrier: Carrier::Udp,
-        access: Access::Auto,
-        datagram_will_do: true,
-        envelope: Envelope::default(),
-        interface: None,
-        mark: None,
         broadcast: true,
-        direct_only: false,
-        multicast_loop: true,
-        debug: false,
-        identifier: None,
-        lanes: 1,
         message_max_bytes: 1_280,
         burst: 256,
-        send_buffer_bytes: None,
-        stamps: Stamps::Both,
-        batch: Batch::One,
+        ..Want::new(Family::ALL.to_vec(), Carrier::Udp)
     }
 }
 

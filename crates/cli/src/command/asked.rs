@@ -6,6 +6,7 @@ use probe::targets::{Target, Targets, TooMany};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use wire::Family;
 
 /// Everybody who is asked, in the order in which they were named.
 #[derive(Debug, Default)]
@@ -70,6 +71,13 @@ impl Asked {
     /// The targets, by index.
     pub fn targets(&self) -> &Targets {
         &self.targets
+    }
+
+    /// The families that targets are of.
+    pub fn families(&self) -> Vec<Family> {
+        let occurs =
+            |it: &Family| self.targets.runs().any(|(first, _)| Family::of(first.address) == *it);
+        Family::ALL.into_iter().filter(occurs).collect()
     }
 
     /// How a target is shown.

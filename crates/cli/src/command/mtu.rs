@@ -6,6 +6,7 @@ mod ways;
 
 use super::Command;
 use super::asked::{Asked, Row};
+use super::origin::families;
 use super::trace::names::Names;
 use super::trace::route::Routes;
 use crate::args::{Common, Format};
@@ -24,7 +25,6 @@ use probe::method::Method;
 use probe::mtu::{Conclusion, End, Evidence, Expectation, Finding, conclude};
 use std::net::IpAddr;
 use ways::{Job, Ways};
-use wire::Family;
 
 /// The command.
 pub const COMMAND: Command = Command {
@@ -42,16 +42,13 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     options.targets.iter().try_for_each(|target| list.argument(target))?;
     let names: Vec<String> = list.names().map(str::to_owned).collect();
     if common.lab.is_some() {
-        let wanted = |it: &Family| family.is_none_or(|only| only == *it);
-        let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
+        let families = families(family);
         let ways = Ways::open(&families, &options, common)?;
         let found = names.iter().map(|name| ways.road().resolve(name, family)).collect();
         return go(ways, asked(list, found, &options)?, &options, common);
     }
     let asked = asked(list, resolve::resolve_all(&names, family), &options)?;
-    let occurs =
-        |it: &Family| asked.targets().runs().any(|(first, _)| Family::of(first.address) == *it);
-    let families: Vec<Family> = Family::ALL.into_iter().filter(occurs).collect();
+    let families = asked.families();
     if families.is_empty() {
         let routes = Routes::new(asked, 0, |_| None, true);
         return show(&routes, &[], &Names::none(), &options, common);
@@ -68,7 +65,7 @@ fn asked(list: List, found: Vec<Resolved>, options: &Options) -> Result<Asked, F
 }
 
 fn go(mut ways: Ways, asked: Asked, options: &Options, common: &Common) -> Result<Exit, Failure> {
-    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = options.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let routes = Routes::new(asked, zone, |target| ways.road().source_towards(target), true);
     let mut names = if options.numeric { Names::none() } else { Names::start(ways.road()) };
     let mut found: Vec<Found> = routes.destinations().iter().map(|_| Found::default()).collect();
@@ -91,7 +88,7 @@ fn go(mut ways: Ways, asked: Asked, options: &Options, common: &Common) -> Resul
 
 impl Book for Names {
     fn name(&self, address: IpAddr) -> Option<&str> {
-        self.of(address)
+        self.of(address).map(String::as_str)
     }
 }
 

@@ -44,7 +44,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let family = options.family()?;
     let list = targets(&options, family)?;
     let mut targets = Targets::default();
-    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = options.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let mut roster = Roster::new(&list, zone, &mut targets).map_err(|TooMany| too_many())?;
     let is_network = common.lab.is_none();
     let is_only_a_name = targets.is_empty() && roster.entries().len() == 1;
@@ -139,9 +139,9 @@ fn open(
     roster: &Roster,
 ) -> Result<Road, Failure> {
     let first = (!targets.is_empty()).then(|| targets.at(0));
-    let source = match (options.source_address(), first) {
+    let source = match (options.origin.source_address(), first) {
         (None, Some(first)) if options.sticky_source && common.lab.is_none() => {
-            let interface = options.interface_name();
+            let interface = options.origin.interface_name();
             Some(net::source_towards(first.address, first.zone, None, interface, options.mark)?)
         }
         (source, _) => source,

@@ -1,5 +1,7 @@
 //! `askway trace TARGET...`: by which road?
 
+pub mod directory;
+pub mod inquiry;
 pub mod names;
 pub mod options;
 pub mod plan;
@@ -10,6 +12,7 @@ mod watch;
 use super::Command;
 use super::asked::Asked;
 use super::mtu::after::After;
+use super::origin::families;
 use crate::args::Common;
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
@@ -27,6 +30,7 @@ use crate::road::{Epoch, Road};
 use crate::spec::{List, Rules};
 use crate::wall;
 use clap::{ArgMatches, Args, FromArgMatches};
+use directory::Directory;
 use names::Names;
 use options::{Form, Options};
 use probe::Time;
@@ -36,7 +40,7 @@ use route::Routes;
 use std::io::{self, Write};
 use std::{env, fs};
 use systems::Systems;
-use watch::{Directory, Watch};
+use watch::Watch;
 use wire::Family;
 
 /// The command.
@@ -55,11 +59,10 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     }
     let family = options.family()?;
     let list = targets(&options, family)?;
-    let systems = Systems::open(options.asn_db.as_deref(), options.asn)?;
+    let systems = Systems::open(&options.systems, options.asn)?;
     match common.lab_choice() {
         Some(lab) => {
-            let wanted = |it: &Family| family.is_none_or(|only| only == *it);
-            let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
+            let families = families(family);
             let after = after(&families, &options, common)?;
             let road = Road::open(&options.want(families.clone()), Some(&lab))?;
             let found = list.names().map(|name| road.resolve(name, family)).collect();
@@ -69,10 +72,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         None => {
             let names: Vec<String> = list.names().map(str::to_owned).collect();
             let asked = asked(list, resolve::resolve_all(&names, family), &options)?;
-            let occurs = |it: &Family| {
-                asked.targets().runs().any(|(first, _)| Family::of(first.address) == *it)
-            };
-            let families: Vec<Family> = Family::ALL.into_iter().filter(occurs).collect();
+            let families = asked.families();
             if families.is_empty() {
                 return nobody(asked, &options, common);
             }
@@ -93,7 +93,10 @@ fn after(
 }
 
 /// What the user named, on the command line and in files.
-fn targets(options: &Options, family: Option<Family>) -> Result<List, Failure> {
+///
+/// # Errors
+/// If something of it is no target, or there is none.
+pub fn targets(options: &Options, family: Option<Family>) -> Result<List, Failure> {
     let mut list = List::new(Rules { family, ..Rules::default() });
     options.targets.iter().try_for_each(|target| list.argument(target))?;
     options.file.iter().try_for_each(|file| list.file(file))?;
@@ -150,22 +153,21 @@ fn nobody(asked: Asked, options: &Options, common: &Common) -> Result<Exit, Fail
     let routes = Routes::new(asked, 0, |_| None, true);
     let plan = probe::trace::Plan::new(options.kind, vec![0], Key([0, 0]));
     let printer = printer(options, common, 0);
-    let book = Directory { names: Names::none(), systems: Systems::default() };
-    let mut watch = Watch::new(&routes, plan, printer, book, Epoch::Fixed(0), false);
+    let mut watch = Watch::new(&routes, plan, printer, Directory::closed(), Epoch::Fixed(0), false);
     finish(&mut watch, || Time::ZERO)
 }
 
 fn go(
     mut road: Road,
     asked: Asked,
-    systems: Systems,
+    mut systems: Systems,
     after: Option<After>,
     families: &[Family],
     options: &Options,
     common: &Common,
 ) -> Result<Exit, Failure> {
     let holds_flows = families.iter().all(|family| road.holds_flows(*family));
-    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = options.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let routes = Routes::new(asked, zone, |target| road.source_towards(target), holds_flows);
     if options.paths && !holds_flows {
         let hint = "choose --kind udp or icmp, or run it as root";
@@ -173,6 +175,7 @@ fn go(
     }
     let plan = options.plan(&road, routes.destinations().len(), families);
     let names = if options.numeric { Names::none() } else { Names::start(&road) };
+    systems.start(road.waker());
     let is_live = common.lab.is_none();
     let unix_ns = road.epoch_ns().saturating_add(road.now().0.into());
     let printer = printer(options, common, unix_ns);
@@ -194,7 +197,12 @@ fn go(
 
 /// Sums up; the exit code stands even if nobody reads that.
 fn finish(watch: &mut Watch<'_>, now: impl Fn() -> Time) -> Result<Exit, Failure> {
-    match watch.finish(now).err().and_then(Closed::failure) {
+    let closed = watch.finish(now).err();
+    if let Some(remark) = watch.remark() {
+        // Nobody is left to tell if this fails.
+        let _ = writeln!(io::stderr(), "{remark}");
+    }
+    match closed.and_then(Closed::failure) {
         Some(failure) => Err(failure),
         None => Ok(watch.exit()),
     }

@@ -319,12 +319,7 @@ fn ask(road: &mut Road, asked: &Asked, options: &Options, common: &Common) -> Ou
 }
 
 fn plan(road: &Road, asked: &Asked, options: &Options) -> Plan {
-    let families: Vec<Family> = Family::ALL
-        .into_iter()
-        .filter(|family| {
-            asked.targets().runs().any(|(first, _)| Family::of(first.address) == *family)
-        })
-        .collect();
+    let families = asked.families();
     Plan {
         kind: options.kind,
         goal: Goal::FirstReply { retries: options.retries, backoff: options.backoff },

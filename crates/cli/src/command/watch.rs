@@ -20,9 +20,12 @@ mod session;
 
 use super::Command;
 use super::asked::{Asked, Row};
+use super::origin::families;
+use super::trace::directory::Directory;
 use super::trace::names::Names;
 use super::trace::route::Routes;
 use super::trace::systems::Systems;
+use super::trace::targets;
 use crate::args::{Common, Format};
 #[cfg(feature = "tui")]
 use crate::clerk::Clerk;
@@ -30,7 +33,7 @@ use crate::failure::{Exit, Failure};
 use crate::print::{Closed, Out};
 use crate::resolve::{self, Resolved, Unresolved};
 use crate::road::Road;
-use crate::spec::{List, Rules};
+use crate::spec::List;
 use book::{Book, Naming, Watched, Who};
 use clap::{ArgMatches, Args, FromArgMatches};
 use options::Options;
@@ -60,7 +63,8 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     options.check()?;
     if let Some(path) = &options.replay {
         let (mut book, reader) = Reader::open(path)?;
-        book.names.systems = systems(&options)?;
+        book.names.asked.systems = systems(&options)?;
+        book.names.asked.systems.start(None);
         #[cfg(feature = "tui")]
         if options.is_live(common) {
             return live::replay(book, reader, &options, common);
@@ -90,7 +94,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
 }
 
 fn systems(options: &Options) -> Result<Systems, Failure> {
-    Systems::open(options.asn_db.as_deref(), options.asn)
+    Systems::open(&options.systems, options.asn)
 }
 
 /// A road that is open, and what is asked there.
@@ -109,21 +113,15 @@ fn open(
 ) -> Result<Opened, Failure> {
     let asking = options.asking(method);
     let family = asking.family()?;
-    let mut list = List::new(Rules { family, ..Rules::default() });
-    asking.targets.iter().try_for_each(|target| list.argument(target))?;
-    asking.file.iter().try_for_each(|file| list.file(file))?;
-    if list.is_empty() {
-        return Err(usage("no targets", "name at least one host"));
-    }
+    let list = targets(&asking, family)?;
     if list.len() > ROADS_MAX {
         let message = format!("these are more than {ROADS_MAX} targets");
         return Err(usage(&message, "watch fewer at one time"));
     }
     let lab = common.lab_choice();
-    let wanted = |it: &Family| family.is_none_or(|only| only == *it);
     let (road, asked, families) = match &lab {
         Some(_) => {
-            let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
+            let families = families(family);
             let road = Road::open(&asking.want(families.clone()), lab.as_ref())?;
             let found = list.names().map(|name| road.resolve(name, family)).collect();
             (road, asked(list, found, options)?, families)
@@ -131,10 +129,7 @@ fn open(
         None => {
             let names: Vec<String> = list.names().map(str::to_owned).collect();
             let asked = asked(list, resolve::resolve_all(&names, family), options)?;
-            let occurs = |it: &Family| {
-                asked.targets().runs().any(|(first, _)| Family::of(first.address) == *it)
-            };
-            let families: Vec<Family> = Family::ALL.into_iter().filter(occurs).collect();
+            let families = asked.families();
             if families.is_empty() {
                 return Err(nobody(&asked));
             }
@@ -145,7 +140,7 @@ fn open(
     if asked.targets().is_empty() {
         return Err(nobody(&asked));
     }
-    let zone = asking.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = asking.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let holds_flows = families.iter().all(|family| road.holds_flows(*family));
     let routes = Routes::new(asked, zone, |target| road.source_towards(target), holds_flows);
     Ok(Opened { road, routes, asking, families, unresolved })
@@ -180,13 +175,14 @@ fn usage(message: &str, hint: &str) -> Failure {
 }
 
 /// The book of a run that begins.
-fn book(opened: &Opened, systems: Systems, options: &Options, is_report: bool) -> Book {
+fn book(opened: &Opened, mut systems: Systems, options: &Options, is_report: bool) -> Book {
     let Opened { road, routes, asking, families, .. } = opened;
     let count = routes.destinations().len();
     let mut plan = asking.plan(road, count, families);
     plan.course = options.course(is_report);
     plan.roads_max = count as u32;
     let names = if options.numeric { Names::none() } else { Names::start(road) };
+    systems.start(road.waker());
     let watched = (0..count as u32).map(|index| {
         let it = routes.road(index, &plan, 0, &NoNames);
         let name = it.whom.name.map(str::to_owned);
@@ -201,7 +197,7 @@ fn book(opened: &Opened, systems: Systems, options: &Options, is_report: bool) -
         epoch_ns: road.epoch_ns(),
         since: road.now(),
         now: road.now(),
-        names: Naming::asking(names, systems),
+        names: Naming::asking(Directory { names, systems }),
         plan,
     }
 }
@@ -253,6 +249,7 @@ fn watch(
     };
     session.close()?;
     written(session.out)?;
+    remark(&session.book);
     Ok(exit)
 }
 
@@ -311,6 +308,14 @@ fn print(book: &Book, style: &Style, format: Format, out: &mut Vec<u8>) {
     }
 }
 
+/// Says what could not be found out.
+fn remark(book: &Book) {
+    if let Some(remark) = book.names.asked.systems.remark() {
+        // Nobody is left to tell if this fails.
+        let _ = writeln!(io::stderr(), "{remark}");
+    }
+}
+
 fn written(mut out: Out) -> Result<(), Failure> {
     match out.flush().err().and_then(Closed::failure) {
         Some(failure) => Err(failure),
@@ -332,9 +337,11 @@ fn replay(
             machine::report(&book, report, &mut out.text);
         }
     }
+    book.names.asked.settle();
     let style = style(options, common);
     print(&book, &style, format, &mut out.text);
     written(out)?;
+    remark(&book);
     let is_reached = book.roads.iter().all(|road| road.is_reached());
     Ok(if is_reached { Exit::Yes } else { Exit::No })
 }

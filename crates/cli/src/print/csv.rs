@@ -47,9 +47,14 @@ pub fn header(columns: &[&str], out: &mut Vec<u8>) {
 /// Appends a row of a table with these columns.
 pub fn row(columns: &[&str], out: &mut Vec<u8>, fill: impl FnOnce(fields::Sink<'_>)) {
     let mut cells = vec![String::new(); columns.len()];
+    let mut next = 0;
     fill(&mut |name, value| {
-        let column = columns.iter().position(|field| *field == name);
-        cells[column.expect("every field has a column")] = cell(value);
+        // Most fields come in the order of the columns.
+        let mut around = (next..columns.len()).chain(0..next);
+        let column = around.find(|column| columns[*column] == name);
+        let column = column.expect("every field has a column");
+        cells[column] = cell(value);
+        next = column + 1;
     });
     for (column, cell) in cells.iter().enumerate() {
         if column > 0 {

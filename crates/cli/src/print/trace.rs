@@ -19,6 +19,7 @@ use facts::Facts;
 use probe::Time;
 use probe::trace::limit::ReplyLimit;
 use probe::trace::{Graph, Hop, Plan, Probe, Verdict};
+use std::fmt;
 use std::net::IpAddr;
 
 /// What a printer of traces must be able to show. What it writes for one road stays in that order.
@@ -104,8 +105,19 @@ pub trait Book {
 pub struct System {
     /// Its number.
     pub number: u32,
-    /// Its name; safe for a terminal.
+    /// Others that announce the same prefix.
+    pub others: Vec<u32>,
+    /// What the first is called; safe for a terminal.
     pub name: Option<String>,
+}
+
+impl fmt::Display for System {
+    /// All numbers and the name: `AS64500 Example Net`, `AS64500/AS64501`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AS{}", self.number)?;
+        self.others.iter().try_for_each(|number| write!(f, "/AS{number}"))?;
+        self.name.iter().try_for_each(|name| write!(f, " {name}"))
+    }
 }
 
 /// All targets together.

@@ -3,6 +3,7 @@
 
 mod golden;
 mod schema;
+mod shape;
 mod streams;
 
 use std::path::{Path, PathBuf};

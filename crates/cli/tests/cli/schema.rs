@@ -1,6 +1,7 @@
 //! Every line of JSON against the schema that users get, and CSV against JSON.
 
 use super::askway;
+use super::shape::check;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE, MTU];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, CLOCK, MASK, ROUTERS, EXPLAIN];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -42,6 +43,76 @@ const MTU: Subject = Subject {
     unseen: &[],
     not_in_csv: &[],
 };
+
+const MASK: Subject = Subject {
+    name: "mask",
+    schema: include_str!("../../../../docs/schema/mask.json"),
+    runs: &[
+        "good nowhere guarded 203.0.113.99",
+        "--lab ../../../lab/scenarios/masks.toml",
+        "--lab ../../../lab/scenarios/masks.toml -q 192.0.2.31",
+        "--lab ../../../lab/scenarios/odd-masks.toml",
+    ],
+    // The system refuses.
+    unseen: &["send_error"],
+    not_in_csv: &[],
+};
+
+const EXPLAIN: Subject = Subject {
+    name: "explain",
+    schema: include_str!("../../../../docs/schema/explain.json"),
+    runs: EXPLAINS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
+const CLOCK: Subject = Subject {
+    name: "clock",
+    schema: include_str!("../../../../docs/schema/clock.json"),
+    runs: CLOCKS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
+const ROUTERS: Subject = Subject {
+    name: "routers",
+    schema: include_str!("../../../../docs/schema/routers.json"),
+    runs: &[
+        "-W 1s",
+        "--lab ../../../lab/scenarios/routers.toml",
+        "--lab ../../../lab/scenarios/routers.toml -q -6",
+        "--lab ../../../lab/scenarios/beacons.toml --listen",
+    ],
+    // The system refuses.
+    unseen: &["send_error"],
+    not_in_csv: &[],
+};
+
+const EXPLAINS: &[&str] = &[
+    "",
+    "3/4",
+    "-6 3",
+    "unreachable",
+    "IP 10.0.0.1 > 10.0.0.2: ICMP 10.0.0.2 udp port 33434 unreachable, length 36",
+    "3 192.0.2.1 1.204 ms !X 1.186 ms !<13>",
+    "4 * * *",
+    "EHOSTUNREACH",
+    "0303fcfc0000000045000024123400003f1154930a0000010a0000029c40829a0010",
+    "0800f7fd00010001zz",
+];
+
+const CLOCKS: &[&str] = &[
+    "-c 3 good mute nowhere guarded away 100.64.0.1",
+    "-6 -c 2 --via icmp,ntp good",
+    "-S 192.0.2.99 -c 2 good",
+    "-q -c 2 good",
+    "--lab ../../../lab/scenarios/clock.toml --via icmp,daytime,time,ntp ahead closed mute",
+    "--lab ../../../lab/scenarios/clock.toml --watch -c 30 -i 1s drifting",
+    "--lab ../../../lab/scenarios/clock-liars.toml --via ntp kiss lost forger absurd zero short",
+    "--lab ../../../lab/scenarios/clock-liars.toml --via daytime,time poet mail turned zero",
+    "--lab ../../../lab/scenarios/clock-habits.toml swapped tens seconds odd zero echoes stopped",
+    "--lab ../../../lab/scenarios/clock-habits.toml --watch -c 6 absurd backwards forger",
+];
 
 const MTUS: &[&str] = &[
     "good nowhere away",
@@ -129,6 +200,35 @@ fn every_object_is_as_the_schema_says() {
 }
 
 #[test]
+fn packets_are_as_their_schema_says_and_csv_has_the_same() {
+    let schema = include_str!("../../../../docs/schema/dump.json");
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    for capture in ["any", "goldens", "neighbours", "tcp-cut", "udp", "too-big"] {
+        let run = format!("dump -r ../dump/captures/{capture}.pcap");
+        let json = String::from_utf8(askway(&format!("{run} --json")).stdout).expect("UTF-8");
+        let objects: Vec<Map<String, Value>> =
+            json.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+        assert!(objects.len() > 4, "{capture}");
+        for object in &objects {
+            if let Err(fault) = check(&schema, object) {
+                panic!("{capture}: {fault}: {object:?}");
+            }
+        }
+        let csv = String::from_utf8(askway(&format!("{run} --csv")).stdout).expect("UTF-8");
+        let mut rows = csv.split_terminator("\r\n").map(cells);
+        let header = rows.next().expect("a header line");
+        for object in &objects {
+            let row = rows.next().expect("a row an object");
+            for (name, value) in object.iter().filter(|(name, _)| *name != "v") {
+                let column = header.iter().position(|it| it == name).expect("a column");
+                assert_eq!(row[column], cell(value), "{capture}: {name}");
+            }
+        }
+        assert_eq!(rows.next(), None);
+    }
+}
+
+#[test]
 fn each_target_has_one_summary_whatever_happens() {
     for (run, targets) in [("-c 2 good nowhere away", 3), ("-c 1 away", 1), ("nowhere", 1)] {
         let objects = objects(&PING, run);
@@ -184,68 +284,6 @@ fn objects(subject: &Subject, run: &str) -> Vec<Map<String, Value>> {
 
 fn text(object: &Map<String, Value>, name: &str) -> String {
     object.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-/// Checks an object against the definition of its type: what of JSON Schema ours makes use of.
-fn check(schema: &Value, object: &Map<String, Value>) -> Result<(), String> {
-    check_object(&schema["$defs"][text(object, "type")], object)
-}
-
-fn check_object(definition: &Value, object: &Map<String, Value>) -> Result<(), String> {
-    let properties = definition["properties"].as_object().ok_or("an unknown type")?;
-    for name in definition["required"].as_array().into_iter().flatten() {
-        let name = name.as_str().expect("a name");
-        if !object.contains_key(name) {
-            return Err(format!("`{name}` is missing"));
-        }
-    }
-    for (name, value) in object {
-        let property = properties.get(name).ok_or_else(|| format!("`{name}` is not defined"))?;
-        check_value(property, value).map_err(|fault| format!("`{name}`: {fault}"))?;
-    }
-    Ok(())
-}
-
-fn check_value(property: &Value, value: &Value) -> Result<(), String> {
-    if let Some(constant) = property.get("const") {
-        return if constant == value { Ok(()) } else { Err(format!("not {constant}")) };
-    }
-    if let Some(choices) = property.get("enum").and_then(Value::as_array) {
-        return if choices.contains(value) { Ok(()) } else { Err(format!("{value} is no choice")) };
-    }
-    let types: Vec<&str> = match &property["type"] {
-        Value::String(only) => vec![only],
-        several => several.as_array().into_iter().flatten().filter_map(Value::as_str).collect(),
-    };
-    let is_of = |name: &&str| match *name {
-        "null" => value.is_null(),
-        "boolean" => value.is_boolean(),
-        "integer" => value.is_i64() || value.is_u64(),
-        "number" => value.is_number(),
-        "string" => value.is_string(),
-        "object" => value.as_object().is_some_and(|it| check_object(property, it).is_ok()),
-        "array" => value.as_array().is_some_and(|items| {
-            items.iter().all(|item| check_value(&property["items"], item).is_ok())
-        }),
-        other => panic!("the schema speaks of {other}"),
-    };
-    if !types.iter().any(is_of) {
-        return Err(format!("{value} is none of {types:?}"));
-    }
-    let within = |limit: &str, holds: fn(f64, f64) -> bool| match (
-        property.get(limit).and_then(Value::as_f64),
-        value.as_f64(),
-    ) {
-        (Some(limit), Some(value)) => holds(value, limit),
-        _ => true,
-    };
-    if within("minimum", |value, least| value >= least)
-        && within("maximum", |value, most| value <= most)
-    {
-        Ok(())
-    } else {
-        Err(format!("{value} is out of bounds"))
-    }
 }
 
 /// A value as CSV shows it.

@@ -1,6 +1,8 @@
 //! Traces over real kernels: every method, both families, with and without rights; silence,
 //! refusal, a bleached class, many targets and an interrupt.
 
+mod systems;
+
 use serde_json::Value;
 use std::time::Duration;
 use testbed::{Bed, Chain, Launch, Ran};
@@ -21,7 +23,12 @@ struct Network {
 
 impl Network {
     fn open() -> Option<Network> {
-        let mut bed = Bed::open(&["nft"])?;
+        Network::open_with(&["nft"])
+    }
+
+    /// With these programs, too.
+    fn open_with(programs: &[&str]) -> Option<Network> {
+        let mut bed = Bed::open(programs)?;
         let chain = bed.chain(&["client", "first", "second", "server"]);
         chain.answers_for("203.0.113.0/24");
         for node in 0..4 {

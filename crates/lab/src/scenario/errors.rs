@@ -101,7 +101,8 @@ fn objects(value: &Value<'_>) -> Result<Vec<ObjectPlan>, ScenarioFault> {
         let mut table = item.table()?;
         let class = table.need("class")?.number(0, 255)? as u8;
         let kind = table.need("kind")?.number(0, 255)? as u8;
-        let body = table.take("hex").map_or(Ok(Vec::new()), |value| hex(&value))?;
+        let body =
+            table.take("hex").map_or(Ok(Vec::new()), |value| hex(&value, OBJECT_MAX_BYTES))?;
         table.finish()?;
         Ok(ObjectPlan { class, kind, body })
     };
@@ -109,15 +110,15 @@ fn objects(value: &Value<'_>) -> Result<Vec<ObjectPlan>, ScenarioFault> {
 }
 
 /// Bytes as pairs of hexadecimal digits; blanks between them are left out.
-fn hex(value: &Value<'_>) -> Result<Vec<u8>, ScenarioFault> {
+pub(super) fn hex(value: &Value<'_>, most: usize) -> Result<Vec<u8>, ScenarioFault> {
     let digits: Vec<char> = value.text()?.chars().filter(|c| !c.is_whitespace()).collect();
     let byte = |pair: &[char]| match pair {
         [high, low] => Some((high.to_digit(16)? << 4 | low.to_digit(16)?) as u8),
         _ => None,
     };
     let bytes: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-    let hint = format!("pairs of hexadecimal digits, at most {OBJECT_MAX_BYTES}");
-    let fits = bytes.filter(|bytes| bytes.len() <= OBJECT_MAX_BYTES);
+    let hint = format!("pairs of hexadecimal digits, at most {most}");
+    let fits = bytes.filter(|bytes| bytes.len() <= most);
     fits.ok_or_else(|| value.fault_with("these are no bytes".to_string(), hint))
 }
 

@@ -3,9 +3,10 @@
 use super::text::{Table, Value};
 use super::{
     Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
-    errors, forwarding, nat, node_id, node_named,
+    agents, errors, forwarding, nat, node_id, node_named,
 };
 use crate::address::Prefix;
+use crate::service::{read_clock, read_services};
 use crate::{NodeId, ScenarioFault};
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
@@ -123,8 +124,12 @@ fn read_node(
         forwarding: forwarding::read(table)?,
         nat: nat::read_nat(table, names)?,
         dnat: nat::read_dnat(table, names)?,
+        mask: agents::mask(table)?,
+        advert: agents::advertises(table)?,
         tcp,
         udp,
+        services: read_services(table)?,
+        clock: read_clock(table)?,
         at: value.at(),
     })
 }

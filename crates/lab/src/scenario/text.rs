@@ -132,6 +132,10 @@ impl<'a> Value<'a> {
         matches!(self.value.get_ref(), DeValue::Array(_))
     }
 
+    pub(crate) fn is_boolean(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Boolean(_))
+    }
+
     pub(crate) fn is_text(&self) -> bool {
         matches!(self.value.get_ref(), DeValue::String(_))
     }

@@ -41,7 +41,8 @@ pub(super) fn raw(want: &Want, lanes: Lanes) -> Result<Opened, Fault> {
         sender.set_fragmentation(how).map_err(|e| host("choose how to fragment", e))?;
         bind_source(&sender, family, want, lanes)?;
         let program = filter::errors(family, protocol, lanes.block());
-        let errors = raw_icmp(errors, family, &program, want, lanes)?;
+        let types = filter::types(family);
+        let errors = raw_icmp(errors, family, types, &program, want, lanes)?;
         let answers = answers(family, protocol, want, lanes)?;
         let channel = |socket| channel(socket, family, true, want);
         opened.channels.extend([

@@ -1,18 +1,26 @@
 //! Linux: sockets and their options (raw(7), icmp(7), udp(7), ip(7), ipv6(7), socket(7)).
 
+mod cell;
 mod crowd;
 mod headers;
 mod host;
 mod messages;
+mod netlink;
+mod packet;
 mod process;
 mod signals;
+mod tun;
 
+pub(crate) use cell::*;
 pub(crate) use crowd::*;
 pub(crate) use headers::Wrapper;
 pub(crate) use host::*;
 pub(crate) use messages::*;
+pub(crate) use netlink::*;
+pub(crate) use packet::*;
 pub(crate) use process::*;
 pub use signals::Signals;
+pub(crate) use tun::*;
 
 use crate::Stamps;
 use crate::control::ExtendedError;
@@ -20,7 +28,7 @@ use crate::filter::Instruction;
 use libc::{c_int, c_void, socklen_t};
 use probe::Fragmentation;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use wire::Family;
 
@@ -244,6 +252,11 @@ impl Socket {
 
     pub(crate) fn fd(&self) -> c_int {
         self.fd.as_raw_fd()
+    }
+
+    /// The same as a stream, for reading.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.fd.into()
     }
 
     /// Binds to a local address and port.

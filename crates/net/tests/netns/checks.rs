@@ -1,6 +1,8 @@
-//! What must hold for any control messages: fuzzed, and fed with the corpus by the tests.
+//! What must hold for anything that the kernel says: fuzzed, and fed with the corpus by the tests.
 
 use net::control::{Control, ExtendedError};
+use net::diag::{self, Progress};
+use net::netlink::{Attributes, HEADER_BYTES, Messages};
 use net::quote::{Probe, Quoter, Transport};
 use std::net::IpAddr;
 use wire::Family;
@@ -20,6 +22,30 @@ pub fn control(bytes: &[u8]) {
         let to: IpAddr = to.parse().expect("an address");
         rebuilt(&error, to, control.destination, datagram);
     }
+}
+
+/// The bytes are what recvmsg gave of the kernel's answer about sockets.
+pub fn netlink(bytes: &[u8]) {
+    let mut room = bytes.len();
+    for message in Messages::new(bytes) {
+        let taken = HEADER_BYTES + message.body.len();
+        assert!(taken <= room, "messages overlap");
+        room -= taken;
+        let attributes = Attributes::new(message.body);
+        let inside: usize = attributes.map(|attribute| 4 + attribute.body.len()).sum();
+        assert!(inside <= message.body.len(), "attributes overlap");
+    }
+    let (mut sockets, count) = (0, Messages::new(bytes).count());
+    let progress = diag::read(bytes, &mut |socket| {
+        sockets += 1;
+        let name = socket.congestion_control.map(|name| name.as_str().to_owned());
+        let is_name = |name: &String| (1..=16).contains(&name.len()) && name.is_ascii();
+        assert!(name.as_ref().is_none_or(is_name), "{socket:?}");
+        assert!(socket.timer.is_none_or(|timer| timer.left.as_secs() < 1 << 23), "{socket:?}");
+        assert_eq!(socket.local.address.is_ipv4(), socket.peer.address.is_ipv4());
+    });
+    assert!(sockets <= count);
+    assert_ne!(progress, Progress::Refused(0));
 }
 
 /// Every probe of ours that an error may be about, quoted as far as it came back.

@@ -280,14 +280,18 @@ impl Road {
         if self.ending.is_some() {
             return;
         }
-        let is_stalled = self.wanted.is_empty() && self.flights.in_flight() == 0;
-        self.is_desperate |= is_stalled && self.flights.count() > 0;
         let known = self.heard - (self.first_hop - 1);
-        let limit = match (self.is_desperate, &self.lead) {
-            (true, _) => self.horizon(plan),
+        let window = match &self.lead {
             // Where the end is expected, there is little to look for ahead.
-            (false, Some(_)) => self.lowest.max(self.heard.saturating_add(1)).min(plan.hops_max),
-            _ => self.heard.saturating_add(known).saturating_add(WINDOW).min(plan.hops_max),
+            Some(_) => self.lowest.max(self.heard.saturating_add(1)),
+            None => self.heard.saturating_add(known).saturating_add(WINDOW),
+        };
+        let window = window.min(plan.hops_max);
+        let is_stalled = self.wanted.is_empty() && self.flights.in_flight() == 0;
+        self.is_desperate |= is_stalled && self.flights.count() > 0 && window <= self.frontier;
+        let limit = match self.is_desperate {
+            true => self.horizon(plan),
+            false => window,
         };
         while self.frontier < limit {
             self.frontier += 1;

@@ -1,6 +1,8 @@
 //! The ping engine against a network that is a function: what was sent to what comes back, and
 //! when.
 
+mod clock;
+mod gather;
 mod hostile;
 mod input;
 mod mtu;

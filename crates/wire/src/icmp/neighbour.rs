@@ -109,6 +109,24 @@ pub enum Discovery<'a> {
     },
     /// Ties an answer to its question, RFC 3971 §5.3.2.
     Nonce(&'a [u8]),
+    /// Domains to search for short names, RFC 8106 §5.2.
+    SearchList {
+        /// For how long to use them.
+        lifetime_s: u32,
+        /// Their names as they stand, padding included: see [`Domains`].
+        names: &'a [u8],
+    },
+    /// Where those who have no way out yet are told so, RFC 8910 §2.3.
+    CaptivePortal(&'a [u8]),
+    /// The prefix of a translator to IPv4 (PREF64), RFC 8781 §4.
+    Nat64 {
+        /// For how long it stands, in units of 8 seconds; 13 bits.
+        lifetime_units: u16,
+        /// How long the prefix is, 3 bits: see [`nat64_prefix_bits`].
+        length_code: u8,
+        /// Its first 96 bits.
+        prefix: [u8; 12],
+    },
     /// Any other.
     Unknown {
         /// Its kind.
@@ -142,6 +160,16 @@ impl<'a> Discovery<'a> {
             (25, 22..) if body.len() % 16 == 6 => {
                 Discovery::NameServers { lifetime_s: be32(body, 2)?, addresses: &body[6..] }
             }
+            (31, 14..) => Discovery::SearchList { lifetime_s: be32(body, 2)?, names: &body[6..] },
+            (37, _) => Discovery::CaptivePortal(body),
+            (38, 14) => {
+                let word = u16::from_be_bytes(array(body, 0)?);
+                Discovery::Nat64 {
+                    lifetime_units: word >> 3,
+                    length_code: (word & 7) as u8,
+                    prefix: array(body, 2)?,
+                }
+            }
             _ => Discovery::Unknown { kind, body },
         })
     }
@@ -169,6 +197,14 @@ impl<'a> Discovery<'a> {
             Discovery::NameServers { lifetime_s, addresses } => {
                 put(25, &[&[0; 2], &lifetime_s.to_be_bytes(), addresses], out)
             }
+            Discovery::SearchList { lifetime_s, names } => {
+                put(31, &[&[0; 2], &lifetime_s.to_be_bytes(), names], out)
+            }
+            Discovery::CaptivePortal(uri) => put(37, &[uri], out),
+            Discovery::Nat64 { lifetime_units, length_code, prefix } => {
+                let word = lifetime_units << 3 | u16::from(length_code & 7);
+                put(38, &[&word.to_be_bytes(), prefix], out)
+            }
             Discovery::Unknown { kind, body } => put(*kind, &[body], out),
         };
         let bytes = (out.len() - start).next_multiple_of(8);
@@ -184,6 +220,76 @@ fn put(kind: u8, parts: &[&[u8]], out: &mut Vec<u8>) -> u8 {
         out.extend_from_slice(part);
     }
     kind
+}
+
+/// How long the prefix of a translator is, by the code that says so (RFC 8781 §4).
+pub fn nat64_prefix_bits(length_code: u8) -> Option<u8> {
+    [96, 64, 56, 48, 40, 32].get(usize::from(length_code)).copied()
+}
+
+/// The names of a search list, in order (RFC 8106 §5.2: as in DNS, without compression). Ends after
+/// the first that is malformed, and where the padding begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Domains<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Domains<'a> {
+    /// Reads the names of [`Discovery::SearchList`].
+    pub fn new(names: &'a [u8]) -> Domains<'a> {
+        Domains { bytes: names, at: 0 }
+    }
+}
+
+impl<'a> Iterator for Domains<'a> {
+    type Item = Result<Domain<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.bytes.get(self.at..)?;
+        if rest.iter().all(|byte| *byte == 0) {
+            return None;
+        }
+        let mut end = 0;
+        loop {
+            match rest.get(end) {
+                Some(0) if end > 0 => break,
+                Some(length @ 1..=LABEL_MAX_BYTES) if end < NAME_MAX_BYTES => {
+                    end += 1 + usize::from(*length);
+                }
+                _ => {
+                    let at = std::mem::replace(&mut self.at, self.bytes.len());
+                    return Some(Err(Malformed::Value(at)));
+                }
+            }
+        }
+        self.at += end + 1;
+        Some(Ok(Domain { labels: &rest[..end] }))
+    }
+}
+
+/// RFC 1035 §2.3.4.
+const LABEL_MAX_BYTES: u8 = 63;
+/// Likewise.
+const NAME_MAX_BYTES: usize = 255;
+
+/// A name of a search list: at least one label, none empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Domain<'a> {
+    labels: &'a [u8],
+}
+
+impl<'a> Domain<'a> {
+    /// Its labels, the most specific first. Anything may be in them.
+    pub fn labels(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let mut rest = self.labels;
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first()?;
+            let (label, others) = behind.split_at_checked(usize::from(*length))?;
+            rest = others;
+            Some(label)
+        })
+    }
 }
 
 /// Options, in order. Ends after the first that is malformed.
@@ -242,6 +348,9 @@ mod tests {
             Discovery::Route { prefix_bits: 64, flags: 8, lifetime_s: 9, prefix: &[1; 8] },
             Discovery::NameServers { lifetime_s: 5, addresses: &[7; 32] },
             Discovery::Nonce(&[9; 6]),
+            Discovery::SearchList { lifetime_s: 7, names: b"\x03lab\x07example\0\0\0\0" },
+            Discovery::CaptivePortal(b"https://lab.example/\0\0"),
+            Discovery::Nat64 { lifetime_units: 225, length_code: 0, prefix: [6; 12] },
             Discovery::Unknown { kind: 200, body: &[4; 14] },
         ];
         let mut bytes = Vec::new();
@@ -250,5 +359,26 @@ mod tests {
         }
         let read: Vec<_> = Options::new(&bytes).map(Result::unwrap).collect();
         assert_eq!(read, options);
+    }
+
+    #[test]
+    fn search_lists_end_where_names_do() {
+        let read = |bytes: &'static [u8]| -> Vec<Result<Vec<&[u8]>, Malformed>> {
+            Domains::new(bytes).map(|name| name.map(|it| it.labels().collect())).collect()
+        };
+        let names = read(b"\x03lab\x07example\0\x01b\0\0\0");
+        assert_eq!(names, [Ok(vec![&b"lab"[..], b"example"]), Ok(vec![&b"b"[..]])]);
+        assert_eq!(read(&[0; 8]), []);
+        // A label beyond the end, no end, a compression pointer.
+        assert_eq!(read(b"\x09lab\0"), [Err(Malformed::Value(0))]);
+        assert_eq!(read(b"\x01a\0\x03lab"), [Ok(vec![&b"a"[..]]), Err(Malformed::Value(3))]);
+        assert_eq!(read(b"\xc0\x01"), [Err(Malformed::Value(0))]);
+    }
+
+    #[test]
+    fn prefixes_of_translators_have_six_lengths() {
+        let lengths: Vec<_> = (0..8).map(nat64_prefix_bits).collect();
+        let some = [96, 64, 56, 48, 40, 32].map(Some);
+        assert_eq!(lengths, [&some[..], &[None, None]].concat());
     }
 }

@@ -3,7 +3,7 @@
 use super::{header, link, quoted_payload};
 use crate::ext::{Content, Interface, Object, Role, Structure};
 use crate::icmp::listener::{self, Query, Reports};
-use crate::icmp::neighbour::{Discovery, Options};
+use crate::icmp::neighbour::{Discovery, Domains, Options};
 use crate::icmp::router::{Advertisement, Offer};
 use crate::icmp::{self, Error, Message, node};
 use crate::ip::Datagram;
@@ -220,6 +220,15 @@ fn discovery(f: &mut Formatter<'_>, options: &[u8]) -> fmt::Result {
                 listener::addresses(addresses).try_for_each(|address| write!(f, " {address}"))?;
             }
             Ok(Discovery::Nonce(nonce)) => write!(f, "nonce, {} bytes", nonce.len())?,
+            Ok(Discovery::SearchList { lifetime_s, names }) => {
+                let count = Domains::new(names).filter(Result::is_ok).count();
+                write!(f, "{count} search domains for {lifetime_s} s")?;
+            }
+            Ok(Discovery::CaptivePortal(uri)) => write!(f, "portal, {} bytes", uri.len())?,
+            Ok(Discovery::Nat64 { lifetime_units, length_code, .. }) => {
+                write!(f, "NAT64 prefix, length code {length_code}")?;
+                write!(f, ", for {} s", u32::from(lifetime_units) * 8)?;
+            }
             Ok(Discovery::Unknown { kind, body }) => {
                 write!(f, "option {kind}, {} bytes", body.len())?;
             }

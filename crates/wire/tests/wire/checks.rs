@@ -4,18 +4,34 @@
 //! emitted and parsed again must.
 
 use std::net::Ipv4Addr;
+use wire::bpf::{self, Instruction, code};
+use wire::dump::{Captured, Printer, View};
 use wire::ext::{Content, Structure};
+use wire::filter::{Expression, Nobody, Place};
 use wire::icmp::{Message, listener, neighbour};
 use wire::ip::extensions::{self, Extensions};
 use wire::ip::options::{self, Ipv4Option};
 use wire::ip::{Datagram, protocol};
+use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer};
+use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer, link};
+use wire::sight::Sight;
+use wire::{Family, arp, dns, icmp, ip, tcp, text, udp};
 use wire::{Family, arp, icmp, ip, tcp, text, udp};
 
 /// A check of any bytes.
 pub type Check = fn(&[u8]);
 
 /// Every check, by the name of its fuzz target.
-pub const ALL: &[(&str, Check)] = &[("reply", reply), ("quoted", quoted), ("options", options)];
+pub const ALL: &[(&str, Check)] =
+    &[("reply", reply), ("quoted", quoted), ("options", options), ("dns", dns), ("pcapng", pcapng)];
+pub const ALL: &[(&str, Check)] = &[
+    ("reply", reply),
+    ("quoted", quoted),
+    ("options", options),
+    ("pcapng", pcapng),
+    ("dump", dump),
+    ("filter", filter),
+];
 
 /// The check of a fuzz target.
 pub fn of(target: &str) -> Check {
@@ -223,4 +239,197 @@ fn records(bytes: &[u8]) {
         record.emit(&mut out).expect("it fitted before");
     }
     assert!(bytes.starts_with(&out));
+}
+
+/// The bytes are a DNS message.
+fn dns(bytes: &[u8]) {
+    let Ok(message) = dns::Message::parse(bytes) else { return };
+    let mut out = Vec::new();
+    message.header.emit(&mut out);
+    assert_eq!(dns::Header::parse(&out), Ok(message.header));
+    let questions: Vec<_> = message.questions().collect();
+    let answers: Vec<_> = message.answers().collect();
+    assert!(questions.len() <= message.header.questions.into());
+    assert!(answers.len() <= usize::from(message.header.answers).max(1));
+    for question in questions.into_iter().flatten() {
+        name(question.name);
+    }
+    for record in answers.into_iter().flatten() {
+        name(record.name);
+        match record.content {
+            dns::Content::Name(pointed) => name(pointed),
+            dns::Content::Text(text) => {
+                let mut strings = text.strings();
+                assert!(strings.all(|string| string.len() <= 255) && strings.next().is_none());
+            }
+            dns::Content::Address(_) | dns::Content::Other(_) => {}
+        }
+    }
+}
+
+/// A name that is within bounds, and reads back as written if it can be.
+fn name(name: dns::Name<'_>) {
+    let bytes: usize = name.labels().map(|label| label.len() + 1).sum();
+    assert!(bytes < dns::NAME_MAX_BYTES);
+    let shown = name.to_string();
+    if !shown.is_empty() && !shown.contains('\\') {
+        let mut out = Vec::new();
+        dns::emit_name(&shown, &mut out).expect("it was a name before");
+        let (again, end) = dns::Name::parse(&out, 0).expect("it was written just now");
+        assert_eq!((again, end), (name, out.len()));
+        assert!(again.is(&shown));
+    }
+}
+
+/// The bytes are a capture file, the first of them how large the pieces are in which it comes.
+fn pcapng(bytes: &[u8]) {
+    let Some((piece, file)) = bytes.split_first() else { return };
+    let whole = capture(file, file.len());
+    assert_eq!(capture(file, usize::from(*piece)), whole, "in pieces");
+    // What was read is written, as far as nanoseconds reach, and read again.
+    let mut out = Vec::new();
+    let mut writer = Writer::new("a check", &mut out);
+    let interface = Interface { link: 1, snaplen: 0, name: None, description: None };
+    writer.interface(&interface, &mut out);
+    let again: Vec<Kept> = whole
+        .0
+        .into_iter()
+        .map(|kept| {
+            let time_ns = kept.time_ns.map(|ns| ns.clamp(0, u64::MAX.into()));
+            let is_simple =
+                kept.comment.is_none() && kept.original_bytes as usize == kept.bytes.len();
+            let time_ns = if is_simple { time_ns } else { time_ns.or(Some(0)) };
+            Kept { time_ns, ..kept }
+        })
+        .collect();
+    for kept in &again {
+        let packet = Packet {
+            interface: 0,
+            time_ns: kept.time_ns,
+            direction: kept.direction,
+            comment: kept.comment.as_deref(),
+            original_bytes: kept.original_bytes,
+            bytes: &kept.bytes,
+        };
+        writer.packet(&packet, &mut out);
+    }
+    assert_eq!(capture(&out, out.len()), (again, Ok(())));
+}
+
+#[derive(Debug, PartialEq)]
+struct Kept {
+    time_ns: Option<i128>,
+    direction: Direction,
+    comment: Option<Vec<u8>>,
+    original_bytes: u32,
+    bytes: Vec<u8>,
+}
+
+fn capture(file: &[u8], piece: usize) -> (Vec<Kept>, Result<(), Broken>) {
+    let mut reader = Reader::default();
+    let mut packets = Vec::new();
+    for piece in file.chunks(piece.max(1)) {
+        reader.push(piece);
+        loop {
+            let packet = match reader.read() {
+                Ok(Some(record)) => record.packet,
+                Ok(None) => break,
+                Err(broken) => return (packets, Err(broken)),
+            };
+            packets.push(Kept {
+                time_ns: packet.time_ns,
+                direction: packet.direction,
+                comment: packet.comment.map(<[u8]>::to_vec),
+                original_bytes: packet.original_bytes,
+                bytes: packet.bytes.to_vec(),
+            });
+        }
+    }
+    let ended = reader.finish();
+    (packets, ended)
+}
+
+const LINKS: [u16; 8] = [
+    link::ETHERNET,
+    link::RAW,
+    link::LINUX_SLL,
+    link::LINUX_SLL2,
+    link::NULL,
+    link::IPV4,
+    link::IPV6,
+    0xffff,
+];
+
+/// The bytes are a link type, how much is to be shown, and packets: each its length and itself.
+fn dump(bytes: &[u8]) {
+    let [kind, how, rest @ ..] = bytes else { return };
+    let link = LINKS[usize::from(kind % 8)];
+    let view = View {
+        detail: how & 3,
+        link_header: how & 4 != 0,
+        quotes: how & 8 != 0,
+        absolute: how & 16 != 0,
+    };
+    let mut printer = Printer::new(view);
+    let mut rest = rest;
+    while let [a, b, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*a, *b])).min(after.len());
+        let (packet, behind) = after.split_at(length);
+        rest = behind;
+        let original_bytes = packet.len() + usize::from(how >> 5);
+        let captured = Captured { link, bytes: packet, original_bytes, interface: None };
+        let mut out = String::new();
+        printer.packet(&captured, &mut out);
+        let is_plain = |byte: u8| matches!(byte, b'\n' | b'\t' | 0x20..0x7f);
+        assert!(out.bytes().all(is_plain), "{out:?}");
+        // A byte becomes a few characters, at most once a quote.
+        assert!(out.len() < 2_000 + packet.len() * 400, "{} for {}", out.len(), packet.len());
+        if let Some(sight) = Sight::of(link, packet) {
+            assert!(sight.flow().is_none() || sight.quoted_flow().is_none());
+        }
+    }
+}
+
+/// The bytes are a filter, and behind a zero byte a packet.
+fn filter(bytes: &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let packet = bytes.get(end + 1..).unwrap_or_default();
+    let Ok(text) = str::from_utf8(&bytes[..end]) else { return };
+    let Ok(expression) = Expression::parse(text, &Nobody) else { return };
+    for link in LINKS {
+        let place = Place::Link(link);
+        let (Ok(program), Ok(filter)) = (expression.program(place, 96), expression.compile(link))
+        else {
+            continue;
+        };
+        would_be_taken(&program);
+        let length = packet.len() as u32;
+        let passed = bpf::run(&program, packet, length);
+        let is_wanted = filter.wants(packet, length);
+        assert!(passed == 0 || passed == 96);
+        match expression.needs_more() {
+            // A packet that is cut may end the kernel's program before it has decided.
+            true => {}
+            false => assert_eq!(is_wanted, passed == 96, "{text}"),
+        }
+    }
+    if let Ok(program) = expression.program(Place::Cooked, 96) {
+        would_be_taken(&program);
+    }
+}
+
+/// What the kernel demands of a program: jumps stay within, and it ends with a return.
+fn would_be_taken(program: &[Instruction]) {
+    assert!(program.len() <= bpf::INSTRUCTIONS_MAX);
+    assert_eq!(program.last().map(|last| last.code), Some(code::RETURN));
+    for (at, instruction) in program.iter().enumerate() {
+        let farthest = match instruction.code {
+            code::JUMP => instruction.k as usize,
+            code::JUMP_EQUAL | code::JUMP_GREATER | code::JUMP_AT_LEAST | code::JUMP_ANY_BIT => {
+                usize::from(instruction.jump_true.max(instruction.jump_false))
+            }
+            _ => 0,
+        };
+        assert!(at + 1 + farthest < program.len() || instruction.code == code::RETURN);
+    }
 }

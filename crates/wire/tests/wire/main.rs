@@ -5,5 +5,6 @@ mod checks;
 mod corpus;
 mod golden;
 mod mutation;
+mod pcapng;
 mod second_opinion;
 mod seeded;

@@ -1,16 +1,16 @@
 //! The options of `askway mtu`, and the plans that come of them.
 
 use crate::args::{BadValue, number};
+use crate::command::origin::{OneFamily, Origin, Sockets};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
 use crate::road::Road;
-use crate::values::{access, bad, hops, identifier, mark};
+use crate::values::{bad, hops, identifier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use net::{Access, Batch, Stamps, Want};
+use net::Want;
 use probe::method::{self, Method};
 use probe::mtu::{BYTES_MAX, BYTES_MIN, Plan};
 use probe::{Envelope, Fragmentation};
-use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
 
@@ -20,12 +20,9 @@ pub struct Options {
     /// Where to: addresses, names, prefixes (192.0.2.0/28), ranges (192.0.2.1-20); - for stdin
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
-    /// Only IPv4
-    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
-    pub v4: bool,
-    /// Only IPv6
-    #[arg(short = '6', long = "ipv6")]
-    pub v6: bool,
+    /// Which family.
+    #[command(flatten)]
+    pub family: OneFamily,
     /// Measure to every address of a name, not only the first
     #[arg(long)]
     pub all_addresses: bool,
@@ -56,19 +53,12 @@ pub struct Options {
         help_heading = "When")]
     pub deadline: Duration,
 
-    /// Send through this interface or VRF; an address is a source, as --source
-    #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
-    pub interface: Option<String>,
-    /// Source address
-    #[arg(short = 'S', long, value_name = "ADDRESS", help_heading = "Where from")]
-    pub source: Option<IpAddr>,
-    /// Firewall mark
-    #[arg(long, value_name = "MARK", value_parser = mark, help_heading = "Where from")]
-    pub mark: Option<u32>,
-    /// Sockets: raw, datagram, or auto (raw where allowed)
-    #[arg(long, value_name = "SOCKETS", value_parser = access, default_value = "auto",
-        hide_default_value = true, help_heading = "Where from")]
-    pub access: Access,
+    /// From which address.
+    #[command(flatten)]
+    pub origin: Origin,
+    /// Through which sockets.
+    #[command(flatten)]
+    pub sockets: Sockets,
 
     /// Show addresses only, do not ask for their names
     #[arg(short = 'n', long, help_heading = "Output")]
@@ -122,34 +112,7 @@ impl Options {
     /// # Errors
     /// If the options contradict one another.
     pub fn family(&self) -> Result<Option<Family>, Failure> {
-        let [v4, v6] = Family::ALL;
-        let asked = match (self.v4, self.v6) {
-            (true, _) => Some(v4),
-            (_, true) => Some(v6),
-            _ => None,
-        };
-        match (asked, self.source_address().map(Family::of)) {
-            (Some(asked), Some(needed)) if asked != needed => usage(
-                &format!("the source address needs {needed}, and only {asked} is asked for"),
-                "leave out -4 and -6, or --source",
-            ),
-            (asked, needed) => Ok(asked.or(needed)),
-        }
-    }
-
-    /// `-I` with an address: a source, as ping has it.
-    fn interface_address(&self) -> Option<IpAddr> {
-        self.interface.as_deref()?.parse().ok()
-    }
-
-    /// The interface or VRF, by name.
-    pub fn interface_name(&self) -> Option<&str> {
-        let name = self.interface.as_deref()?;
-        if self.interface_address().is_none() { Some(name) } else { None }
-    }
-
-    fn source_address(&self) -> Option<IpAddr> {
-        self.source.or_else(|| self.interface_address())
+        self.origin.family(&self.family)
     }
 
     /// How to ask, in this order: by echo first, which hosts answer without limit.
@@ -163,28 +126,17 @@ impl Options {
     /// What a run by that method needs of the network.
     pub fn want(&self, method: &'static dyn Method, families: Vec<Family>) -> Want {
         Want {
-            families,
-            carrier: method.carrier(),
-            access: self.access,
-            datagram_will_do: true,
+            access: self.sockets.access,
             envelope: Envelope {
-                source: self.source_address(),
+                source: self.origin.source_address(),
                 fragmentation: Fragmentation::Probe,
                 ..Envelope::default()
             },
-            interface: self.interface_name().map(str::to_owned),
-            mark: self.mark,
-            broadcast: false,
-            direct_only: false,
-            multicast_loop: true,
-            debug: false,
-            identifier: None,
-            lanes: 1,
+            interface: self.origin.interface_name().map(str::to_owned),
+            mark: self.sockets.mark,
             message_max_bytes: self.max as usize,
             burst: BURST,
-            send_buffer_bytes: None,
-            stamps: Stamps::Both,
-            batch: Batch::One,
+            ..Want::new(families, method.carrier())
         }
     }
 
@@ -197,8 +149,7 @@ impl Options {
         targets: usize,
     ) -> Plan {
         let key = road.key();
-        let secret = key.token(u64::MAX, IpAddr::from([0; 16]));
-        let sees_quoted_headers = families.iter().all(|it| road.sees_quoted_headers(*it));
+        let flow_label = road.flow_label(&key, families);
         Plan {
             port: self.port,
             max_bytes: self.max,
@@ -206,9 +157,8 @@ impl Options {
             gap: if targets > 1 { GAP } else { Duration::ZERO },
             timeout: self.timeout,
             deadline: self.deadline,
-            // 20 bits of the run's secret, never 0, which would say that there is none.
-            flow_label: sees_quoted_headers.then_some((secret as u32 & 0xf_ffff).max(1)),
-            sees_quoted_headers,
+            flow_label,
+            sees_quoted_headers: flow_label.is_some(),
             ..Plan::new(method, road.identifiers(), key)
         }
     }

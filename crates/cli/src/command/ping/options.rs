@@ -1,12 +1,13 @@
 //! The options of `askway ping`: long ones by meaning, short ones as users of ping know them.
 
 use crate::args::{BadValue, duration, number, size};
+use crate::command::origin::{OneFamily, Origin};
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
 use net::Access;
 use probe::kind::{self, Kind};
 use probe::ping::Until;
 use probe::{Fragmentation, ping};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,12 +20,9 @@ pub struct Options {
     /// Read targets from a file, one or more a line; - for standard input
     #[arg(long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
-    /// Only IPv4
-    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
-    pub v4: bool,
-    /// Only IPv6
-    #[arg(short = '6', long = "ipv6")]
-    pub v6: bool,
+    /// Which family.
+    #[command(flatten)]
+    pub family: OneFamily,
     /// Ask every address of a name, not only the first
     #[arg(long)]
     pub all_addresses: bool,
@@ -116,12 +114,9 @@ pub struct Options {
     #[arg(short = 'e', long, value_name = "ID", value_parser = identifier, help_heading = "What")]
     pub identifier: Option<u16>,
 
-    /// Send through this interface or VRF; an address is a source, as --source
-    #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
-    pub interface: Option<String>,
-    /// Source address
-    #[arg(short = 'S', long, value_name = "ADDRESS", help_heading = "Where from")]
-    pub source: Option<IpAddr>,
+    /// From which address.
+    #[command(flatten)]
+    pub origin: Origin,
     /// Keep the source address of the start, even if routes change
     #[arg(short = 'B', long, conflicts_with = "source", help_heading = "Where from")]
     pub sticky_source: bool,

@@ -2,6 +2,7 @@
 
 use super::options::{Fill, Options, StampForm};
 use crate::args::Common;
+use crate::command::origin::traffic_class;
 use crate::failure::{Exit, Failure};
 use crate::road::Road;
 use crate::wall;
@@ -52,7 +53,7 @@ impl Options {
     /// If the options contradict one another.
     pub fn family(&self) -> Result<Option<Family>, Failure> {
         let [v4, v6] = Family::ALL;
-        let needs = match self.source.or_else(|| self.interface_address()) {
+        let needs = match self.origin.source_address() {
             Some(source) => Some((Family::of(source), "the source address")),
             None if self.has_ip_options() => Some((v4, "an option of the IP header")),
             None if !self.kind.speaks(v6) => Some((v4, "this probe type")),
@@ -61,36 +62,7 @@ impl Options {
             None if self.flow_label.is_some() => Some((v6, "a flow label")),
             None => None,
         };
-        let asked = match (self.v4, self.v6) {
-            (true, _) => Some(v4),
-            (_, true) => Some(v6),
-            _ => None,
-        };
-        match (asked, needs) {
-            (Some(asked), Some((needed, what))) if asked != needed => Err(Failure {
-                message: format!("{what} needs {needed}, and only {asked} is asked for"),
-                hint: Some("leave out -4 and -6, or the option".to_owned()),
-                exit: Exit::Usage,
-            }),
-            (Some(asked), _) => Ok(Some(asked)),
-            (None, needs) => Ok(needs.map(|(family, _)| family)),
-        }
-    }
-
-    /// `-I` with an address: a source, as other pings have it.
-    fn interface_address(&self) -> Option<IpAddr> {
-        self.interface.as_deref()?.parse().ok()
-    }
-
-    /// The interface or VRF, by name.
-    pub fn interface_name(&self) -> Option<&str> {
-        let name = self.interface.as_deref()?;
-        if self.interface_address().is_none() { Some(name) } else { None }
-    }
-
-    /// The source address that was given.
-    pub fn source_address(&self) -> Option<IpAddr> {
-        self.source.or_else(|| self.interface_address())
+        self.family.or_needed(needs, "the option")
     }
 
     fn has_ip_options(&self) -> bool {
@@ -200,7 +172,7 @@ impl Options {
         let envelope = Envelope {
             source,
             hop_limit: self.ttl,
-            traffic_class: self.tos.or(self.dscp.map(|dscp| dscp << 2)).unwrap_or(0),
+            traffic_class: traffic_class(self.tos, self.dscp),
             flow_label: self.flow_label,
             fragmentation: self.fragment.unwrap_or(Fragmentation::System),
             options: self.ip_options()?,
@@ -214,7 +186,7 @@ impl Options {
             access: self.access,
             datagram_will_do: self.kind.rights() == Rights::Datagram,
             envelope,
-            interface: self.interface_name().map(str::to_owned),
+            interface: self.origin.interface_name().map(str::to_owned),
             mark: self.mark,
             broadcast: self.broadcast,
             direct_only: self.direct,

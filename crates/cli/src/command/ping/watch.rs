@@ -171,7 +171,7 @@ impl Watch {
                 failure.exit
             }
         };
-        process::exit(exit as i32)
+        process::exit(exit.code().into())
     }
 
     /// Where things stand, in one line on standard error.

@@ -1,11 +1,11 @@
 //! The options of `askway trace`: long ones by meaning, short ones as traceroute's users know them.
 
+use super::systems::Sources;
 use crate::args::{BadValue, Common, Format, When, duration, number, size};
-use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
+use crate::command::origin::{Class, Hops, OneFamily, Origin, Sockets};
+use crate::values::{bad, identifier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use net::Access;
 use probe::method::{self, Method};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,12 +18,9 @@ pub struct Options {
     /// Read targets from a file, one or more a line; - for standard input
     #[arg(long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
-    /// Only IPv4
-    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
-    pub v4: bool,
-    /// Only IPv6
-    #[arg(short = '6', long = "ipv6")]
-    pub v6: bool,
+    /// Which family.
+    #[command(flatten)]
+    pub family: OneFamily,
     /// Trace every address of a name, not only the first
     #[arg(long)]
     pub all_addresses: bool,
@@ -52,22 +49,13 @@ pub struct Options {
     /// Bytes of payload [default: 32]
     #[arg(long, value_name = "BYTES", value_parser = size, help_heading = "What")]
     pub size: Option<usize>,
-    /// TOS byte, or traffic class
-    #[arg(short, long, value_name = "0-255", value_parser = byte, help_heading = "What")]
-    pub tos: Option<u8>,
-    /// DSCP by number or name: 46, ef, af41, cs5, le
-    #[arg(long, value_name = "DSCP", value_parser = dscp, conflicts_with = "tos",
-        help_heading = "What")]
-    pub dscp: Option<u8>,
+    /// In which class.
+    #[command(flatten)]
+    pub class: Class,
 
-    /// The first hop to ask
-    #[arg(short, long, value_name = "HOP", value_parser = hops, default_value = "1",
-        help_heading = "When")]
-    pub first_hop: u8,
-    /// The last hop to ask
-    #[arg(short, long, value_name = "HOP", value_parser = hops, default_value = "30",
-        help_heading = "When")]
-    pub max_hops: u8,
+    /// Which hops.
+    #[command(flatten)]
+    pub hops: Hops,
     /// Probes to each hop
     #[arg(short, long, value_name = "N", value_parser = queries, default_value = "3",
         help_heading = "When")]
@@ -103,22 +91,15 @@ pub struct Options {
     )]
     pub share_hops: When,
 
-    /// Send through this interface or VRF; an address is a source, as --source
-    #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
-    pub interface: Option<String>,
-    /// Source address
-    #[arg(short = 'S', long, value_name = "ADDRESS", help_heading = "Where from")]
-    pub source: Option<IpAddr>,
+    /// From which address.
+    #[command(flatten)]
+    pub origin: Origin,
     /// Source port, or ICMP identifier
     #[arg(long, value_name = "PORT", value_parser = identifier, help_heading = "Where from")]
     pub source_port: Option<u16>,
-    /// Firewall mark
-    #[arg(long, value_name = "MARK", value_parser = mark, help_heading = "Where from")]
-    pub mark: Option<u32>,
-    /// Sockets: raw, datagram, or auto (raw where allowed)
-    #[arg(long, value_name = "SOCKETS", value_parser = access, default_value = "auto",
-        hide_default_value = true, help_heading = "Where from")]
-    pub access: Access,
+    /// Through which sockets.
+    #[command(flatten)]
+    pub sockets: Sockets,
 
     /// How results are written: human, json, csv, atlas (RIPE Atlas), text (plain, to paste); with
     /// --paths also dot (Graphviz), svg
@@ -131,9 +112,9 @@ pub struct Options {
     /// Show AS numbers, from a database of the system's
     #[arg(short = 'A', long, help_heading = "Output")]
     pub asn: bool,
-    /// Show AS numbers from this file, a MaxMind DB such as GeoLite2-ASN.mmdb
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub asn_db: Option<PathBuf>,
+    /// Where AS numbers come from otherwise.
+    #[command(flatten)]
+    pub systems: Sources,
     /// Only how each road ends
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,

@@ -5,10 +5,9 @@ use crate::args::When;
 use crate::command::mtu::options as mtu;
 use crate::failure::{Exit, Failure};
 use crate::road::Road;
-use net::{Batch, Stamps, Want};
+use net::{Batch, Want};
 use probe::Envelope;
 use probe::trace::{Course, Naming, Plan};
-use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
 
@@ -43,20 +42,7 @@ impl Options {
     /// # Errors
     /// If the options contradict one another.
     pub fn family(&self) -> Result<Option<Family>, Failure> {
-        let [v4, v6] = Family::ALL;
-        let asked = match (self.v4, self.v6) {
-            (true, _) => Some(v4),
-            (_, true) => Some(v6),
-            _ => None,
-        };
-        let needed = self.source_address().map(Family::of);
-        match (asked, needed) {
-            (Some(asked), Some(needed)) if asked != needed => usage(
-                &format!("the source address needs {needed}, and only {asked} is asked for"),
-                "leave out -4 and -6, or --source",
-            ),
-            (asked, needed) => Ok(asked.or(needed)),
-        }
+        self.origin.family(&self.family)
     }
 
     /// Refuses what makes no sense together.
@@ -65,8 +51,9 @@ impl Options {
     /// If there is something of that kind.
     pub fn check(&self) -> Result<(), Failure> {
         let name = self.kind.name();
-        if self.first_hop > self.max_hops {
-            let message = format!("hop {} is beyond hop {}", self.first_hop, self.max_hops);
+        if self.hops.first_hop > self.hops.max_hops {
+            let message =
+                format!("hop {} is beyond hop {}", self.hops.first_hop, self.hops.max_hops);
             return usage(&message, "--first-hop is at most --max-hops");
         }
         if self.classic && name != method_of_classic().name() {
@@ -96,57 +83,30 @@ impl Options {
         Ok(())
     }
 
-    /// `-I` with an address: a source, as ping has it.
-    fn interface_address(&self) -> Option<IpAddr> {
-        self.interface.as_deref()?.parse().ok()
-    }
-
-    /// The interface or VRF, by name.
-    pub fn interface_name(&self) -> Option<&str> {
-        let name = self.interface.as_deref()?;
-        if self.interface_address().is_none() { Some(name) } else { None }
-    }
-
-    fn source_address(&self) -> Option<IpAddr> {
-        self.source.or_else(|| self.interface_address())
-    }
-
     /// Bytes behind the transport header.
     pub fn payload_bytes(&self) -> usize {
         if self.kind.carries_payload() { self.size.unwrap_or(PAYLOAD_BYTES) } else { 0 }
     }
 
-    fn traffic_class(&self) -> u8 {
-        self.tos.or(self.dscp.map(|dscp| dscp << 2)).unwrap_or(0)
-    }
-
     /// What the run needs of the network.
     pub fn want(&self, families: Vec<Family>) -> Want {
         let envelope = Envelope {
-            source: self.source_address(),
-            traffic_class: self.traffic_class(),
+            source: self.origin.source_address(),
+            traffic_class: self.class.byte(),
             ..Envelope::default()
         };
         let message_bytes = self.kind.overhead_bytes() + self.payload_bytes();
         Want {
-            families,
-            carrier: self.kind.carrier(),
-            access: self.access,
-            datagram_will_do: true,
+            access: self.sockets.access,
             envelope,
-            interface: self.interface_name().map(str::to_owned),
-            mark: self.mark,
-            broadcast: false,
-            direct_only: false,
-            multicast_loop: true,
-            debug: false,
+            interface: self.origin.interface_name().map(str::to_owned),
+            mark: self.sockets.mark,
             identifier: self.source_port,
             lanes: if self.paths { FLOWS_MAX } else { 1 },
             message_max_bytes: message_bytes.max(QUOTE_MAX_BYTES),
             burst: BURST,
-            send_buffer_bytes: None,
-            stamps: Stamps::Both,
             batch: Batch::Many,
+            ..Want::new(families, self.kind.carrier())
         }
     }
 
@@ -154,19 +114,16 @@ impl Options {
     pub fn for_mtu(&self) -> mtu::Options {
         mtu::Options {
             targets: Vec::new(),
-            v4: self.v4,
-            v6: self.v6,
+            family: self.family,
             all_addresses: false,
             max: probe::mtu::BYTES_MAX,
             kind: None,
             port: self.port.unwrap_or(method_of_classic().usual_port().unwrap_or(0)),
-            max_hops: self.max_hops,
+            max_hops: self.hops.max_hops,
             timeout: self.timeout,
             deadline: Duration::from_secs(30),
-            interface: self.interface.clone(),
-            source: self.source,
-            mark: self.mark,
-            access: self.access,
+            origin: self.origin.clone(),
+            sockets: self.sockets,
             numeric: self.numeric,
             quiet: self.quiet,
         }
@@ -175,8 +132,7 @@ impl Options {
     /// The engine's plan.
     pub fn plan(&self, road: &Road, targets: usize, families: &[Family]) -> Plan {
         let key = road.key();
-        let secret = key.token(u64::MAX, IpAddr::from([0; 16]));
-        let sees_quoted_headers = families.iter().all(|it| road.sees_quoted_headers(*it));
+        let flow_label = road.flow_label(&key, families);
         let several = if targets > 1 { GAP } else { Duration::ZERO };
         let usual = Plan::new(self.kind, road.identifiers(), key);
         Plan {
@@ -186,17 +142,16 @@ impl Options {
                 true => Course::Paths { risk: f64::from(100 - self.confidence) / 100.0 },
                 false => Course::Once { queries: self.queries },
             },
-            first_hop: self.first_hop,
-            hops_max: self.max_hops,
+            first_hop: self.hops.first_hop,
+            hops_max: self.hops.max_hops,
             in_flight_max: self.in_flight,
             gap: self.gap.unwrap_or(several),
             timeout: self.timeout,
             patience: self.patience,
             payload_bytes: self.payload_bytes(),
-            traffic_class: self.traffic_class(),
-            // 20 bits of the run's secret, never 0, which would say that there is none.
-            flow_label: sees_quoted_headers.then_some((secret as u32 & 0xf_ffff).max(1)),
-            sees_quoted_headers,
+            traffic_class: self.class.byte(),
+            flow_label,
+            sees_quoted_headers: flow_label.is_some(),
             roads_max: self.roads,
             shares_hops: match self.share_hops {
                 When::Auto => targets >= SHARING_MIN,

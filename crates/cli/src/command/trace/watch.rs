@@ -1,13 +1,12 @@
 //! Listens to a run: takes hops as they become known, lets them wait a short while for names, and
 //! prints the roads in the order in which their targets were named.
 
-use super::names::Names;
+use super::directory::Directory;
 use super::route::Routes;
-use super::systems::Systems;
 use crate::command::asked::Row;
 use crate::failure::Exit;
 use crate::print::trace::facts::Track;
-use crate::print::trace::{Book, Page, Printer, System, Totals, queries};
+use crate::print::trace::{Page, Printer, Totals, queries};
 use crate::print::{Closed, Out, Unresolved};
 use crate::road::Epoch;
 use probe::trace::ledger::Ledger;
@@ -56,24 +55,6 @@ enum Item {
     Hop(Hop),
     Graph(Graph),
     Verdict(Verdict),
-}
-
-/// Who is who, as far as known.
-pub struct Directory {
-    /// Names.
-    pub names: Names,
-    /// Autonomous systems.
-    pub systems: Systems,
-}
-
-impl Book for Directory {
-    fn name(&self, address: IpAddr) -> Option<&str> {
-        self.names.of(address)
-    }
-
-    fn system(&self, address: IpAddr) -> Option<System> {
-        self.systems.of(address)
-    }
 }
 
 impl<'a> Watch<'a> {
@@ -161,7 +142,7 @@ impl<'a> Watch<'a> {
         let Some(mut sheet) = self.sheets.remove(&road) else { return };
         let about = self.routes.road(road, &self.plan, self.epoch.ns(), &self.book);
         while let Some(item) = sheet.queue.front() {
-            if item.addresses().any(|address| self.book.names.is_awaited(address, now)) {
+            if item.addresses().any(|address| self.book.is_awaited(address, now)) {
                 break;
             }
             match sheet.queue.pop_front() {
@@ -186,7 +167,7 @@ impl<'a> Watch<'a> {
     }
 
     fn write_all(&mut self, now: Time) {
-        self.book.names.learn();
+        self.book.learn();
         let waiting = self.sheets.iter().filter(|(_, sheet)| !sheet.queue.is_empty());
         let waiting: Vec<u32> = waiting.map(|(road, _)| *road).collect();
         for road in waiting {
@@ -202,11 +183,16 @@ impl<'a> Watch<'a> {
     pub fn finish(&mut self, now: impl Fn() -> Time) -> Result<(), Closed> {
         self.write_all(now());
         while self.sheets.values().any(|sheet| !sheet.queue.is_empty()) {
-            self.book.names.wait();
+            self.book.wait();
             self.write_all(now());
         }
         self.printer.finish(&self.totals, &mut self.out.text);
         self.out.flush()
+    }
+
+    /// What to say at the end of what could not be found out.
+    pub fn remark(&self) -> Option<String> {
+        self.book.systems.remark()
     }
 
     /// What the run comes to: a name without an address weighs more than a road without an end.
@@ -228,7 +214,7 @@ impl<'a> Watch<'a> {
                 failure.exit
             }
         };
-        process::exit(exit as i32)
+        process::exit(exit.code().into())
     }
 }
 
@@ -299,12 +285,12 @@ impl Observer<Trace> for Watch<'_> {
             Event::Probe(probe) => {
                 self.printer.probe(&about, &probe, &mut sheet.page);
                 if let Some(from) = from(&probe.outcome) {
-                    self.book.names.want(from, report.at);
+                    self.book.want(from, report.at);
                 }
             }
             Event::Hop(hop) => {
                 if let Some(from) = hop.shared.and_then(|shared| shared.from) {
-                    self.book.names.want(from, report.at);
+                    self.book.want(from, report.at);
                 }
                 sheet.queue.push_back(Item::Hop(hop));
             }
@@ -317,7 +303,7 @@ impl Observer<Trace> for Watch<'_> {
             Event::Graph(graph) => sheet.queue.push_back(Item::Graph(graph)),
             Event::Round { .. } => {}
         }
-        self.book.names.learn();
+        self.book.learn();
         self.write(road, report.at);
         self.show();
         if let Err(closed) = self.out.relieve() {

@@ -1,7 +1,6 @@
 //! What is known of the roads that are watched, and of who is who on them.
 
-use crate::command::trace::names::Names;
-use crate::command::trace::systems::Systems;
+use crate::command::trace::directory::Directory;
 use crate::print::Whom;
 use crate::print::human::{named, plain};
 use crate::print::trace::{self, Book as _, System};
@@ -49,20 +48,18 @@ pub struct Watched {
 
 /// Who is who: names that are found out while the run goes on, and names that are given.
 pub struct Naming {
-    /// Names that are being found out.
-    pub asked: Names,
+    /// What is being found out.
+    pub asked: Directory,
     /// Names that a recording has; safe for a terminal.
     pub given: BTreeMap<IpAddr, String>,
-    /// Autonomous systems.
-    pub systems: Systems,
     /// Names that were told to whoever records.
     told: BTreeMap<IpAddr, String>,
 }
 
 impl Naming {
-    /// Names that are found out by and by.
-    pub fn asking(asked: Names, systems: Systems) -> Naming {
-        Naming { asked, systems, given: BTreeMap::new(), told: BTreeMap::new() }
+    /// What is found out by and by.
+    pub fn asking(asked: Directory) -> Naming {
+        Naming { asked, given: BTreeMap::new(), told: BTreeMap::new() }
     }
 
     /// Names that nobody was told of yet, of these addresses.
@@ -81,11 +78,11 @@ impl Naming {
 
 impl trace::Book for Naming {
     fn system(&self, address: IpAddr) -> Option<System> {
-        self.systems.of(address)
+        self.asked.system(address)
     }
 
     fn name(&self, address: IpAddr) -> Option<&str> {
-        self.given.get(&address).map(String::as_str).or_else(|| self.asked.of(address))
+        self.given.get(&address).map(String::as_str).or_else(|| self.asked.name(address))
     }
 }
 

@@ -32,170 +32,80 @@ pub struct Field {
 
 /// Every column, mtr's first.
 pub const ALL: &[Field] = &[
-    Field { key: ' ', title: "", width: 1, what: ("a space", "空格"), cell: |_| String::new() },
-    Field { key: 'L', title: "Loss%", width: 6, what: ("lost", "丢失率"), cell: loss },
-    Field {
-        key: 'D',
-        title: "Drop",
-        width: 5,
-        what: ("probes lost", "丢失的探测"),
-        cell: |hop| hop.lost.to_string(),
-    },
-    Field {
-        key: 'R',
-        title: "Rcv",
-        width: 6,
-        what: ("probes answered", "有应答的探测"),
-        cell: |hop| hop.answered.to_string(),
-    },
-    Field {
-        key: 'S',
-        title: "Snt",
-        width: 6,
-        what: ("probes sent", "发出的探测"),
-        cell: |hop| hop.sent.to_string(),
-    },
-    Field {
-        key: 'N',
-        title: "Last",
-        width: 6,
-        what: ("newest round trip, ms", "最近的往返，毫秒"),
-        cell: |hop| rtt(hop, |it| it.last_ns as f64),
-    },
-    Field {
-        key: 'B',
-        title: "Best",
-        width: 6,
-        what: ("shortest", "最短"),
-        cell: |hop| rtt(hop, |it| it.min_ns as f64),
-    },
-    Field {
-        key: 'A',
-        title: "Avg",
-        width: 6,
-        what: ("mean", "平均"),
-        cell: |hop| rtt(hop, |it| it.mean_ns),
-    },
-    Field {
-        key: 'W',
-        title: "Wrst",
-        width: 6,
-        what: ("longest", "最长"),
-        cell: |hop| rtt(hop, |it| it.max_ns as f64),
-    },
-    Field {
-        key: 'V',
-        title: "StDev",
-        width: 6,
-        what: ("standard deviation", "标准差"),
-        cell: |hop| rtt(hop, |it| it.stddev_ns),
-    },
-    Field {
-        key: 'G',
-        title: "Gmean",
-        width: 6,
-        what: ("geometric mean", "几何平均"),
-        cell: |hop| variation(hop, |it| it.geometric_mean_ns),
-    },
-    Field {
-        key: 'J',
-        title: "Jttr",
-        width: 5,
-        what: ("newest difference of round trips", "最近的抖动"),
-        cell: |hop| variation(hop, |it| it.last_ns as f64),
-    },
-    Field {
-        key: 'M',
-        title: "Javg",
-        width: 5,
-        what: ("mean difference", "平均抖动"),
-        cell: |hop| variation(hop, |it| it.mean_ns),
-    },
-    Field {
-        key: 'X',
-        title: "Jmax",
-        width: 5,
-        what: ("greatest difference", "最大抖动"),
-        cell: |hop| variation(hop, |it| it.max_ns as f64),
-    },
-    Field {
-        key: 'I',
-        title: "Jint",
-        width: 5,
-        what: ("interarrival jitter (RFC 3550)", "到达间隔抖动（RFC 3550）"),
-        cell: |hop| rtt(hop, |it| it.jitter_ns),
-    },
-    Field {
-        key: 'm',
-        title: "Med",
-        width: 6,
-        what: ("median", "中位数"),
-        cell: |hop| rtt(hop, |it| it.median_ns as f64),
-    },
-    Field {
-        key: 'p',
-        title: "P95",
-        width: 6,
-        what: ("95 % are at most this", "95 % 不超过"),
-        cell: |hop| rtt(hop, |it| it.p95_ns as f64),
-    },
-    Field {
-        key: 'q',
-        title: "P99",
-        width: 6,
-        what: ("99 % are at most this", "99 % 不超过"),
-        cell: |hop| rtt(hop, |it| it.p99_ns as f64),
-    },
-    Field {
-        key: 'l',
-        title: "Lim",
-        width: 5,
-        what: ("eaten by a reply limit", "因应答限速而无应答"),
-        cell: |hop| hop.limited.to_string(),
-    },
-    Field {
-        key: 'f',
-        title: "Fwd%",
-        width: 6,
-        what: ("lost on the way there, at most", "其中去程丢失，至多"),
-        cell: |hop| percent(hop.forward_ratio),
-    },
-    Field {
-        key: 'b',
-        title: "Back%",
-        width: 6,
-        what: ("lost on the way back", "其中回程丢失"),
-        cell: |hop| percent(hop.backward_ratio),
-    },
-    Field {
-        key: 'c',
-        title: "  95%",
-        width: 12,
-        what: ("where the true loss lies", "真实丢失率的范围"),
-        cell: |hop| interval(hop).unwrap_or_else(|| "-".to_owned()),
-    },
-    Field {
-        key: 't',
-        title: "Late",
-        width: 5,
-        what: ("answered late", "迟到的应答"),
-        cell: |hop| hop.late.to_string(),
-    },
-    Field {
-        key: 'd',
-        title: "Dup",
-        width: 4,
-        what: ("additional answers", "多余的应答"),
-        cell: |hop| hop.duplicates.to_string(),
-    },
-    Field {
-        key: 'h',
-        title: "Here",
-        width: 5,
-        what: ("lost or refused by this host", "丢在本机或未能发出"),
-        cell: |hop| (hop.local_drops + hop.send_errors).to_string(),
-    },
+    column(' ', "", 1, ("a space", "空格"), |_| String::new()),
+    column('L', "Loss%", 6, ("lost", "丢失率"), loss),
+    column('D', "Drop", 5, ("probes lost", "丢失的探测"), |hop| hop.lost.to_string()),
+    column('R', "Rcv", 6, ("probes answered", "有应答的探测"), |hop| {
+        hop.answered.to_string()
+    }),
+    column('S', "Snt", 6, ("probes sent", "发出的探测"), |hop| hop.sent.to_string()),
+    column('N', "Last", 6, ("newest round trip, ms", "最近的往返，毫秒"), |hop| {
+        rtt(hop, |it| it.last_ns as f64)
+    }),
+    column('B', "Best", 6, ("shortest", "最短"), |hop| rtt(hop, |it| it.min_ns as f64)),
+    column('A', "Avg", 6, ("mean", "平均"), |hop| rtt(hop, |it| it.mean_ns)),
+    column('W', "Wrst", 6, ("longest", "最长"), |hop| rtt(hop, |it| it.max_ns as f64)),
+    column('V', "StDev", 6, ("standard deviation", "标准差"), |hop| rtt(hop, |it| it.stddev_ns)),
+    column('G', "Gmean", 6, ("geometric mean", "几何平均"), |hop| {
+        variation(hop, |it| it.geometric_mean_ns)
+    }),
+    column('J', "Jttr", 5, ("newest difference of round trips", "最近的抖动"), |hop| {
+        variation(hop, |it| it.last_ns as f64)
+    }),
+    column('M', "Javg", 5, ("mean difference", "平均抖动"), |hop| {
+        variation(hop, |it| it.mean_ns)
+    }),
+    column('X', "Jmax", 5, ("greatest difference", "最大抖动"), |hop| {
+        variation(hop, |it| it.max_ns as f64)
+    }),
+    column(
+        'I',
+        "Jint",
+        5,
+        ("interarrival jitter (RFC 3550)", "到达间隔抖动（RFC 3550）"),
+        |hop| rtt(hop, |it| it.jitter_ns),
+    ),
+    column('m', "Med", 6, ("median", "中位数"), |hop| rtt(hop, |it| it.median_ns as f64)),
+    column('p', "P95", 6, ("95 % are at most this", "95 % 不超过"), |hop| {
+        rtt(hop, |it| it.p95_ns as f64)
+    }),
+    column('q', "P99", 6, ("99 % are at most this", "99 % 不超过"), |hop| {
+        rtt(hop, |it| it.p99_ns as f64)
+    }),
+    column('l', "Lim", 5, ("eaten by a reply limit", "因应答限速而无应答"), |hop| {
+        hop.limited.to_string()
+    }),
+    column(
+        'f',
+        "Fwd%",
+        6,
+        ("lost on the way there, at most", "其中去程丢失，至多"),
+        |hop| percent(hop.forward_ratio),
+    ),
+    column('b', "Back%", 6, ("lost on the way back", "其中回程丢失"), |hop| {
+        percent(hop.backward_ratio)
+    }),
+    column('c', "  95%", 12, ("where the true loss lies", "真实丢失率的范围"), |hop| {
+        interval(hop).unwrap_or_else(|| "-".to_owned())
+    }),
+    column('t', "Late", 5, ("answered late", "迟到的应答"), |hop| hop.late.to_string()),
+    column('d', "Dup", 4, ("additional answers", "多余的应答"), |hop| {
+        hop.duplicates.to_string()
+    }),
+    column('h', "Here", 5, ("lost or refused by this host", "丢在本机或未能发出"), |hop| {
+        (hop.local_drops + hop.send_errors).to_string()
+    }),
 ];
+
+const fn column(
+    key: char,
+    title: &'static str,
+    width: usize,
+    what: (&'static str, &'static str),
+    cell: fn(&HopSummary) -> String,
+) -> Field {
+    Field { key, title, width, what, cell }
+}
 
 /// Columns by their letters.
 ///

@@ -5,7 +5,7 @@ use super::options::Options;
 use super::record::{Item, Reader, Recorder};
 use super::screen::{About, Screen, Wish};
 use super::session::{Leg, Session};
-use super::{Opened, await_names, begin, book, print, said_of, style, written};
+use super::{Opened, await_names, begin, book, print, remark, said_of, style, written};
 use crate::args::{Common, Format};
 use crate::clerk::Clerk;
 use crate::command::trace::systems::Systems;
@@ -60,6 +60,7 @@ pub fn watch(
     let mut out = Out::default();
     print(&book, &style, Format::Human, &mut out.text);
     written(out)?;
+    remark(&book);
     closed.map(|()| exit)
 }
 
@@ -147,6 +148,7 @@ pub fn replay(
     let mut out = Out::default();
     print(&book, &style, Format::Human, &mut out.text);
     written(out)?;
+    remark(&book);
     let is_reached = book.roads.iter().all(|road| road.is_reached());
     Ok(if is_reached { Exit::Yes } else { Exit::No })
 }
@@ -174,8 +176,11 @@ fn show(book: &mut Book, reader: &mut Reader, screen: &mut Screen) -> Result<(),
             }
         }
         book.take_item(&item);
+        book.names.asked.learn();
         super::session::Watcher::changed(screen);
     }
+    // Nothing wakes a recording: what is still to be found out is waited for here.
+    book.names.asked.settle();
     screen.set_over();
     loop {
         let wish = screen.hold(book);

@@ -4,16 +4,16 @@ use super::fields::{self, Field};
 use crate::args::{BadValue, duration, number, parser, size};
 #[cfg(feature = "tui")]
 use crate::args::{Common, Format};
+use crate::command::origin::{Class, Hops, OneFamily, Origin, Sockets};
 use crate::command::trace::options::{self as trace, at_least_one, kinds, some_time};
+use crate::command::trace::systems::Sources;
 use crate::failure::{Exit, Failure};
-use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
+use crate::values::{bad, identifier};
 use clap::{Args, FromArgMatches};
-use net::Access;
 use probe::method::{self, Method};
 use probe::trace::Course;
 #[cfg(feature = "tui")]
 use std::io::{self, IsTerminal};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,12 +32,9 @@ pub struct Options {
     /// Read targets from a file, one or more a line; - for standard input
     #[arg(short = 'F', long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
-    /// Only IPv4
-    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
-    pub v4: bool,
-    /// Only IPv6
-    #[arg(short = '6', long = "ipv6")]
-    pub v6: bool,
+    /// Which family.
+    #[command(flatten)]
+    pub family: OneFamily,
     /// Watch the road to every address of a name, not only to the first
     #[arg(long)]
     pub all_addresses: bool,
@@ -51,13 +48,9 @@ pub struct Options {
     /// Bytes of payload [default: 32]
     #[arg(short, long, value_name = "BYTES", value_parser = size, help_heading = "What")]
     pub size: Option<usize>,
-    /// TOS byte, or traffic class
-    #[arg(short, long, value_name = "0-255", value_parser = byte, help_heading = "What")]
-    pub tos: Option<u8>,
-    /// DSCP by number or name: 46, ef, af41, cs5, le
-    #[arg(long, value_name = "DSCP", value_parser = dscp, conflicts_with = "tos",
-        help_heading = "What")]
-    pub dscp: Option<u8>,
+    /// In which class.
+    #[command(flatten)]
+    pub class: Class,
 
     /// From one round to the next; a round asks each hop once
     #[arg(short, long, value_name = "TIME", value_parser = interval, default_value = "1s",
@@ -66,14 +59,9 @@ pub struct Options {
     /// End after that many rounds [default: none; 10 for a report]
     #[arg(short, long, value_name = "N", value_parser = count, help_heading = "When")]
     pub count: Option<u64>,
-    /// The first hop to ask
-    #[arg(short, long, value_name = "HOP", value_parser = hops, default_value = "1",
-        help_heading = "When")]
-    pub first_hop: u8,
-    /// The last hop to ask
-    #[arg(short, long, value_name = "HOP", value_parser = hops, default_value = "30",
-        help_heading = "When")]
-    pub max_hops: u8,
+    /// Which hops.
+    #[command(flatten)]
+    pub hops: Hops,
     /// How long an answer is waited for before its probe counts as silent
     #[arg(short = 'W', long, value_name = "TIME", value_parser = some_time, default_value = "1.5s",
         help_heading = "When")]
@@ -83,22 +71,15 @@ pub struct Options {
         help_heading = "When")]
     pub speed: f64,
 
-    /// Send through this interface or VRF; an address is a source, as --source
-    #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
-    pub interface: Option<String>,
-    /// Source address
-    #[arg(short = 'S', long, value_name = "ADDRESS", help_heading = "Where from")]
-    pub source: Option<IpAddr>,
+    /// From which address.
+    #[command(flatten)]
+    pub origin: Origin,
     /// Source port, or ICMP identifier
     #[arg(long, value_name = "PORT", value_parser = identifier, help_heading = "Where from")]
     pub source_port: Option<u16>,
-    /// Firewall mark
-    #[arg(long, value_name = "MARK", value_parser = mark, help_heading = "Where from")]
-    pub mark: Option<u32>,
-    /// Sockets: raw, datagram, or auto (raw where allowed)
-    #[arg(long, value_name = "SOCKETS", value_parser = access, default_value = "auto",
-        hide_default_value = true, help_heading = "Where from")]
-    pub access: Access,
+    /// Through which sockets.
+    #[command(flatten)]
+    pub sockets: Sockets,
 
     /// No live view, but lines at the end, as those of mtr; the default without a terminal
     #[arg(short, long, help_heading = "Output")]
@@ -119,9 +100,9 @@ pub struct Options {
     /// Show AS numbers, from a database of the system's
     #[arg(short = 'z', visible_short_alias = 'A', long, help_heading = "Output")]
     pub asn: bool,
-    /// Show AS numbers from this file, a MaxMind DB such as GeoLite2-ASN.mmdb
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub asn_db: Option<PathBuf>,
+    /// Where AS numbers come from otherwise.
+    #[command(flatten)]
+    pub systems: Sources,
     /// With each loss, between what and what the true one lies
     #[arg(long, help_heading = "Output")]
     pub intervals: bool,
@@ -146,22 +127,17 @@ impl Options {
         trace::Options {
             targets: self.targets.clone(),
             file: self.file.clone(),
-            v4: self.v4,
-            v6: self.v6,
+            family: self.family,
             all_addresses: self.all_addresses,
             kind: self.kind.unwrap_or(usual),
             port: self.port,
             size: self.size,
-            tos: self.tos,
-            dscp: self.dscp,
-            first_hop: self.first_hop,
-            max_hops: self.max_hops,
+            class: self.class,
+            hops: self.hops,
             timeout: self.timeout,
-            interface: self.interface.clone(),
-            source: self.source,
+            origin: self.origin.clone(),
             source_port: self.source_port,
-            mark: self.mark,
-            access: self.access,
+            sockets: self.sockets,
             numeric: self.numeric,
             ..usual_options
         }
@@ -186,7 +162,7 @@ impl Options {
 
     /// Whether AS numbers are wanted.
     pub fn shows_systems(&self) -> bool {
-        self.asn || self.asn_db.is_some()
+        self.asn || self.systems.are_given()
     }
 
     /// Round after round, in the live view without an end unless one was given.

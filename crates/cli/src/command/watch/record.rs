@@ -3,8 +3,7 @@
 
 use super::book::{Book, Naming, Watched};
 use super::coding::{self, Fields, Object, Wrong, nanoseconds};
-use crate::command::trace::names::Names;
-use crate::command::trace::systems::Systems;
+use crate::command::trace::directory::Directory;
 use crate::escape::{defuse, escape};
 use crate::failure::{Exit, Failure};
 use crate::wall;
@@ -290,7 +289,7 @@ fn read_book(object: Object<'_>) -> Result<Book, Wrong> {
         epoch_ns: object.number::<i64>("epoch_ns")?.into(),
         since: Time::ZERO,
         now: Time::ZERO,
-        names: Naming::asking(Names::none(), Systems::default()),
+        names: Naming::asking(Directory::closed()),
     })
 }
 

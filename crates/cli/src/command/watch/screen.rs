@@ -27,8 +27,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use terminal::{Input, Terminal};
 
-/// The least time between two drawings.
-const DRAWING: Duration = Duration::from_millis(100);
+/// The least time between two drawings that nobody pressed a key for.
+const DRAWING: Duration = Duration::from_millis(250);
 
 /// How often signals are looked for while nothing drives the run.
 const PATROL: Duration = Duration::from_millis(100);
@@ -124,7 +124,7 @@ impl Screen {
     }
 
     fn take(&mut self, input: Input, book: &Book) {
-        self.is_dirty = true;
+        (self.is_dirty, self.drawn_at) = (true, None);
         match input {
             Input::Key(key) => {
                 let scene = view(&self.about, &self.state, book).scene();

@@ -157,7 +157,7 @@ impl<W: Watcher> Session<W> {
                 failure.exit
             }
         };
-        process::exit(exit as i32)
+        process::exit(exit.code().into())
     }
 }
 

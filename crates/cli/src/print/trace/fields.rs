@@ -280,6 +280,7 @@ fn somebody(
         ("from", from.to_string().into()),
         ("name", name(road, from)),
         ("as_number", system.as_ref().map(|it| it.number).into()),
+        ("as_others", numbers(system.as_ref().map_or(&[], |it| &it.others))),
         ("as_name", system.and_then(|it| it.name).into()),
         ("rtt_ns", Value::Values(trips)),
     ];
@@ -290,6 +291,10 @@ fn somebody(
         }
     });
     fields
+}
+
+fn numbers(all: &[u32]) -> Value {
+    Value::Values(all.iter().map(|number| Value::from(*number)).collect())
 }
 
 fn name(road: &Road<'_>, address: IpAddr) -> Value {

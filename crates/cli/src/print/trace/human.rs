@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, Located, Responder, Try};
 use super::words::{self, Words};
-use super::{Page, Printer, Road, System, Totals, graph};
+use super::{Page, Printer, Road, Totals, graph};
 use crate::escape::escape;
 use crate::lang::Language;
 use crate::print::Unresolved;
@@ -234,11 +234,8 @@ pub(super) fn who(road: &Road<'_>, address: IpAddr) -> String {
         Some(name) => format!("{name} ({address})"),
         None => address.to_string(),
     };
-    if let Some(System { number, name }) = road.book.system(address) {
-        let _ = match name {
-            Some(name) => write!(text, " [AS{number} {name}]"),
-            None => write!(text, " [AS{number}]"),
-        };
+    if let Some(system) = road.book.system(address) {
+        let _ = write!(text, " [{system}]");
     }
     text
 }

@@ -56,6 +56,11 @@ impl Watch {
         self.0.revents & libc::POLLIN != 0
     }
 
+    /// Whether anything was seen.
+    pub(crate) fn has_any(&self) -> bool {
+        self.0.revents != 0
+    }
+
     /// Whether there is an error, or an entry on the error queue.
     pub(crate) fn has_error(&self) -> bool {
         self.0.revents & libc::POLLERR != 0
@@ -176,7 +181,7 @@ fn set_capabilities(sets: &[CapabilitySet; 2]) -> io::Result<()> {
     check_long(done)
 }
 
-fn check_long(answer: c_long) -> io::Result<()> {
+pub(super) fn check_long(answer: c_long) -> io::Result<()> {
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 

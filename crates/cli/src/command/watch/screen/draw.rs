@@ -44,7 +44,7 @@ impl View<'_> {
             first_hop: hops.first().map_or(1, |hop| hop.hop),
             last_hop: hops.last().map_or(0, |hop| hop.hop),
             is_replay: self.replay.is_some(),
-            has_systems: self.book.names.systems.is_known(),
+            has_systems: self.book.names.asked.systems.are_known(),
             carries_payload: self.book.plan.method.carries_payload(),
         }
     }

@@ -5,9 +5,9 @@ use crate::command::watch::fields;
 use crate::command::watch::notes;
 use crate::command::watch::screen::state::Panel;
 use crate::print::human::columns;
+use crate::print::trace::Book as _;
 use crate::print::trace::facts::back_hops;
 use crate::print::trace::words::Words;
-use crate::print::trace::{Book as _, System};
 use probe::stats::RttSummary;
 use probe::trace::ledger::{HopSummary, Responder};
 
@@ -129,8 +129,8 @@ fn about(view: &View<'_>, hop: &HopSummary, responder: &Responder, lines: &mut V
     let [best, mean, worst] =
         [rtt.min_ns as f64, rtt.mean_ns, rtt.max_ns as f64].map(|ns| format!("{:.3}", ns / 1e6));
     let mut who = view.whole_name(*from);
-    if let Some(System { number, name }) = view.book.names.system(*from) {
-        who += &format!(" [AS{number} {}]", name.unwrap_or_default());
+    if let Some(system) = view.book.names.system(*from) {
+        who += &format!(" [{system}]");
     }
     let plan = &view.book.plan;
     let said = Words(view.language).says(*says, plan.method.usual_port().map(|_| plan.port));

@@ -1,0 +1,73 @@
+//! `askway lab ACTION FILE`: networks of scenario files, in real time around real programs.
+
+mod internet;
+mod run;
+mod up;
+
+use super::Command;
+use crate::args::Common;
+use crate::failure::{Exit, Failure};
+use clap::{ArgMatches, FromArgMatches};
+use lab::{NodeId, World};
+use std::fs;
+use std::path::Path;
+
+/// The command.
+pub const COMMAND: Command = Command {
+    name: "lab",
+    summary: ("networks that exist in this process only", "只存在于本进程中的网络"),
+    define,
+    run,
+};
+
+/// One thing to do with a scenario.
+pub struct Action {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// One line for help, in English and in Chinese.
+    pub summary: (&'static str, &'static str),
+    define: fn(clap::Command) -> clap::Command,
+    run: fn(&ArgMatches, &Common) -> Result<Exit, Failure>,
+}
+
+/// Every one, in the order in which help shows them.
+pub const ACTIONS: &[Action] = &[run::ACTION, up::ACTION];
+
+fn define(parser: clap::Command) -> clap::Command {
+    let parser = parser.mut_args(|argument| argument.global(true)).subcommand_required(true);
+    let actions = ACTIONS.iter().map(|action| {
+        let own = clap::Command::new(action.name).about(action.summary.0);
+        (action.define)(own.disable_version_flag(true))
+    });
+    parser.subcommands(actions).disable_help_subcommand(true)
+}
+
+fn run(matches: &ArgMatches, _: &Common) -> Result<Exit, Failure> {
+    let (name, matches) = matches.subcommand().expect("the parser requires one");
+    let action = ACTIONS.iter().find(|action| action.name == name);
+    let action = action.expect("the parser was made from them");
+    let common = Common::from_arg_matches(matches).expect("its options are everywhere");
+    if common.lab.is_some() {
+        return Err(wrong("lab takes the scenario as an argument", "leave out --lab"));
+    }
+    (action.run)(matches, &common)
+}
+
+/// Loads a scenario.
+fn load(file: &Path, common: &Common) -> Result<World, Failure> {
+    let origin = file.display().to_string();
+    let text = fs::read_to_string(file)
+        .map_err(|error| wrong(&format!("cannot read {origin}: {error}"), "FILE is a scenario"))?;
+    Ok(World::load(&text, &origin, common.seed)?)
+}
+
+/// The node of that name.
+fn node(world: &World, file: &Path, name: &str) -> Result<NodeId, Failure> {
+    world.node(name).ok_or_else(|| {
+        wrong(&format!("{} has no node `{name}`", file.display()), "name a node of the scenario")
+    })
+}
+
+fn wrong(message: &str, hint: &str) -> Failure {
+    Failure { message: message.to_owned(), hint: Some(hint.to_owned()), exit: Exit::Usage }
+}

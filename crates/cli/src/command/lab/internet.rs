@@ -1,0 +1,31 @@
+//! A lab as the network between devices.
+
+use lab::{NodeId, World};
+use net::live::Internet;
+use probe::Time;
+
+/// A world, and the nodes whose places are taken, by device.
+pub struct Inside {
+    pub world: World,
+    pub nodes: Vec<NodeId>,
+}
+
+impl Internet for Inside {
+    fn receive(&mut self, now: Time, device: usize, packet: &[u8]) {
+        self.world.inject(now, self.nodes[device], packet);
+    }
+
+    fn advance(&mut self, now: Time) {
+        self.world.advance(now);
+    }
+
+    fn due(&self) -> Time {
+        self.world.next_event()
+    }
+
+    fn take(&mut self, packet: &mut Vec<u8>) -> Option<usize> {
+        let (node, bytes) = self.world.take_outgoing()?;
+        *packet = bytes;
+        self.nodes.iter().position(|attached| *attached == node)
+    }
+}

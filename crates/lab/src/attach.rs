@@ -1,0 +1,89 @@
+//! Nodes whose place somebody outside takes: what reaches such a node is handed out, and what comes
+//! from outside leaves it as if the node had sent it. The node keeps its addresses, links and
+//! routes; all else is the outsider's.
+
+use crate::NodeId;
+use crate::balance::Flow;
+use crate::complaint::Subject;
+use crate::map::Next;
+use crate::node::{Node, Turn};
+use crate::router;
+use crate::world::World;
+use probe::Time;
+use std::net::IpAddr;
+use wire::Family;
+use wire::ip::Datagram;
+
+/// What an outsider needs to know to take a node's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The node's addresses, those of its first link first, and the length of their networks'
+    /// prefixes in bits.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// The largest packet that all of its links take, in bytes.
+    pub mtu_bytes: u32,
+}
+
+impl World {
+    /// Puts an outsider in a node's place, and says what it needs to know.
+    pub fn attach(&mut self, node: NodeId) -> Place {
+        self.nodes[node.0 as usize].is_attached = true;
+        let interfaces = 0..self.map.interfaces(node);
+        let interfaces = interfaces.map(|index| self.map.interface(node, index));
+        let addresses = interfaces.clone().flat_map(|interface| {
+            let of = |family| (interface.address(family), self.map.prefix_bits(interface, family));
+            Family::ALL.map(of)
+        });
+        let mtus = interfaces.clone().map(|interface| interface.mtu_bytes);
+        Place { addresses: addresses.collect(), mtu_bytes: mtus.min().unwrap_or(1_500) }
+    }
+
+    /// The networks of all links, and the length of their prefixes in bits.
+    pub fn networks(&self) -> impl Iterator<Item = (IpAddr, u8)> {
+        self.map.networks().map(|network| (network.first(), network.length()))
+    }
+
+    /// The networks of a node's links, and the length of their prefixes in bits.
+    pub fn networks_of(&self, node: NodeId) -> Vec<(IpAddr, u8)> {
+        let links =
+            (0..self.map.interfaces(node)).map(|index| self.map.interface(node, index).link);
+        let networks = links.flat_map(|link| self.map.networks_of(link));
+        networks.map(|network| (network.first(), network.length())).collect()
+    }
+
+    /// Lets a node send a packet that came from outside at that time, which is not before any that
+    /// the world has seen.
+    pub fn inject(&mut self, now: Time, node: NodeId, packet: &[u8]) {
+        self.advance(now);
+        self.turn(node, |node, turn| node.pass_out(turn, packet));
+    }
+
+    /// Lets everything happen that is due by then.
+    pub fn advance(&mut self, now: Time) {
+        while self.next_event() <= now {
+            self.step();
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// The next packet for whoever is in a node's place.
+    pub fn take_outgoing(&mut self) -> Option<(NodeId, Vec<u8>)> {
+        self.outgoing.pop_front()
+    }
+}
+
+impl Node {
+    /// Sends a packet that came from outside, as it is.
+    fn pass_out(&mut self, turn: &mut Turn<'_>, packet: &[u8]) {
+        let Ok(datagram) = Datagram::parse(packet) else { return };
+        match self.balancer.next(turn.map, self.id, Flow::of(&datagram)) {
+            Next::Out { interface, to } => self.put(turn, interface, to, packet.to_vec()),
+            Next::Local => {}
+            refused => {
+                if let Some(meaning) = router::refusal(refused) {
+                    self.complain(turn, Subject::of(packet), meaning, 0);
+                }
+            }
+        }
+    }
+}

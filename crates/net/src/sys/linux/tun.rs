@@ -1,0 +1,85 @@
+//! TUN devices, and rtnetlink as far as they need it.
+
+use super::check;
+use crate::rtnetlink;
+use libc::{c_int, c_short};
+use std::ffi::CStr;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+
+/// The descriptor of a TUN device; the device goes when it is closed.
+#[derive(Debug)]
+pub(crate) struct TunDevice(File);
+
+impl TunDevice {
+    /// Makes a device of that name in the network namespace of this thread, or of the next free one
+    /// if the name is a pattern (`askway%d`); returns it with its name.
+    pub(crate) fn make(name: &str) -> io::Result<(TunDevice, String)> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open("/dev/net/tun")?;
+        // SAFETY: all-zero bytes are a valid value of this structure.
+        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+        let room = request.ifr_name.len() - 1;
+        if name.len() > room || name.contains('\0') {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        for (into, byte) in request.ifr_name.iter_mut().zip(name.bytes()) {
+            *into = byte.cast_signed();
+        }
+        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as c_short;
+        // SAFETY: the kernel reads and writes one ifreq, which lives through the call.
+        check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })?;
+        // SAFETY: the name was zeroed, and neither we nor the kernel fills its last byte.
+        let name = unsafe { CStr::from_ptr(request.ifr_name.as_ptr()) };
+        Ok((TunDevice(file), name.to_string_lossy().into_owned()))
+    }
+
+    /// The device behind a descriptor that another process has made.
+    pub(crate) fn adopt(fd: OwnedFd) -> TunDevice {
+        TunDevice(File::from(fd))
+    }
+
+    pub(crate) fn fd(&self) -> c_int {
+        self.0.as_raw_fd()
+    }
+
+    /// The next packet; `None` if there is none now.
+    pub(crate) fn receive(&self, into: &mut [u8]) -> io::Result<Option<usize>> {
+        match (&self.0).read(into) {
+            Ok(length) => Ok(Some(length)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Hands a packet to the namespace.
+    pub(crate) fn send(&self, packet: &[u8]) -> io::Result<()> {
+        (&self.0).write(packet).map(drop)
+    }
+}
+
+/// Sends rtnetlink requests in the network namespace of this thread, one after the other; the first
+/// that fails ends it.
+pub(crate) fn request(messages: &[Vec<u8>]) -> io::Result<()> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: takes no pointers.
+    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) })?;
+    // SAFETY: the descriptor is new and nobody else's.
+    let socket = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
+    let mut answer = [0; 4_096];
+    for message in messages {
+        (&socket).write_all(message)?;
+        let length = (&socket).read(&mut answer)?;
+        match rtnetlink::acknowledged(&answer[..length]) {
+            Some(0) => {}
+            Some(error) => return Err(io::Error::from_raw_os_error(error)),
+            None => return Err(io::Error::from(io::ErrorKind::InvalidData)),
+        }
+    }
+    Ok(())
+}
