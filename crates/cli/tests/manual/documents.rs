@@ -100,7 +100,7 @@ fn links_lead_somewhere() {
 
 #[test]
 fn pictures_are_what_is_drawn_now() {
-    let ladder = "askway dump -r crates/cli/tests/dump/captures/retransmission.pcap --sequence=svg";
+    let ladder = "askway dump -r crates/cli/tests/dump/captures/tcp-v4.pcap --sequence=svg";
     let drawn = shell(ladder, &root());
     let path = root().join("docs/pictures/ladder.svg");
     if std::env::var_os("ASKWAY_BLESS").is_some() {
