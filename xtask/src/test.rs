@@ -28,6 +28,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
     ("dnsmasq", "dnsmasq-base"),
+    ("in.tftpd", "tftpd-hpa"),
 ];
 
 /// What ran, and what came of it.

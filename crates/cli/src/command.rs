@@ -19,6 +19,7 @@ pub mod origin;
 pub mod ping;
 pub mod routers;
 pub mod sockets;
+pub mod tftp;
 pub mod trace;
 pub mod up;
 pub mod watch;
@@ -87,6 +88,7 @@ pub const ALL: &[Command] = &[
     mask::COMMAND,
     routers::COMMAND,
     explain::COMMAND,
+    tftp::COMMAND,
     dump::COMMAND,
     sockets::COMMAND,
     lab::COMMAND,

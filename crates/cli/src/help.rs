@@ -22,6 +22,7 @@ const COMMON: Texts = &[
 const HEADINGS: Texts = &[
     ("Everywhere", "通用"),
     ("When", "何时"),
+    ("Files", "文件"),
     ("What", "问什么"),
     ("Where from", "从哪里"),
     ("Output", "输出"),
@@ -180,6 +181,35 @@ const MTU: Texts = &[
     ("access", "套接字：raw、datagram 或 auto（能用 raw 就用）"),
     ("numeric", "只显示地址，不问名字"),
     ("quiet", "只说每条路有多宽"),
+];
+
+const TFTP: Texts = &[
+    ("verb", "get（取文件）或 put（放文件）"),
+    ("host", "服务器：HOST、HOST:PORT 或 [IPv6]:PORT"),
+    ("file", "get：服务器上的文件名；put：这里的文件，- 为标准输入"),
+    ("remote", "put：服务器上的文件名 [默认：同这里的名字]"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("port", "服务器的端口，同 HOST:PORT [默认：69]"),
+    ("output", "get：写到这个文件，- 为标准输出 [默认：其名字的最后一段]"),
+    ("directory", "get：只写到这个目录里 [默认：当前目录]"),
+    ("force", "get：替换已有的文件"),
+    ("max_size", "get：不取比这更大的文件：字节数，或带 k、M、G、KiB、MiB、GiB"),
+    ("mode", "文件的字节怎样传：octet（原样）或 netascii（文本行）"),
+    ("blksize", "请求每块这么多字节"),
+    ("windowsize", "请求每个确认这么多块"),
+    ("timeout", "请服务器过这么多秒重发 [默认：随它]"),
+    ("rollover", "65535 之后的块号：0，或对不再用 0 的服务器为 1"),
+    ("no_options", "不请求任何选项：每块 512 字节，一次一块"),
+    ("retransmit", "何时重发：adaptive（按往返时间）、fixed:时间 或 exponential:时间"),
+    ("retries", "连续重发几次 [默认：adaptive 5、fixed 4、exponential 3]"),
+    ("unconnected", "听不到 ICMP 差错，像套接字没有连接的程序"),
+    ("dally", "get：最后的确认丢失时，多久之内补发 [默认：服务器的超时，或 1 秒]"),
+    ("deadline", "到这个时间就放弃，不管还缺什么"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("mark", "防火墙标记"),
+    ("quiet", "没有进度，只说结果"),
 ];
 
 const MASK: Texts = &[
@@ -360,6 +390,7 @@ fn own_texts(command: &str) -> Texts {
         "ping" => PING,
         "routers" => ROUTERS,
         "sockets" => SOCKETS,
+        "tftp" => TFTP,
         "trace" => TRACE,
         "up" => UP,
         "watch" => WATCH,

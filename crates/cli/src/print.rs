@@ -12,6 +12,7 @@ pub mod mtu;
 pub mod options;
 pub mod routers;
 pub mod sockets;
+pub mod tftp;
 pub mod trace;
 
 use crate::failure::{Exit, Failure};

@@ -27,6 +27,7 @@ mod router;
 mod rules;
 mod scenario;
 mod service;
+mod tftp;
 mod transport;
 mod world;
 

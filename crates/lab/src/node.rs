@@ -16,6 +16,7 @@ use crate::random::Random;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
 use crate::service::midnight_ms;
+use crate::tftp;
 use probe::{Carrier, Fragmentation, SendFault, SendFaultReason, Time};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -54,6 +55,7 @@ pub(crate) struct Node {
     pub(crate) answers: u64,
     /// Where connections are tracked and addresses translated.
     pub(crate) gate: Option<Box<Gate>>,
+    pub(crate) tftp: Option<tftp::Server>,
     /// Errors malformed so far.
     pub(crate) mangled: usize,
     /// Where new identifications of what it passes on come from.
@@ -111,6 +113,8 @@ pub(crate) enum Later {
     AbandonPassing(Unfinished),
     /// SYNs that nobody met are refused.
     Release,
+    /// The transfer of that port is due.
+    Tftp(u16),
 }
 
 /// A packet as it comes in.
@@ -144,6 +148,7 @@ impl Node {
             identification: 0,
             answers: 0,
             gate: Gate::of(id, &plan, seed, map).map(Box::new),
+            tftp: plan.tftp.clone().map(tftp::Server::new),
             mangled: 0,
             random,
             is_attached: false,
@@ -331,6 +336,7 @@ impl Node {
             }
             Later::Answer(header, message) => self.answer(turn, *header, &message),
             Later::Advertise(advert) => self.advertise(turn, advert),
+            Later::Tftp(port) => self.wake_tftp(turn, port),
             Later::Unresolved(bytes) => {
                 self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
             }

@@ -9,6 +9,7 @@ mod links;
 pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
+pub(crate) mod tftp;
 
 use crate::address::Prefix;
 use crate::rules;
@@ -91,6 +92,7 @@ pub(crate) struct NodePlan {
     /// Services over UDP.
     pub(crate) services: Vec<Service>,
     pub(crate) clock: ClockPlan,
+    pub(crate) tftp: Option<tftp::TftpPlan>,
     /// Where it stands in the text, for faults found later.
     pub(crate) at: usize,
 }

@@ -193,6 +193,11 @@ impl World {
         self.map.source_towards(from, to)
     }
 
+    /// What a file of a node's TFTP server holds, as it was or as somebody has sent it.
+    pub fn tftp_file(&self, node: NodeId, name: &[u8]) -> Option<&[u8]> {
+        self.nodes.get(node.0 as usize)?.tftp.as_ref()?.file(name)
+    }
+
     /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a date that the
     /// scenario fixes, so that runs are reproducible.
     pub fn epoch_ns(&self) -> i128 {
@@ -400,21 +405,26 @@ impl Event {
                 Later::Abandon(_)
                 | Later::AbandonPassing(_)
                 | Later::Advertise(_)
-                | Later::Release => 0,
+                | Later::Release
+                | Later::Tftp(_) => 0,
             },
         };
         size_of::<Entry>() + held
     }
 
-    /// Whether nobody waits for it: fragments must be given up, or no others are taken; and the
-    /// network changes whatever is on it.
+    /// Whether nobody waits for it: fragments must be given up, or no others are taken; transfers
+    /// must go on; and the network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
+        let is_promised = |what: &Later| {
+            matches!(
+                what,
+                Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release | Later::Tftp(_)
+            )
+        };
         match self {
-            Event::Resumption { what, .. } => {
-                !matches!(what, Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release)
-            }
+            Event::Resumption { what, .. } => !is_promised(what),
             Event::Change(_) => false,
-            _ => true,
+            Event::Arrival { .. } | Event::Noise(_) => true,
         }
     }
 }

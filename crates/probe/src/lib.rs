@@ -22,6 +22,7 @@ pub mod ping;
 pub mod routers;
 pub mod stats;
 pub mod targets;
+pub mod tftp;
 pub mod token;
 pub mod trace;
 pub mod walk;

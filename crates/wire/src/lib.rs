@@ -23,6 +23,7 @@ pub mod prefix;
 pub mod sight;
 pub mod tcp;
 pub mod text;
+pub mod tftp;
 pub mod udp;
 
 /// IP version.

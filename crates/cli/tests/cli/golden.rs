@@ -10,8 +10,10 @@ use std::process::Output;
 #[test]
 fn outputs_are_as_written_down() {
     let writes = std::env::var_os("ASKWAY_BLESS").is_some();
-    let groups =
-        ["as", "clock", "explain", "mask", "mtu", "ping", "routers", "sockets", "trace", "watch"];
+    let groups = [
+        "as", "clock", "explain", "mask", "mtu", "ping", "routers", "sockets", "tftp", "trace",
+        "watch",
+    ];
     let mut cases: Vec<_> = groups
         .iter()
         .flat_map(|group| fs::read_dir(here().join(group)).expect("the cases are there"))

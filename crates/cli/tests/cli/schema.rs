@@ -17,7 +17,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, CLOCK, MASK, ROUTERS, EXPLAIN];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, CLOCK, MASK, ROUTERS, EXPLAIN, TFTP];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -40,6 +40,14 @@ const MTU: Subject = Subject {
     name: "mtu",
     schema: include_str!("../../../../docs/schema/mtu.json"),
     runs: MTUS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
+const TFTP: Subject = Subject {
+    name: "tftp",
+    schema: include_str!("../../../../docs/schema/tftp.json"),
+    runs: TFTPS,
     unseen: &[],
     not_in_csv: &[],
 };
@@ -73,6 +81,24 @@ const CLOCK: Subject = Subject {
     unseen: &[],
     not_in_csv: &[],
 };
+
+const TFTPS: &[&str] = &[
+    "get nowhere f",
+    "get away f",
+    "get good f",
+    "get -6 guarded f",
+    "--lab ../../../lab/scenarios/tftp.toml put b tftp.bin",
+    "--lab ../../../lab/scenarios/tftp.toml put crowd tftp.bin x --quiet",
+    "--lab ../../../lab/scenarios/tftp.toml put crowd tftp.bin x",
+    "--lab ../../../lab/scenarios/tftp.toml get none f",
+    "--lab ../../../lab/scenarios/tftp.toml get none f --unconnected",
+    "--lab ../../../lab/scenarios/tftp.toml get greedy f",
+    "--lab ../../../lab/scenarios/tftp.toml get chatty f",
+    "--lab ../../../lab/scenarios/tftp.toml get short f",
+    "--lab ../../../lab/scenarios/tftp.toml get painter f",
+    "--lab ../../../lab/scenarios/tftp.toml get b big --max-size 10",
+    "--lab ../../../lab/scenarios/tftp.toml get b big --deadline 1ms",
+];
 
 const ROUTERS: Subject = Subject {
     name: "routers",

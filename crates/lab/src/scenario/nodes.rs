@@ -3,7 +3,7 @@
 use super::text::{Table, Value};
 use super::{
     Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
-    agents, errors, forwarding, nat, node_id, node_named,
+    agents, errors, forwarding, nat, node_id, node_named, tftp,
 };
 use crate::address::Prefix;
 use crate::service::{read_clock, read_services};
@@ -130,6 +130,7 @@ fn read_node(
         udp,
         services: read_services(table)?,
         clock: read_clock(table)?,
+        tftp: tftp::read(table)?,
         at: value.at(),
     })
 }

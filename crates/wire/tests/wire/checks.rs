@@ -12,25 +12,23 @@ use wire::icmp::{Message, listener, neighbour};
 use wire::ip::extensions::{self, Extensions};
 use wire::ip::options::{self, Ipv4Option};
 use wire::ip::{Datagram, protocol};
-use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer};
 use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer, link};
 use wire::sight::Sight;
-use wire::{Family, arp, dns, icmp, ip, tcp, text, udp};
-use wire::{Family, arp, icmp, ip, tcp, text, udp};
+use wire::{Family, arp, dns, icmp, ip, tcp, text, tftp, udp};
 
 /// A check of any bytes.
 pub type Check = fn(&[u8]);
 
 /// Every check, by the name of its fuzz target.
-pub const ALL: &[(&str, Check)] =
-    &[("reply", reply), ("quoted", quoted), ("options", options), ("dns", dns), ("pcapng", pcapng)];
 pub const ALL: &[(&str, Check)] = &[
     ("reply", reply),
     ("quoted", quoted),
     ("options", options),
+    ("dns", dns),
     ("pcapng", pcapng),
     ("dump", dump),
     ("filter", filter),
+    ("tftp", packet),
 ];
 
 /// The check of a fuzz target.
@@ -91,6 +89,20 @@ fn payload(datagram: &Datagram<'_>) {
             assert!(icmp::verify(source, destination, &out));
         }
         _ => {}
+    }
+}
+
+/// The bytes are a TFTP packet.
+fn packet(bytes: &[u8]) {
+    let Ok(packet) = tftp::Packet::parse(bytes) else { return };
+    let mut out = Vec::new();
+    packet.emit(&mut out);
+    assert_eq!(tftp::Packet::parse(&out), Ok(packet));
+    if let tftp::Packet::OptionAcknowledgment { options } = packet {
+        for (name, value) in options.iter() {
+            assert!(!name.contains(&0) && !value.contains(&0));
+            let _ = tftp::number(value);
+        }
     }
 }
 
