@@ -1,6 +1,6 @@
 //! The manual: what its pages say that a command prints, it prints. In a block, `$ ` begins a
-//! command line; what follows is all that it prints, up to the next one. `ASKWAY_BLESS=1` writes what
-//! is printed into the pages. Links lead somewhere.
+//! command line; what follows is all that it prints, up to the next one. `ASKWAY_BLESS=1` writes
+//! what is printed into the pages. Links lead somewhere, and options that pages use exist.
 
 use super::{commands, root, shell, stdout};
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! A manual page: name, synopsis, description, options, exit status, examples, and what else to see.
+//! A manual page: name, synopsis, description, options, exit status, examples, what else to see.
 
 use super::options;
 use super::roff::{Piece, Roff};
