@@ -29,6 +29,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ethtool", "ethtool"),
     ("dnsmasq", "dnsmasq-base"),
     ("in.tftpd", "tftpd-hpa"),
+    ("groff", "groff-base"),
+    ("bash", "bash"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
 ];
 
 /// What ran, and what came of it.
