@@ -126,7 +126,7 @@ impl Node {
             }
             Message::MaskRequest(asked) => self.answer_mask(turn, frame, datagram, asked),
             Message::RouterSolicitation { .. } => self.answer_solicitation(turn, frame, datagram),
-            Message::Error(error) => self.hear(turn, &error),
+            Message::Error(error) => self.hear(turn, frame, datagram, &error),
             _ => {}
         }
     }

@@ -7,11 +7,14 @@ use crate::agent::Advert;
 use crate::assembly::{Assembly, Unfinished};
 use crate::balance::{Balancer, Flow};
 use crate::complaint::Subject;
+use crate::ethernet::{self, FrameHeader};
 use crate::limit::Limiter;
 use crate::map::{Interface, Map, Next, Recipient};
 use crate::nat::{Gate, Road};
+use crate::neighbour::{Key, Neighbours, Timer};
 use crate::packet;
 use crate::random::Random;
+use crate::redirect::Redirects;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
 use crate::{EPOCH_NS, NodeId};
@@ -51,6 +54,10 @@ pub(crate) struct Node {
     identification: u32,
     /// Echo requests answered so far.
     pub(crate) answers: u64,
+    /// Who is who on its links, where that has to be found out.
+    pub(crate) neighbours: Neighbours,
+    /// Better hops that it was told of, and whom it told of some.
+    pub(crate) redirects: Redirects,
     /// Where connections are tracked and addresses translated.
     pub(crate) gate: Option<Box<Gate>>,
     /// Errors malformed so far.
@@ -85,6 +92,8 @@ impl Turn<'_> {
 pub(crate) enum Action {
     /// Send a packet out of an interface.
     Send { interface: usize, to: Recipient, bytes: Vec<u8> },
+    /// Likewise an ARP packet.
+    SendArp { interface: usize, to: Recipient, bytes: Vec<u8> },
     /// Come back to this after a while.
     Later { after: Duration, what: Later },
     /// Show a datagram to the instrument.
@@ -102,6 +111,8 @@ pub(crate) enum Later {
     Answer(Box<Header>, Vec<u8>),
     /// No neighbour has taken the packet.
     Unresolved(Vec<u8>),
+    /// A neighbour has not answered, or is to be asked again.
+    Neighbour(Timer),
     /// Fragments are given up.
     Abandon(Unfinished),
     /// An advertisement is due.
@@ -118,6 +129,8 @@ pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
     /// Whether the link brought it to all its ends (a link-layer broadcast).
     pub(crate) is_broadcast: bool,
+    /// The Ethernet header in front of it, on links that have such.
+    pub(crate) ethernet: Option<FrameHeader>,
     /// The interface that it came in by; `None` from the node itself.
     pub(crate) came_by: Option<usize>,
     /// Where it is known how it belongs to a connection.
@@ -125,6 +138,11 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// A packet that a node has sent to itself.
+    pub(crate) fn looped(bytes: Vec<u8>) -> Frame {
+        Frame { bytes, is_broadcast: false, ethernet: None, came_by: None, road: None }
+    }
+
     /// The packet as an error's subject.
     pub(crate) fn subject(&self) -> Subject<'_> {
         Subject { bytes: &self.bytes, is_broadcast: self.is_broadcast, came_by: self.came_by }
@@ -134,6 +152,7 @@ impl Frame {
 impl Node {
     pub(crate) fn new(id: NodeId, plan: NodePlan, seed: u64, map: &Map) -> Node {
         let random = Random::named(seed, &format!("identifications of {}", plan.name));
+        let patience = Random::named(seed, &format!("neighbours of {}", plan.name));
         Node {
             id,
             limiter: Limiter::new(plan.limit),
@@ -142,6 +161,8 @@ impl Node {
             path_mtus: BTreeMap::new(),
             identification: 0,
             answers: 0,
+            neighbours: Neighbours::new(patience),
+            redirects: Redirects::default(),
             gate: Gate::of(id, &plan, seed, map).map(Box::new),
             mangled: 0,
             random,
@@ -152,6 +173,12 @@ impl Node {
 
     /// Takes a packet from a link.
     pub(crate) fn receive(&mut self, turn: &mut Turn<'_>, mut frame: Frame) {
+        if frame.ethernet.as_ref().is_some_and(ethernet::is_arp) {
+            return self.hear_arp(turn, &frame);
+        }
+        if self.hear_discovery(turn, &frame) {
+            return;
+        }
         if self.is_attached {
             return turn.actions.push(Action::HandOut(frame.bytes));
         }
@@ -264,6 +291,7 @@ impl Node {
         let flow = Flow::of_message(&header, message);
         let next = self.balancer.next(turn.map, self.id, flow);
         let next = self.leave_by(turn.map, &header, next);
+        let next = self.redirected(turn, header.destination, next);
         if let IpAddr::V4(own) = header.source
             && self.stamp_options(turn, &mut header.options, own).is_err()
         {
@@ -311,10 +339,24 @@ impl Node {
         Ok(())
     }
 
-    /// Hands a packet to a link, or to the wait for a neighbour that nobody is.
-    pub(crate) fn put(&self, turn: &mut Turn<'_>, interface: usize, to: Recipient, bytes: Vec<u8>) {
+    /// Hands a packet to a link, once it is known who takes it there.
+    pub(crate) fn put(
+        &mut self,
+        turn: &mut Turn<'_>,
+        interface: usize,
+        to: Recipient,
+        bytes: Vec<u8>,
+    ) {
+        let link = turn.map.interface(self.id, interface).link;
+        if turn.map.is_ethernet(link)
+            && let Ok(datagram) = Datagram::parse(&bytes)
+            && let Some(address) = turn.map.next_hop(link, to, datagram.destination)
+        {
+            return self.put_by(turn, Key { interface, address }, bytes);
+        }
         turn.actions.push(match to {
-            Recipient::Nobody => {
+            // Without address resolution the map knows everybody.
+            Recipient::Address(_) => {
                 Action::Later { after: UNRESOLVED, what: Later::Unresolved(bytes) }
             }
             _ => Action::Send { interface, to, bytes },
@@ -325,8 +367,9 @@ impl Node {
     pub(crate) fn resume(&mut self, turn: &mut Turn<'_>, what: Later) {
         match what {
             Later::Looped(bytes) => {
-                self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None, road: None });
+                self.receive(turn, Frame::looped(bytes));
             }
+            Later::Neighbour(timer) => self.look_after(turn, timer),
             Later::Answer(header, message) => self.answer(turn, *header, &message),
             Later::Advertise(advert) => self.advertise(turn, advert),
             Later::Unresolved(bytes) => {

@@ -52,6 +52,8 @@ pub(crate) struct Rules {
     pub(crate) reassembly: Duration,
     /// The hop limit that router discovery must arrive with (RFC 4861 §6.1); `None` if any will do.
     pub(crate) discovery_hop_limit: Option<u8>,
+    /// Whether a sender that does not obey redirects is told less and less, and then nothing (Linux).
+    pub(crate) redirects_back_off: bool,
     /// Whether a raw socket sees ICMP messages whose checksum is wrong.
     pub(crate) shows_bad_checksums: bool,
 }
@@ -81,6 +83,7 @@ const V4: Rules = Rules {
     path_mtu_least_bytes: 552,
     reassembly: Duration::from_secs(30),
     discovery_hop_limit: None,
+    redirects_back_off: true,
     shows_bad_checksums: true,
 };
 
@@ -110,6 +113,7 @@ const V6: Rules = Rules {
     path_mtu_least_bytes: 1_280,
     reassembly: Duration::from_secs(60),
     discovery_hop_limit: Some(255),
+    redirects_back_off: false,
     shows_bad_checksums: false,
 };
 

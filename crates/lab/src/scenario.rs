@@ -74,6 +74,10 @@ pub(crate) struct NodePlan {
     pub(crate) lies: Option<Lies>,
     pub(crate) errors: ErrorPlan,
     pub(crate) forwarding: ForwardPlan,
+    /// Believes redirects.
+    pub(crate) accepts_redirects: bool,
+    /// Tells of better first hops, if it routes.
+    pub(crate) sends_redirects: bool,
     pub(crate) nat: Option<NatPlan>,
     pub(crate) dnat: Option<DnatPlan>,
     /// How it answers address mask requests, if it does.
@@ -187,6 +191,8 @@ pub(crate) struct Lies {
 pub(crate) struct LinkPlan {
     pub(crate) name: String,
     pub(crate) ends: Vec<NodeId>,
+    /// Whether it is Ethernet, on which neighbours have to be found.
+    pub(crate) is_ethernet: bool,
     /// Networks that the scenario chose, at most one of each family.
     pub(crate) networks: Vec<Prefix>,
     /// What happens to packets that the first end sends.

@@ -3,8 +3,10 @@
 
 use crate::agent::Advert;
 use crate::conntrack::{Listed, Tracker};
+use crate::ethernet;
 use crate::link::{Link, LinkCounts};
 use crate::map::{Device, Map, Recipient, Route};
+use crate::neighbour::Neighbour;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::noise::Noise;
 use crate::scenario::Scenario;
@@ -245,6 +247,18 @@ impl World {
         Some(&mut gate.tracker)
     }
 
+    /// The neighbours that a node knows on Ethernet, in the order of interfaces and addresses.
+    pub fn neighbours(&self, node: NodeId) -> Vec<Neighbour> {
+        let node = self.nodes.get(node.0 as usize);
+        node.map(|node| node.neighbours.list(self.now)).unwrap_or_default()
+    }
+
+    /// The destinations for which a node was told of a better first hop, and that hop.
+    pub fn redirects(&self, node: NodeId) -> Vec<(IpAddr, IpAddr)> {
+        let node = self.nodes.get(node.0 as usize);
+        node.map(|node| node.redirects.list(self.now)).unwrap_or_default()
+    }
+
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
         let is_counted = |entry: &&Reverse<Entry>| {
@@ -299,6 +313,12 @@ impl World {
                 let [there, back] = *directions;
                 self.map.set_link(link, is_down, [there.mtu_bytes, back.mtu_bytes]);
                 self.links[link].change(is_down, there, back);
+                if is_down {
+                    // Without a carrier nobody is sure who is there.
+                    for (node, interface) in self.map.ends(link) {
+                        self.nodes[node.0 as usize].neighbours.forget(*interface);
+                    }
+                }
             }
             Change::Node { node, is_silent, .. } => {
                 self.nodes[node.0 as usize].plan.is_silent = is_silent;
@@ -326,7 +346,12 @@ impl World {
         let result = act(&mut self.nodes[id.0 as usize], &mut turn);
         for action in actions.drain(..) {
             match action {
-                Action::Send { interface, to, bytes } => self.carry(id, interface, to, bytes),
+                Action::Send { interface, to, bytes } => {
+                    self.carry(id, interface, to, false, bytes);
+                }
+                Action::SendArp { interface, to, bytes } => {
+                    self.carry(id, interface, to, true, bytes);
+                }
                 Action::Later { after, what } => {
                     self.schedule(self.now + after, Event::Resumption { node: id, what });
                 }
@@ -338,17 +363,32 @@ impl World {
         result
     }
 
-    /// Puts a packet on a link.
-    fn carry(&mut self, from: NodeId, interface: usize, to: Recipient, bytes: Vec<u8>) {
+    /// Puts a packet on a link: behind an Ethernet header, if the link has such.
+    fn carry(
+        &mut self,
+        from: NodeId,
+        interface: usize,
+        to: Recipient,
+        is_arp: bool,
+        bytes: Vec<u8>,
+    ) {
         let interface = *self.map.interface(from, interface);
         let takers = self.map.takers(interface.link, from, to);
+        let ethernet = self.map.frame_header(&interface, to, is_arp, &bytes);
+        let is_broadcast = match &ethernet {
+            Some(header) => ethernet::is_to_many(header),
+            None => to == Recipient::Everyone,
+        };
         for crossing in self.links[interface.link].cross(interface.end, self.now, bytes) {
             let mut counted = Some((interface.link, interface.end));
-            let is_broadcast = to == Recipient::Everyone;
+            if takers.is_empty() {
+                // It comes out where nobody takes it.
+                self.links[interface.link].delivered(interface.end);
+            }
             for (node, interface) in &takers {
                 let came_by = Some(*interface);
                 let bytes = crossing.bytes.clone();
-                let frame = Frame { bytes, is_broadcast, came_by, road: None };
+                let frame = Frame { bytes, is_broadcast, ethernet, came_by, road: None };
                 let counted = counted.take();
                 self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
             }
@@ -398,6 +438,7 @@ impl Event {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
                 Later::Abandon(_)
+                | Later::Neighbour(_)
                 | Later::AbandonPassing(_)
                 | Later::Advertise(_)
                 | Later::Release => 0,
@@ -411,7 +452,13 @@ impl Event {
     fn may_be_lost(&self) -> bool {
         match self {
             Event::Resumption { what, .. } => {
-                !matches!(what, Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release)
+                !matches!(
+                    what,
+                    Later::Abandon(_)
+                        | Later::AbandonPassing(_)
+                        | Later::Neighbour(_)
+                        | Later::Release
+                )
             }
             Event::Change(_) => false,
             _ => true,

@@ -89,6 +89,9 @@ fn read_node(
     let mut yes = |key| table.take(key).map_or(Ok(false), |value| value.boolean());
     let (is_silent, is_absent) = (yes("silent")?, yes("absent")?);
     let answers_broadcast = yes("answers_broadcast")?;
+    let mut says = |key| table.take(key).map(|value| value.boolean()).transpose();
+    let accepts_redirects = says("accepts_redirects")?.unwrap_or(role == Role::Host);
+    let sends_redirects = says("sends_redirects")?.unwrap_or(true);
     let hop_limit = table.take("hop_limit").map(|v| v.number(1, 255)).transpose()?.unwrap_or(64);
     let limit = table.take("icmp_limit").map(|v| read_limit(&v)).transpose()?.flatten();
     let routing = [("computed", true), ("static", false)];
@@ -121,6 +124,8 @@ fn read_node(
         lies: table.take("lies").map(|v| read_lies(&v, names)).transpose()?,
         errors: errors::read(table, names)?,
         forwarding: forwarding::read(table)?,
+        accepts_redirects,
+        sends_redirects,
         nat: nat::read_nat(table, names)?,
         dnat: nat::read_dnat(table, names)?,
         mask: agents::mask(table)?,

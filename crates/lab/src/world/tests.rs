@@ -615,3 +615,6 @@ fn ways_are_short_and_stated_ones_come_first() {
         );
     }
 }
+
+mod neighbours;
+mod redirects;
