@@ -47,6 +47,10 @@ pub(crate) enum Progress {
     Begun(Unfinished),
     /// Nothing yet, or nothing ever.
     Nothing,
+    /// Its length is no multiple of 8, though more follow: nothing ever.
+    Ragged,
+    /// It would end behind the largest datagram: nothing ever.
+    TooLong,
     /// The last piece: the datagram as if it had never been cut, and how it was.
     Whole(Vec<u8>, Cut),
 }
@@ -79,7 +83,13 @@ impl Assembly {
         let start = usize::from(fragment.offset_bytes);
         let end = start + datagram.payload.len();
         let is_ragged = fragment.more && !datagram.payload.len().is_multiple_of(8);
-        if is_ragged || datagram.payload.is_empty() || end > PAYLOAD_MAX_BYTES {
+        if is_ragged {
+            return Progress::Ragged;
+        }
+        if end > PAYLOAD_MAX_BYTES {
+            return Progress::TooLong;
+        }
+        if datagram.payload.is_empty() {
             return Progress::Nothing;
         }
         let is_new = !self.buffers.contains_key(&key);
@@ -230,6 +240,6 @@ mod tests {
         assert!(assembly.abandon(tickets[3]).is_some());
         assert_eq!(assembly.abandon(tickets[3]), None);
         let huge = v4(65_528, b"past the end", false);
-        assert_eq!(add(&mut assembly, &huge), Progress::Nothing);
+        assert_eq!(add(&mut assembly, &huge), Progress::TooLong);
     }
 }

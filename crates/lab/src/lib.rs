@@ -14,6 +14,7 @@ mod complaint;
 pub mod conntrack;
 mod drive;
 mod ethernet;
+mod extension;
 mod host;
 mod limit;
 mod link;

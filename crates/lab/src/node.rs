@@ -8,6 +8,7 @@ use crate::assembly::{Assembly, Unfinished};
 use crate::balance::{Balancer, Flow};
 use crate::complaint::Subject;
 use crate::ethernet::{self, FrameHeader};
+use crate::extension;
 use crate::limit::Limiter;
 use crate::map::{Interface, Map, Next, Recipient};
 use crate::nat::{Gate, Road};
@@ -187,12 +188,20 @@ impl Node {
         }
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         // Link padding is no part of it.
-        let whole = datagram.total_bytes;
+        frame.bytes.truncate(datagram.total_bytes);
+        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let is_mine = turn.map.is_for(self.id, datagram.destination);
         let has_options = !datagram.options.is_empty();
-        frame.bytes.truncate(whole);
         if self.gate.is_some() && frame.came_by.is_some() && frame.road.is_none() {
             return self.receive_tracked(turn, frame);
+        }
+        if !datagram.extensions.is_empty()
+            && let Some(problem) = extension::examine(&datagram, is_mine)
+        {
+            if let extension::Problem::Said { meaning, pointer } = problem {
+                self.complain(turn, frame.subject(), meaning, pointer);
+            }
+            return;
         }
         match (is_mine, self.plan.role) {
             (true, _) if has_options => self.receive_options(turn, frame),
@@ -227,6 +236,10 @@ impl Node {
         if let Ok(Some(next)) = turned {
             frame.bytes[16..20].copy_from_slice(&next.octets());
             packet::refresh_checksum(&mut frame.bytes);
+            if turn.map.route(self.id, next.into()) == Next::NoRoute {
+                let about = Subject { bytes: &original, ..frame.subject() };
+                return self.complain(turn, about, Meaning::SourceRouteFailed, 0);
+            }
             return self.forward_as(turn, frame, original);
         }
         match self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own) {

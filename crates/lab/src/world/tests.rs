@@ -618,3 +618,4 @@ fn ways_are_short_and_stated_ones_come_first() {
 
 mod neighbours;
 mod redirects;
+mod rules_of_errors;
