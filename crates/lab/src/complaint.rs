@@ -205,7 +205,7 @@ impl Node {
         Some(mangles[index])
     }
 
-    /// Learns from an error that is about something this node sent.
+    /// Learns from an error that is about something this node sent, and tells who sent it.
     pub(crate) fn hear(
         &mut self,
         turn: &mut Turn<'_>,
@@ -214,15 +214,18 @@ impl Node {
         error: &icmp::Error<'_>,
     ) {
         if error.gateway().is_some() {
-            return self.hear_redirect(turn, frame, datagram, error);
+            self.hear_redirect(turn, frame, datagram, error);
+            return self.tell_process(turn.now, error);
         }
-        let Some(mtu_bytes) = error.mtu_bytes() else { return };
         let Ok(quoted) = Datagram::parse_quoted(error.body) else { return };
-        if turn.map.holder(quoted.source) == Some(self.id)
-            && quoted.total_bytes > mtu_bytes as usize
-        {
-            self.learn_path_mtu(turn.now, quoted.destination, mtu_bytes);
+        if turn.map.holder(quoted.source) != Some(self.id) {
+            return;
         }
+        if error.meaning == Meaning::PacketTooBig {
+            let sizes = (error.mtu_bytes().unwrap_or(0), quoted.total_bytes as u32);
+            self.path_mtus.learn(turn.now, self.plan.stack, quoted.destination, sizes);
+        }
+        self.tell_process(turn.now, error);
     }
 
     pub(crate) fn may_complain(

@@ -25,11 +25,13 @@ mod neighbour;
 mod node;
 mod noise;
 mod packet;
+mod path_mtu;
 mod random;
 mod redirect;
 mod router;
 mod rules;
 mod scenario;
+mod socket;
 mod transport;
 mod world;
 
@@ -38,6 +40,8 @@ pub use link::LinkCounts;
 pub use map::{Device, Number};
 pub use neighbour::{Neighbour, Reachability};
 pub use scenario::{Expectation, Said};
+pub use socket::disposition::Errno;
+pub use socket::{Deaf, Socket, SocketEvent};
 pub use world::World;
 
 /// The wall clock at the start of every world: 2026-01-01 00:00:00 UTC.

@@ -476,7 +476,12 @@ impl Map {
 
     /// The address by which the next hop to a destination is found on its link: the destination's
     /// own, or the router's.
-    pub(crate) fn next_hop(&self, link: usize, to: Recipient, destination: IpAddr) -> Option<IpAddr> {
+    pub(crate) fn next_hop(
+        &self,
+        link: usize,
+        to: Recipient,
+        destination: IpAddr,
+    ) -> Option<IpAddr> {
         let node = match to {
             Recipient::Node(node) => node,
             Recipient::Address(address) => return Some(address),

@@ -244,8 +244,11 @@ impl Neighbours {
         let Timer { key, number } = timer;
         let entry = self.entries.get_mut(&key).filter(|entry| entry.timer == number);
         let Some(entry) = entry else { return Outcome::default() };
-        let again =
-            |asks| Outcome { asks: Some(asks), timer: Some(BETWEEN_QUESTIONS), ..Outcome::default() };
+        let again = |asks| Outcome {
+            asks: Some(asks),
+            timer: Some(BETWEEN_QUESTIONS),
+            ..Outcome::default()
+        };
         match &mut entry.state {
             State::Incomplete { asked, .. } if *asked < QUESTIONS => {
                 *asked += 1;

@@ -14,13 +14,14 @@ use crate::map::{Interface, Map, Next, Recipient};
 use crate::nat::{Gate, Road};
 use crate::neighbour::{Key, Neighbours, Timer};
 use crate::packet;
+use crate::path_mtu::PathMtus;
 use crate::random::Random;
 use crate::redirect::Redirects;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
+use crate::socket::Process;
 use crate::{EPOCH_NS, NodeId};
 use probe::{Carrier, Fragmentation, SendFault, SendFaultReason, Time};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use wire::Family;
@@ -35,12 +36,6 @@ const UNRESOLVED: Duration = Duration::from_secs(3);
 /// How long a packet to the node itself takes.
 const LOOP: Duration = Duration::from_micros(10);
 
-/// How long a path MTU is believed (RFC 1191 §6.3).
-const PATH_MTU_LIFE: Duration = Duration::from_secs(600);
-
-/// Destinations whose path MTU is remembered at most.
-const PATH_MTUS_MAX: usize = 4_096;
-
 /// A node and what it remembers.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -49,8 +44,10 @@ pub(crate) struct Node {
     pub(crate) limiter: Limiter,
     pub(crate) balancer: Balancer,
     pub(crate) assembly: Assembly,
-    /// What paths are known to carry, and until when that is believed.
-    path_mtus: BTreeMap<IpAddr, (u32, Time)>,
+    /// What paths are known to carry.
+    pub(crate) path_mtus: PathMtus,
+    /// Processes that send.
+    pub(crate) processes: Vec<Process>,
     /// The identification of the next datagram.
     identification: u32,
     /// Echo requests answered so far.
@@ -112,6 +109,8 @@ pub(crate) enum Later {
     Answer(Box<Header>, Vec<u8>),
     /// No neighbour has taken the packet.
     Unresolved(Vec<u8>),
+    /// A process sends, by its index.
+    Speak(usize),
     /// A neighbour has not answered, or is to be asked again.
     Neighbour(Timer),
     /// Fragments are given up.
@@ -159,7 +158,8 @@ impl Node {
             limiter: Limiter::new(plan.limit),
             balancer: Balancer::new(plan.balance, seed, &plan.name),
             assembly: Assembly::default(),
-            path_mtus: BTreeMap::new(),
+            path_mtus: PathMtus::default(),
+            processes: Vec::new(),
             identification: 0,
             answers: 0,
             neighbours: Neighbours::new(patience),
@@ -382,6 +382,7 @@ impl Node {
             Later::Looped(bytes) => {
                 self.receive(turn, Frame::looped(bytes));
             }
+            Later::Speak(index) => self.speak(turn, index),
             Later::Neighbour(timer) => self.look_after(turn, timer),
             Later::Answer(header, message) => self.answer(turn, *header, &message),
             Later::Advertise(advert) => self.advertise(turn, advert),
@@ -399,22 +400,14 @@ impl Node {
         }
     }
 
-    /// Learns what a path carries from a "packet too big".
-    pub(crate) fn learn_path_mtu(&mut self, now: Time, to: IpAddr, mtu_bytes: u32) {
-        let is_known = self.path_mtus.contains_key(&to);
-        if is_known || self.path_mtus.len() < PATH_MTUS_MAX {
-            let least = rules::of(Family::of(to)).path_mtu_least_bytes;
-            self.path_mtus.insert(to, (mtu_bytes.max(least), now + PATH_MTU_LIFE));
-        }
-    }
-
     fn fit(&self, now: Time, to: IpAddr, device: &Interface, how: Fragmentation) -> Fit {
         let family = Family::of(to);
         let device_bytes = device.mtu_bytes(family);
-        let known = self.path_mtus.get(&to).filter(|(_, until)| *until > now);
-        let path_bytes = known.map_or(device_bytes, |(mtu, _)| device_bytes.min(*mtu));
+        let known = self.path_mtus.of(now, to);
+        let path_bytes = known.map_or(device_bytes, |known| device_bytes.min(known.bytes));
+        let is_locked = known.is_some_and(|known| known.is_locked);
         let (limit_bytes, dont_fragment, may_split) = match how {
-            Fragmentation::System | Fragmentation::Want => (path_bytes, true, true),
+            Fragmentation::System | Fragmentation::Want => (path_bytes, !is_locked, true),
             // Routers would cut it further, if they do that.
             Fragmentation::Allowed if rules::of(family).routers_fragment => {
                 (device_bytes, false, true)

@@ -9,9 +9,11 @@ mod links;
 pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
+pub(crate) mod traffic;
 
 use crate::address::Prefix;
 use crate::rules;
+use crate::socket::disposition::Stack;
 use crate::{NodeId, ScenarioFault};
 use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
@@ -23,6 +25,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 use text::{Source, Table, Value};
+use traffic::TrafficPlan;
 use wire::Family;
 
 /// A whole scenario.
@@ -36,6 +39,7 @@ pub(crate) struct Scenario {
     pub(crate) links: Vec<LinkPlan>,
     /// In the order in which they come.
     pub(crate) changes: Vec<ChangePlan>,
+    pub(crate) traffic: Vec<TrafficPlan>,
     pub(crate) expectations: Vec<Expectation>,
 }
 
@@ -55,6 +59,8 @@ pub(crate) struct NodePlan {
     pub(crate) role: Role,
     /// Hop limit of what it sends by itself.
     pub(crate) hop_limit: u8,
+    /// Whose network code it runs.
+    pub(crate) stack: Stack,
     /// Sends no ICMP message by itself.
     pub(crate) is_silent: bool,
     /// Has a name and addresses, but is not there.
@@ -295,10 +301,11 @@ impl Scenario {
             Some(value) => node_named(&value, &names)?,
             None => first_host(&root, &nodes)?,
         };
+        let traffic = traffic::read(&mut root, &names)?;
         let expectations = expectations(source, &mut root)?;
         root.finish()?;
         let duration = duration.unwrap_or(Duration::from_secs(10));
-        Ok(Scenario { seed, duration, from, nodes, links, changes, expectations })
+        Ok(Scenario { seed, duration, from, nodes, links, changes, traffic, expectations })
     }
 }
 

@@ -12,6 +12,8 @@ use crate::noise::Noise;
 use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
+use crate::scenario::traffic::{Destination, TrafficPlan};
+use crate::socket::{Process, Socket};
 use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
 use std::cmp::Reverse;
@@ -135,6 +137,7 @@ impl World {
             outgoing: VecDeque::new(),
             actions: Vec::new(),
         };
+        world.start(&scenario.traffic);
         for (at, change) in changes {
             world.schedule(at, Event::Change(Box::new(change)));
         }
@@ -247,6 +250,11 @@ impl World {
         Some(&mut gate.tracker)
     }
 
+    /// The sockets of all processes that send, node by node, and what has happened to them.
+    pub fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.nodes.iter().flat_map(|node| node.processes.iter().map(|process| &process.socket))
+    }
+
     /// The neighbours that a node knows on Ethernet, in the order of interfaces and addresses.
     pub fn neighbours(&self, node: NodeId) -> Vec<Neighbour> {
         let node = self.nodes.get(node.0 as usize);
@@ -285,6 +293,25 @@ impl World {
         let sequence = self.sequence;
         self.sequence += 1;
         self.heap.push(Reverse(Entry { at, sequence, event }));
+    }
+
+    /// Starts the processes that send: one a family.
+    fn start(&mut self, plans: &[TrafficPlan]) {
+        for plan in plans {
+            for family in &plan.families {
+                let to = match plan.to {
+                    Destination::Node(node) => self.map.addresses(node, *family).first().copied(),
+                    Destination::Address(to) => Some(to).filter(|to| Family::of(*to) == *family),
+                };
+                let Some(to) = to else { continue };
+                let processes = &mut self.nodes[plan.from.0 as usize].processes;
+                let index = processes.len();
+                processes.push(Process::new(plan.from, plan.clone(), to, index));
+                let what = Later::Speak(index);
+                let at = Time::ZERO + plan.start;
+                self.schedule(at, Event::Resumption { node: plan.from, what });
+            }
+        }
     }
 
     /// Moves the clock to the next event and lets it happen.
@@ -439,6 +466,7 @@ impl Event {
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
                 Later::Abandon(_)
                 | Later::Neighbour(_)
+                | Later::Speak(_)
                 | Later::AbandonPassing(_)
                 | Later::Advertise(_)
                 | Later::Release => 0,
@@ -451,15 +479,14 @@ impl Event {
     /// network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
         match self {
-            Event::Resumption { what, .. } => {
-                !matches!(
-                    what,
-                    Later::Abandon(_)
-                        | Later::AbandonPassing(_)
-                        | Later::Neighbour(_)
-                        | Later::Release
-                )
-            }
+            Event::Resumption { what, .. } => !matches!(
+                what,
+                Later::Abandon(_)
+                    | Later::AbandonPassing(_)
+                    | Later::Neighbour(_)
+                    | Later::Speak(_)
+                    | Later::Release
+            ),
             Event::Change(_) => false,
             _ => true,
         }

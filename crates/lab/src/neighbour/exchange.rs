@@ -93,8 +93,7 @@ impl Node {
                 };
                 let operation = arp::REQUEST;
                 let sender_link = own_link;
-                let packet =
-                    arp::Packet { operation, sender_link, sender, target_link, target };
+                let packet = arp::Packet { operation, sender_link, sender, target_link, target };
                 send_arp(turn, interface, to, &packet);
             }
             (IpAddr::V6(target), IpAddr::V6(source)) => {

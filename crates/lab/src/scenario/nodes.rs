@@ -6,6 +6,7 @@ use super::{
     agents, errors, forwarding, nat, node_id, node_named,
 };
 use crate::address::Prefix;
+use crate::socket::disposition::Stack;
 use crate::{NodeId, ScenarioFault};
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
@@ -79,6 +80,9 @@ fn declare(
     Ok(end)
 }
 
+/// Whose network code a node may run.
+const STACKS: [(&str, Stack); 2] = [("linux", Stack::Linux), ("bsd", Stack::Bsd)];
+
 fn read_node(
     name: &str,
     role: Role,
@@ -89,6 +93,7 @@ fn read_node(
     let mut yes = |key| table.take(key).map_or(Ok(false), |value| value.boolean());
     let (is_silent, is_absent) = (yes("silent")?, yes("absent")?);
     let answers_broadcast = yes("answers_broadcast")?;
+    let stack = table.take("stack").map(|v| v.word(&STACKS)).transpose()?.unwrap_or_default();
     let mut says = |key| table.take(key).map(|value| value.boolean()).transpose();
     let accepts_redirects = says("accepts_redirects")?.unwrap_or(role == Role::Host);
     let sends_redirects = says("sends_redirects")?.unwrap_or(true);
@@ -112,6 +117,7 @@ fn read_node(
         name: name.to_string(),
         role,
         hop_limit: u8::try_from(hop_limit).expect("number checked the bounds"),
+        stack,
         is_silent,
         is_absent,
         refusal: forwarding::refusal(table)?,

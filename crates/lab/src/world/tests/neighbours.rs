@@ -53,8 +53,7 @@ pub(super) fn watch(world: &mut World) -> Vec<Seen> {
 pub(super) fn ask(world: &mut World, from: &str, to: IpAddr) {
     let from = world.named(from);
     let family = Family::of(to);
-    let header =
-        Header::new(world.addresses(from, family)[0], to, rules::of(family).icmp);
+    let header = Header::new(world.addresses(from, family)[0], to, rules::of(family).icmp);
     let echo = Echo { identifier: 1, sequence: 2, payload: &[7; 56] };
     let bytes = message(&header, &Message::EchoRequest(echo));
     world.turn(from, |node, turn| {
@@ -82,12 +81,8 @@ fn a_question_goes_before_the_first_packet() {
         // heard of. In IPv6 it asks from its link-local address, which a then has heard of.
         let us = |n: u64| Time(n * 1_000);
         let route: Vec<_> = seen.iter().map(|it| (it.at, it.from, it.to)).collect();
-        let mut expected = vec![
-            (us(100), a, all),
-            (us(200), b, a),
-            (us(300), a, b),
-            (us(400), b, a),
-        ];
+        let mut expected =
+            vec![(us(100), a, all), (us(200), b, a), (us(300), a, b), (us(400), b, a)];
         if to.is_ipv4() {
             expected.extend([(us(5_000_400), b, a), (us(5_000_500), a, b)]);
         } else {
@@ -244,7 +239,8 @@ fn what_is_in_the_place_of_a_node_can_be_found() {
 
 #[test]
 fn links_that_go_down_make_their_ends_forget() {
-    let mut world = load(&format!("{LAN}[[at]]\ntime = \"1s\"\nlink = \"a-b-gone-r\"\ndown = true"));
+    let mut world =
+        load(&format!("{LAN}[[at]]\ntime = \"1s\"\nlink = \"a-b-gone-r\"\ndown = true"));
     let to = world.address("b", Family::V4);
     ask(&mut world, "a", to);
     world.advance(Time(500_000_000));
@@ -272,9 +268,8 @@ fn discovery_from_afar_or_malformed_is_not_believed() {
     let IpAddr::V6(target) = load(LAN).address("b", Family::V6) else { panic!() };
     let mut options = Vec::new();
     Discovery::SourceLink(&[2, 0, 0, 0, 0, 1]).emit(&mut options).expect("fits");
-    let question = |options| {
-        Message::NeighbourSolicitation(icmp::neighbour::Solicitation { target, options })
-    };
+    let question =
+        |options| Message::NeighbourSolicitation(icmp::neighbour::Solicitation { target, options });
     assert_eq!(learned(&question(&options), |_, _| ()), 1);
     assert_eq!(learned(&question(&options), |header, _| header.hop_limit = 254), 0);
     assert_eq!(learned(&question(&options), |_, payload| payload[30] ^= 1), 0);

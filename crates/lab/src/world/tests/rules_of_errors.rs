@@ -75,8 +75,17 @@ fn an_error_may_be_about_every_query() {
 fn no_error_to_a_broadcast_or_multicast_destination() {
     // 192.0.2.0/30 and 192.0.2.4/30 are the links; both forms of broadcast, limited and directed.
     let many = [
-        "192.0.2.3", "192.0.2.0", "192.0.2.7", "255.255.255.255", "224.0.0.1", "224.0.0.9",
-        "239.1.2.3", "ff02::1", "ff02::2", "ff05::7", "ff0e::1",
+        "192.0.2.3",
+        "192.0.2.0",
+        "192.0.2.7",
+        "255.255.255.255",
+        "224.0.0.1",
+        "224.0.0.9",
+        "239.1.2.3",
+        "ff02::1",
+        "ff02::2",
+        "ff05::7",
+        "ff0e::1",
     ];
     for destination in many.map(ip) {
         let world = load(LINE);
@@ -192,13 +201,13 @@ fn packet_too_big_may_be_about_multicast() {
 #[test]
 fn a_routing_header_that_nobody_follows_is_reported_at_its_type() {
     let world = load(LINE);
-    for (segments_left, expected) in [
-        (0, (Meaning::PortUnreachable, 0)),
-        (1, (Meaning::HeaderField, 42)),
-    ] {
+    for (segments_left, expected) in
+        [(0, (Meaning::PortUnreachable, 0)), (1, (Meaning::HeaderField, 42))]
+    {
         for kind in [0, 2, 4, 253] {
             let mut header = world.header("b", Family::V6, protocol::UDP);
-            header.extensions = vec![(protocol::ROUTING, vec![0, 0, kind, segments_left, 0, 0, 0, 0])];
+            header.extensions =
+                vec![(protocol::ROUTING, vec![0, 0, kind, segments_left, 0, 0, 0, 0])];
             let said = answer(LINE, udp(&header, b"routed"), "r");
             assert_eq!(said, Some(expected), "type {kind}");
         }
