@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use clap::ArgMatches;
 
 pub mod asked;
+pub mod clock;
 pub mod dump;
 pub mod explain;
 pub mod lab;
@@ -14,6 +15,7 @@ pub mod origin;
 pub mod ping;
 pub mod routers;
 pub mod sockets;
+pub mod tftp;
 pub mod trace;
 pub mod up;
 pub mod watch;
@@ -37,9 +39,11 @@ pub const ALL: &[Command] = &[
     trace::COMMAND,
     mtu::COMMAND,
     watch::COMMAND,
+    clock::COMMAND,
     mask::COMMAND,
     routers::COMMAND,
     explain::COMMAND,
+    tftp::COMMAND,
     dump::COMMAND,
     sockets::COMMAND,
     lab::COMMAND,

@@ -240,6 +240,13 @@ impl Road {
         }
     }
 
+    /// What a lab's TFTP server at an address holds under a name; `None` outside a lab, too.
+    pub fn lab_file(&self, at: IpAddr, name: &[u8]) -> Option<&[u8]> {
+        let Road::Lab(walk) = self else { return None };
+        let node = walk.world.node(walk.world.name_of(at)?)?;
+        walk.world.tftp_file(node, name)
+    }
+
     /// Every address of a lab and its name, escaped for a terminal; `None` outside a lab: ask
     /// [`resolve::reverse`].
     pub fn lab_names(&self) -> Option<impl Iterator<Item = (IpAddr, String)>> {

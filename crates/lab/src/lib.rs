@@ -31,7 +31,9 @@ mod redirect;
 mod router;
 mod rules;
 mod scenario;
+mod service;
 mod socket;
+mod tftp;
 mod transport;
 mod world;
 
@@ -44,7 +46,7 @@ pub use socket::disposition::Errno;
 pub use socket::{Deaf, Socket, SocketEvent};
 pub use world::World;
 
-/// The wall clock at the start of every world: 2026-01-01 00:00:00 UTC.
+/// The wall clock at the start of a world that says nothing else: 2026-01-01 00:00:00 UTC.
 const EPOCH_NS: i128 = 1_767_225_600_000_000_000;
 
 /// Names one node of a world.

@@ -9,17 +9,20 @@ mod links;
 pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
+pub(crate) mod tftp;
 pub(crate) mod traffic;
 
 use crate::address::Prefix;
 use crate::rules;
+use crate::service::{ClockPlan, Service};
 use crate::socket::disposition::Stack;
-use crate::{NodeId, ScenarioFault};
+use crate::{EPOCH_NS, NodeId, ScenarioFault};
 use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
 use errors::ErrorPlan;
 use forwarding::{ForwardPlan, Refusal};
 use nat::{DnatPlan, NatPlan};
+use probe::clock::way::daytime::Date;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -32,6 +35,8 @@ use wire::Family;
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
+    /// The wall clock at the start, nanoseconds since 1970-01-01 UTC.
+    pub(crate) epoch_ns: i128,
     /// When an endless run is interrupted, from its start.
     pub(crate) duration: Duration,
     pub(crate) from: NodeId,
@@ -94,6 +99,10 @@ pub(crate) struct NodePlan {
     pub(crate) tcp: Vec<u16>,
     /// UDP ports whose datagrams are sent back.
     pub(crate) udp: Vec<u16>,
+    /// Services over UDP.
+    pub(crate) services: Vec<Service>,
+    pub(crate) clock: ClockPlan,
+    pub(crate) tftp: Option<tftp::TftpPlan>,
     /// Where it stands in the text, for faults found later.
     pub(crate) at: usize,
 }
@@ -292,6 +301,7 @@ impl Scenario {
         let document = source.parse()?;
         let mut root = Table::new(source, document.get_ref(), 0);
         let seed = root.take("seed").map(|v| v.number(0, u64::MAX)).transpose()?.unwrap_or(1);
+        let epoch_ns = root.take("starts").map_or(Ok(EPOCH_NS), |value| starts(&value))?;
         let duration = root.take("duration").map(|v| v.duration()).transpose()?;
         let (mut nodes, names) = nodes::read(&mut root)?;
         let links = links::read(&mut root, &names, &nodes)?;
@@ -305,8 +315,27 @@ impl Scenario {
         let expectations = expectations(source, &mut root)?;
         root.finish()?;
         let duration = duration.unwrap_or(Duration::from_secs(10));
-        Ok(Scenario { seed, duration, from, nodes, links, changes, traffic, expectations })
+        Ok(Scenario {
+            seed,
+            epoch_ns,
+            duration,
+            from,
+            nodes,
+            links,
+            changes,
+            traffic,
+            expectations,
+        })
     }
+}
+
+/// A point in time, as in RFC 3339.
+fn starts(value: &Value<'_>) -> Result<i128, ScenarioFault> {
+    let text = value.text()?;
+    let date = Date::parse(text).filter(|date| date.zone_s.is_some());
+    let hint = "as in \"2026-01-01T23:59:59Z\"".to_string();
+    let date = date.ok_or_else(|| value.fault_with(format!("`{text}` is no time"), hint))?;
+    Ok(i128::from(date.unix_s()) * 1_000_000_000)
 }
 
 fn first_host(root: &Table<'_>, nodes: &[NodePlan]) -> Result<NodeId, ScenarioFault> {

@@ -14,7 +14,7 @@ use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
 use crate::scenario::traffic::{Destination, TrafficPlan};
 use crate::socket::{Process, Socket};
-use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
+use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -198,10 +198,15 @@ impl World {
         self.map.source_towards(from, to)
     }
 
-    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a fixed date, so
-    /// that runs are reproducible.
+    /// What a file of a node's TFTP server holds, as it was or as somebody has sent it.
+    pub fn tftp_file(&self, node: NodeId, name: &[u8]) -> Option<&[u8]> {
+        self.nodes.get(node.0 as usize)?.tftp.as_ref()?.file(name)
+    }
+
+    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a date that the
+    /// scenario fixes, so that runs are reproducible.
     pub fn epoch_ns(&self) -> i128 {
-        EPOCH_NS
+        self.map.epoch_ns
     }
 
     /// Whether errors show the IP header of a probe as it arrived at the hop: they always do here.
@@ -469,26 +474,31 @@ impl Event {
                 | Later::Speak(_)
                 | Later::AbandonPassing(_)
                 | Later::Advertise(_)
-                | Later::Release => 0,
+                | Later::Release
+                | Later::Tftp(_) => 0,
             },
         };
         size_of::<Entry>() + held
     }
 
-    /// Whether nobody waits for it: fragments must be given up, or no others are taken; and the
-    /// network changes whatever is on it.
+    /// Whether nobody waits for it: fragments must be given up, or no others are taken; transfers
+    /// must go on; and the network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
-        match self {
-            Event::Resumption { what, .. } => !matches!(
+        let is_promised = |what: &Later| {
+            matches!(
                 what,
                 Later::Abandon(_)
                     | Later::AbandonPassing(_)
                     | Later::Neighbour(_)
                     | Later::Speak(_)
                     | Later::Release
-            ),
+                    | Later::Tftp(_)
+            )
+        };
+        match self {
+            Event::Resumption { what, .. } => !is_promised(what),
             Event::Change(_) => false,
-            _ => true,
+            Event::Arrival { .. } | Event::Noise(_) => true,
         }
     }
 }
