@@ -356,6 +356,12 @@ impl Map {
         self.by_name.get(name).copied()
     }
 
+    /// The node of that name, in small letters or not.
+    pub(crate) fn node_named_alike(&self, name: &str) -> Option<NodeId> {
+        let alike = || self.by_name.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        self.node(name).or_else(|| alike().map(|(_, node)| *node))
+    }
+
     pub(crate) fn holder(&self, address: IpAddr) -> Option<NodeId> {
         self.by_address.get(&address).copied()
     }
