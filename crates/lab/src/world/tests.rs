@@ -398,9 +398,10 @@ fn random_network(random: &mut Random) -> (String, u64) {
         let percent = |random: &mut Random| random.below(10);
         write!(
             text,
-            "[[link]]\nname = \"{name}\"\nends = [\"{a}\", \"{b}\"]\nloss = \"{}%\"\n\
+            "[[link]]\nname = \"{name}\"\nends = [\"{a}\", \"{b}\"]\nkind = \"{}\"\nloss = \"{}%\"\n\
              duplicate = \"{}%\"\nreorder = \"{}%\"\ndelay = \"{}us\"\njitter = \"1ms\"\n\
              mtu = {}\n",
+            ["ethernet", "point-to-point"][random.below(2) as usize],
             percent(random),
             percent(random),
             percent(random),

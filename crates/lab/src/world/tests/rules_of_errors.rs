@@ -303,7 +303,7 @@ fn fragments_that_stay_incomplete_are_reported_if_the_first_has_come() {
             header.fragment = Some(Fragment { identification: 7, offset_bytes, more: true });
             let to = Recipient::Node(world.named("b"));
             let back = world.exchange(emit(&header, &[5; 64]), to);
-            assert_eq!(world.now >= Time(seconds * 1_000_000_000), true);
+            assert!(world.now >= Time(seconds * 1_000_000_000));
             assert_eq!(back.len(), usize::from(is_said));
             if is_said {
                 let (meaning, word, quote) = error(&back[0]);
