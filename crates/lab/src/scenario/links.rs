@@ -53,23 +53,13 @@ fn read_link(
         None => Vec::new(),
     };
     let is_ethernet = match table.take("kind") {
-        Some(kind) => read_kind(&kind, ends.len())?,
+        Some(kind) => kind.word(&[("ethernet", true), ("plain", false)])?,
         None => ends.len() > 2,
     };
     let usual = Impairments::default();
     let (there, back) = read_directions(&mut table, &usual, &usual)?;
     table.finish()?;
     Ok(LinkPlan { name, ends, is_ethernet, networks, there, back, at: value.at() })
-}
-
-/// Whether a link is Ethernet.
-fn read_kind(value: &Value<'_>, ends: usize) -> Result<bool, ScenarioFault> {
-    let is_ethernet = value.word(&[("ethernet", true), ("point-to-point", false)])?;
-    if !is_ethernet && ends > 2 {
-        let message = "a link of more than two ends is Ethernet".to_string();
-        return Err(value.fault(message));
-    }
-    Ok(is_ethernet)
 }
 
 /// What a table says of both directions, or of one; what it does not say is as given.

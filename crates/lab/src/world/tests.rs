@@ -401,7 +401,7 @@ fn random_network(random: &mut Random) -> (String, u64) {
             "[[link]]\nname = \"{name}\"\nends = [\"{a}\", \"{b}\"]\nkind = \"{}\"\nloss = \"{}%\"\n\
              duplicate = \"{}%\"\nreorder = \"{}%\"\ndelay = \"{}us\"\njitter = \"1ms\"\n\
              mtu = {}\n",
-            ["ethernet", "point-to-point"][random.below(2) as usize],
+            ["ethernet", "plain"][random.below(2) as usize],
             percent(random),
             percent(random),
             percent(random),
