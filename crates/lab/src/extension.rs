@@ -1,6 +1,6 @@
-//! IPv6 extension headers as a node meets them (RFC 8200 §4): options that it does not know, routing
-//! headers that it does not follow, headers in the wrong place. Those behind a fragment header are
-//! not looked at.
+//! IPv6 extension headers as a node meets them (RFC 8200 §4): options that it does not know,
+//! routing headers that it does not follow, headers in the wrong place. Those behind a fragment
+//! header are not looked at.
 
 use wire::icmp::Meaning;
 use wire::ip::extensions::Content;
@@ -51,8 +51,8 @@ pub(crate) fn examine(datagram: &Datagram<'_>, is_destination: bool) -> Option<P
     None
 }
 
-/// What becomes of a datagram for the first option that nobody knows: the upper two bits of its kind
-/// say it (RFC 8200 §4.2). `at` is where the options begin.
+/// What becomes of a datagram for the first option that nobody knows: the upper two bits of its
+/// kind say it (RFC 8200 §4.2). `at` is where the options begin.
 fn unknown_option(options: &[u8], at: u32, is_to_many: bool) -> Option<Problem> {
     let mut offset = 0;
     while let Some(&kind) = options.get(offset) {

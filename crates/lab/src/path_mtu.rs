@@ -40,8 +40,8 @@ impl PathMtus {
         self.known.get(&to).copied().filter(|known| known.until > now)
     }
 
-    /// Learns that a datagram of `sent_bytes` was too big, and what the router said it carries; 0 if
-    /// it did not say. Nothing makes a path wider than it is known to be.
+    /// Learns that a datagram of `sent_bytes` was too big, and what the router said it carries; 0
+    /// if it did not say. Nothing makes a path wider than it is known to be.
     pub(crate) fn learn(
         &mut self,
         now: Time,

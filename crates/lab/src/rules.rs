@@ -54,7 +54,7 @@ pub(crate) struct Rules {
     pub(crate) reassembly: Duration,
     /// The hop limit that router discovery must arrive with (RFC 4861 §6.1); `None` if any will do.
     pub(crate) discovery_hop_limit: Option<u8>,
-    /// Whether a sender that does not obey redirects is told less and less, and then nothing (Linux).
+    /// Whether a sender that does not obey redirects is told less and less, then nothing (Linux).
     pub(crate) redirects_back_off: bool,
     /// Whether a raw socket sees ICMP messages whose checksum is wrong.
     pub(crate) shows_bad_checksums: bool,

@@ -26,7 +26,7 @@ pub(crate) enum Kept {
 const WINDOW: u16 = 64_240;
 
 impl Node {
-    /// Takes a UDP datagram: gives it to a process, or sends its payload back from ports that do so.
+    /// Takes a UDP datagram: gives it to a process or a service, or sends its payload back.
     pub(crate) fn keep_udp(&mut self, turn: &mut Turn<'_>, datagram: &Datagram<'_>) -> Kept {
         let (source, destination) = (datagram.source, datagram.destination);
         let Ok(message) = udp::Message::parse(datagram.payload) else { return Kept::Done };

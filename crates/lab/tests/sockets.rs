@@ -5,10 +5,10 @@ use lab::{Deaf, Socket, SocketEvent, World};
 use probe::Time;
 use wire::Family;
 
-/// ICMP of IPv4: type, code; what a socket hears on Linux if it is connected, and if it asked for all
-/// errors (IP_RECVERR), connected or not; what a connected one hears on 4.4BSD. Linux 6.18 was asked:
-/// each error was fed to it through a TUN device, and SO_ERROR read. 4.4BSD is TCP/IP Illustrated,
-/// volume 1, chapter 6.
+/// ICMP of IPv4: type, code; what a socket hears on Linux if it is connected, and if it asked for
+/// all errors (IP_RECVERR), connected or not; what a connected one hears on 4.4BSD. Linux 6.18 was
+/// asked: each error was fed to it through a TUN device, and SO_ERROR read. 4.4BSD is TCP/IP
+/// Illustrated, volume 1, chapter 6.
 const V4: &str = "
 3 0 - ENETUNREACH EHOSTUNREACH
 3 1 - EHOSTUNREACH EHOSTUNREACH

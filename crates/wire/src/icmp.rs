@@ -56,8 +56,8 @@ impl Error<'_> {
         }
     }
 
-    /// The destination that a redirect is about: stated in IPv6 (RFC 4861 §4.5), in IPv4 that of the
-    /// quoted datagram (RFC 792).
+    /// The destination that a redirect is about: stated in IPv6 (RFC 4861 §4.5), in IPv4 that of
+    /// the quoted datagram (RFC 792).
     pub fn redirected(&self) -> Option<IpAddr> {
         match self.kind {
             REDIRECT_V4 => Some(self.parse_quoted().ok()?.datagram.destination),

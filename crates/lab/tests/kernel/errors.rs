@@ -1,13 +1,13 @@
 //! ICMP errors about datagrams of UDP: what a socket of the kernel hears of each type and code, and
 //! what one of the lab does.
-#![expect(clippy::disallowed_methods, reason = "it waits for real packets")]
 
 use crate::child::{hex, parse};
 use crate::worlds::{Wire, datagram};
 use lab::{SocketEvent, World};
 use probe::Time;
 use socket2::{Domain, Socket, Type};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
+use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixListener;
 use testbed::Bed;
@@ -28,7 +28,7 @@ const OPEN_CONNECTED: u8 = 1;
 const RECEIVE: u8 = 2;
 
 /// Errnos of Linux, and their names.
-const ERRNOS: [(i32, &str); 8] = [
+const ERRNOS: [(i32, &str); 9] = [
     (0, "-"),
     (64, "ENONET"),
     (71, "EPROTO"),
@@ -36,6 +36,7 @@ const ERRNOS: [(i32, &str); 8] = [
     (92, "ENOPROTOOPT"),
     (101, "ENETUNREACH"),
     (111, "ECONNREFUSED"),
+    (112, "EHOSTDOWN"),
     (113, "EHOSTUNREACH"),
 ];
 
@@ -55,11 +56,9 @@ pub fn listen(path: &str) {
     for line in BufReader::new(visitor).lines().map_while(Result::ok) {
         let said = match parse(&line)[0] {
             RECEIVE => {
-                let mut open: Socket = socket.take().expect("it is open");
-                match open.read(&mut [0; 64]) {
-                    Ok(_) => 0,
-                    Err(error) => error.raw_os_error().expect("of the system"),
-                }
+                let open: Socket = socket.take().expect("it is open");
+                let error = open.recv(&mut [MaybeUninit::uninit(); 64]).err();
+                error.map_or(0, |error| error.raw_os_error().expect("of the system"))
             }
             how => {
                 let open = Socket::new(Domain::IPV4, Type::DGRAM, None).expect("a socket");
@@ -105,15 +104,9 @@ fn kernel_hears(host: &mut Wire, peer: &mut Wire, how: u8, (kind, code): (u8, u8
     peer.send(&datagram(PEER, HOST, protocol::ICMP, &bytes));
     peer.send(&message((PEER, PORTS.1), (HOST, PORTS.0)));
     host.send(&[RECEIVE]);
-    let errno = i32::from(host.hear()[0]);
-    name(errno)
-}
-
-fn name(errno: i32) -> &'static str {
-    match errno {
-        112 => "EHOSTDOWN",
-        _ => ERRNOS.iter().find(|(number, _)| *number == errno).expect("a known errno").1,
-    }
+    let errno = host.hear()[0];
+    let known = ERRNOS.iter().find(|(number, _)| *number == i32::from(errno));
+    known.expect("a known errno").1
 }
 
 /// What a socket of the lab hears of it.

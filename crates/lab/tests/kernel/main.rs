@@ -1,6 +1,6 @@
-//! The lab beside the kernel. The tracker: the same packets through a namespace that masquerades with
-//! nftables and through ours; what leaves and what `conntrack -L` lists must be the same. Sockets:
-//! what they hear of ICMP errors.
+//! The lab beside the kernel. The tracker: the same packets through a namespace that masquerades
+//! with nftables and through ours; what leaves and what `conntrack -L` lists must be the same.
+//! Sockets: what they hear of ICMP errors.
 
 mod child;
 mod errors;
