@@ -8,6 +8,7 @@ pub mod asked;
 pub mod clock;
 pub mod dump;
 pub mod explain;
+pub mod gateway;
 pub mod lab;
 pub mod mask;
 pub mod mtu;
@@ -47,6 +48,7 @@ pub const ALL: &[Command] = &[
     dump::COMMAND,
     sockets::COMMAND,
     lab::COMMAND,
+    gateway::COMMAND,
 ];
 
 /// The command of that name.

@@ -13,6 +13,7 @@ mod balance;
 mod complaint;
 pub mod conntrack;
 mod drive;
+pub mod gateway;
 mod host;
 mod limit;
 mod link;

@@ -2,6 +2,7 @@
 
 use lab::{NodeId, World};
 use net::live::Internet;
+use net::tun::Shape;
 use probe::Time;
 
 /// A world, and the nodes whose places are taken, by device.
@@ -11,8 +12,9 @@ pub struct Inside {
 }
 
 impl Internet for Inside {
-    fn receive(&mut self, now: Time, device: usize, packet: &[u8]) {
+    fn receive(&mut self, now: Time, device: usize, packet: &mut [u8], _: Shape) -> Option<usize> {
         self.world.inject(now, self.nodes[device], packet);
+        None
     }
 
     fn advance(&mut self, now: Time) {

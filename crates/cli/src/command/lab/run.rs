@@ -65,6 +65,7 @@ pub fn setup(world: &mut World, at: NodeId, routes: &[(IpAddr, u8)]) -> Setup {
         addresses: place.addresses.into_iter().filter(exists).collect(),
         mtu_bytes: place.mtu_bytes,
         routes: routes.iter().copied().filter(exists).collect(),
+        is_fast: false,
     }
 }
 
