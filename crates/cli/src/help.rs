@@ -27,6 +27,7 @@ const HEADINGS: Texts = &[
     ("Where from", "从哪里"),
     ("Output", "输出"),
     ("Pictures", "图"),
+    ("Connections", "连接"),
 ];
 
 const CLOCK: Texts = &[
@@ -307,6 +308,11 @@ const LAB: Texts = &[
     ("file", "场景文件"),
     ("at", "命令在哪个节点的位置上运行；不给则为场景的 from"),
     ("command", "要运行的命令和它的参数"),
+    ("time", "命令结束后，实验网络再运行多久"),
+    ("conntrack", "结束时和收到 SIGQUIT 时显示一个路由器跟踪的连接；all 为所有路由器"),
+    ("events", "连接出现、变化、消失时显示"),
+    ("why", "逐个钩子显示每个分组在跟踪连接的路由器那里的经历"),
+    ("stats", "结束时显示计数"),
     ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
 ];
 

@@ -6,6 +6,7 @@ mod passing;
 mod screen;
 
 use super::Command;
+use super::lab::wall_clock_ns;
 use crate::args::{Common, Format};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
@@ -22,7 +23,6 @@ use serde_json::json;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The command.
 pub const COMMAND: Command = Command {
@@ -67,12 +67,6 @@ fn plan(options: &Options, common: &Common, epoch_ns: i128) -> Plan {
         // The standard library seeds its hash maps from the system's random source.
         seed: common.seed.unwrap_or_else(|| RandomState::new().hash_one(0_u64)),
     }
-}
-
-/// Nanoseconds since 1970-01-01 UTC.
-fn wall_clock_ns() -> i128 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i128::try_from(since.as_nanos()).unwrap_or(i128::MAX)
 }
 
 /// Everything lies behind the inner device; of the outer one, the namespace knows the way already.

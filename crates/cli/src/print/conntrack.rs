@@ -7,6 +7,7 @@ use crate::wall;
 use lab::conntrack::{Event, EventKind, Listed, Road, Statistics, Tracker};
 use probe::Time;
 use serde_json::{Map, Value};
+use std::fmt::Write;
 
 /// What is written of trackers, and how.
 #[derive(Clone, Debug)]
@@ -28,21 +29,16 @@ impl Ledger {
         tracker.explain(self.has_roads);
     }
 
-    /// Writes what happened since it was asked last. `node` says where, if there are several.
-    pub fn news(&self, node: Option<&str>, tracker: &mut Tracker, out: &mut Vec<u8>) {
-        let mut lines: Vec<(Time, String)> = Vec::new();
+    /// What happened since it was asked last, line by line. `node` says where, if there are several.
+    pub fn news(&self, node: Option<&str>, tracker: &mut Tracker) -> Vec<(Time, String)> {
+        let mut lines = Vec::new();
         if self.has_roads {
             lines.extend(tracker.take_roads().map(|road| (road.at, self.road(node, &road))));
         }
         if self.has_events {
             lines.extend(tracker.take_events().map(|event| (event.at, self.event(node, &event))));
         }
-        // Stable: a packet's road stands before what came of it.
-        lines.sort_by_key(|(at, _)| *at);
-        for (_, line) in lines {
-            out.extend(line.bytes());
-            out.push(b'\n');
-        }
+        lines
     }
 
     /// Writes the connections of a tracker, as `conntrack -L` does.
@@ -117,21 +113,33 @@ impl Ledger {
         fields: &[(&str, Value)],
         connection: Option<&Listed>,
     ) -> String {
-        let mut object = Map::new();
-        object.insert("v".to_owned(), 1.into());
-        object.insert("type".to_owned(), kind.into());
+        let mut text = format!(r#"{{"v":1,"type":"{kind}""#);
+        let mut put = |name: &str, value: &Value| {
+            let _ = write!(text, r#","{name}":{value}"#);
+        };
         if let Some(node) = node {
-            object.insert("node".to_owned(), node.into());
+            put("node", &node.into());
         }
-        let at = wall::rfc3339(self.epoch_ns + i128::from(at.0));
-        object.insert("at".to_owned(), at.into());
-        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
-        object.extend(fields);
-        let connection = connection.map(|listed| serde_json::from_str(&listed.json()));
-        if let Some(Ok(Value::Object(connection))) = connection {
-            object.extend(connection);
+        put("at", &wall::rfc3339(self.epoch_ns + i128::from(at.0)).into());
+        for (name, value) in fields {
+            put(name, value);
         }
-        Value::Object(object).to_string()
+        if let Some(listed) = connection {
+            text.push(',');
+            text.push_str(listed.json().trim_start_matches('{'));
+        } else {
+            text.push('}');
+        }
+        text
+    }
+}
+
+/// Puts lines in the order of their time: a packet's road stands before what came of it.
+pub fn in_order(mut lines: Vec<(Time, String)>, out: &mut Vec<u8>) {
+    lines.sort_by_key(|(at, _)| *at);
+    for (_, line) in lines {
+        out.extend(line.bytes());
+        out.push(b'\n');
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::screen::Screen;
 use crate::print::Out;
-use crate::print::conntrack::Ledger;
+use crate::print::conntrack::{Ledger, in_order};
 use lab::conntrack;
 use lab::gateway::{self, Counts, Gateway, Side};
 use net::live::Internet;
@@ -50,7 +50,8 @@ impl Passing {
     }
 
     fn news(&mut self) {
-        self.ledger.news(None, self.gateway.tracker_mut(), &mut self.out.text);
+        let lines = self.ledger.news(None, self.gateway.tracker_mut());
+        in_order(lines, &mut self.out.text);
     }
 
     fn statistics(&mut self) {
