@@ -6,13 +6,16 @@
 
 mod arena;
 mod figures;
+mod gateway;
 mod launcher;
+mod live;
 mod rows;
 mod sockets;
 mod traces;
 mod track;
 
 pub use launcher::{alternate, measure};
+pub use live::{receive_stamps, send_stamps};
 pub use sockets::hold_connections;
 
 use crate::{test, tree};
@@ -34,6 +37,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mtr", "mtr-tiny"),
     ("scamper", "scamper"),
     ("nft", "nftables"),
+    ("iperf3", "iperf3"),
+    ("nice", "coreutils"),
 ];
 
 const PAGE: &str = "docs/benchmarks.md";

@@ -33,6 +33,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("bash", "bash"),
     ("zsh", "zsh"),
     ("fish", "fish"),
+    ("curl", "curl"),
+    ("iperf3", "iperf3"),
+    ("turnserver", "coturn"),
+    ("turnutils_natdiscovery", "coturn"),
 ];
 
 /// What ran, and what came of it.

@@ -1,5 +1,7 @@
 //! Where a run goes: over the real network or through a lab. Everything behind is the same.
 
+pub mod witness;
+
 use crate::failure::{Exit, Failure};
 use crate::resolve::{self, Resolved, Unresolved};
 use lab::{Device, NodeId, World};
@@ -301,6 +303,12 @@ fn interface(index: u32, device: Device) -> Interface {
     }
 }
 
+impl Drop for Walk {
+    fn drop(&mut self) {
+        witness::after(&mut self.world);
+    }
+}
+
 impl Walk {
     fn open(want: &Want, choice: &LabChoice) -> Result<Walk, Failure> {
         let origin = choice.file.display().to_string();
@@ -309,7 +317,7 @@ impl Walk {
             hint: Some("--lab takes a scenario file".to_owned()),
             exit: Exit::Usage,
         })?;
-        let world = World::load(&text, &origin, choice.seed)?;
+        let mut world = World::load(&text, &origin, choice.seed)?;
         let at = match &choice.from {
             None => world.default_node(),
             Some(name) => world.node(name).ok_or_else(|| Failure {
@@ -320,6 +328,7 @@ impl Walk {
         };
         let usual = if want.carrier == Carrier::Icmp { LAB_IDENTIFIER } else { LAB_PORT };
         let first = want.identifier.unwrap_or(usual);
+        witness::before(&mut world)?;
         Ok(Walk {
             world,
             at,

@@ -119,6 +119,12 @@ impl Assembly {
         if is_new { Progress::Begun(unfinished) } else { Progress::Nothing }
     }
 
+    /// Whether a datagram is still in the making.
+    pub(crate) fn is_pending(&self, unfinished: &Unfinished) -> bool {
+        let buffer = self.buffers.get(&unfinished.key);
+        buffer.is_some_and(|buffer| buffer.number == unfinished.number)
+    }
+
     /// Gives up a datagram, if it is still in the making; its first fragment, if that has come.
     pub(crate) fn abandon(&mut self, unfinished: Unfinished) -> Option<Vec<u8>> {
         let buffer = self.buffers.get(&unfinished.key)?;

@@ -251,7 +251,7 @@ impl Node {
 }
 
 /// Whether a datagram is an ICMP error, or an ICMP message too short to tell.
-fn is_error(datagram: &Datagram<'_>) -> bool {
+pub(crate) fn is_error(datagram: &Datagram<'_>) -> bool {
     let family = datagram.family();
     if datagram.protocol != rules::of(family).icmp {
         return false;

@@ -302,7 +302,7 @@ fn answer_options(received: &[u8], to: IpAddr) -> (IpAddr, Vec<u8>) {
 }
 
 /// The offset of the field that named the protocol.
-fn next_header_offset(datagram: &Datagram<'_>) -> u32 {
+pub(crate) fn next_header_offset(datagram: &Datagram<'_>) -> u32 {
     let mut at = 6;
     let mut next = 40;
     for header in datagram.extension_headers().map_while(Result::ok) {

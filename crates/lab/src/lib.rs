@@ -15,6 +15,7 @@ pub mod conntrack;
 mod drive;
 mod ethernet;
 mod extension;
+pub mod gateway;
 mod host;
 mod limit;
 mod link;

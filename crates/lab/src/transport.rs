@@ -143,7 +143,7 @@ impl Node {
 
 /// What a node without connections answers to a segment (RFC 9293 §3.10.7.1, §3.10.7.2); `None`:
 /// nothing. Its sequence number is for the caller if it opens a connection.
-fn tcp_answer(segment: &Segment<'_>, listens: bool) -> Option<Segment<'static>> {
+pub(crate) fn tcp_answer(segment: &Segment<'_>, listens: bool) -> Option<Segment<'static>> {
     let says = |bits| segment.flags & bits != 0;
     if says(flag::RST) {
         return None;

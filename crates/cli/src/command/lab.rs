@@ -1,8 +1,12 @@
 //! `askway lab ACTION FILE`: networks of scenario files, in real time around real programs.
 
+mod conntrack;
 mod internet;
 mod run;
+mod tracked;
 mod up;
+
+pub use internet::wall_clock_ns;
 
 use super::Command;
 use crate::args::Common;
@@ -31,7 +35,7 @@ pub struct Action {
 }
 
 /// Every one, in the order in which help shows them.
-pub const ACTIONS: &[Action] = &[run::ACTION, up::ACTION];
+pub const ACTIONS: &[Action] = &[run::ACTION, up::ACTION, conntrack::ACTION];
 
 fn define(parser: clap::Command) -> clap::Command {
     let parser = parser.mut_args(|argument| argument.global(true)).subcommand_required(true);

@@ -1,18 +1,23 @@
 //! A lab as the network between devices.
 
+use super::tracked::Tracked;
 use lab::{NodeId, World};
 use net::live::Internet;
+use net::tun::Shape;
 use probe::Time;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A world, and the nodes whose places are taken, by device.
 pub struct Inside {
     pub world: World,
     pub nodes: Vec<NodeId>,
+    pub tracked: Tracked,
 }
 
 impl Internet for Inside {
-    fn receive(&mut self, now: Time, device: usize, packet: &[u8]) {
+    fn receive(&mut self, now: Time, device: usize, packet: &mut [u8], _: Shape) -> Option<usize> {
         self.world.inject(now, self.nodes[device], packet);
+        None
     }
 
     fn advance(&mut self, now: Time) {
@@ -28,4 +33,26 @@ impl Internet for Inside {
         *packet = bytes;
         self.nodes.iter().position(|attached| *attached == node)
     }
+
+    fn show(&mut self, now: Time) {
+        self.tracked.show(&mut self.world, now);
+    }
+
+    fn idle(&mut self, _: Time) {
+        self.tracked.news(&mut self.world);
+    }
+}
+
+impl Inside {
+    /// Writes what is due at the end.
+    pub fn end(&mut self) {
+        let now = self.world.now();
+        self.tracked.end(&mut self.world, now);
+    }
+}
+
+/// Nanoseconds since 1970-01-01 UTC: where the time of a network in real time begins.
+pub fn wall_clock_ns() -> i128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i128::try_from(since.as_nanos()).unwrap_or(i128::MAX)
 }
