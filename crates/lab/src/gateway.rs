@@ -425,3 +425,6 @@ fn is_of_link(address: IpAddr) -> bool {
         IpAddr::V6(a) => a.is_unicast_link_local(),
     }
 }
+
+#[cfg(test)]
+mod tests;

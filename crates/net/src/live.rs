@@ -91,10 +91,8 @@ fn turn_after_turn<R>(
     let mut has_packets = vec![true; tuns.len()];
     let mut next_idle = Time::ZERO;
     loop {
-        for device in 0..tuns.len() {
-            if has_packets[device] {
-                has_packets[device] = drain(tuns, device, &clock, &mut frame, internet)?;
-            }
+        for (device, has_packets) in has_packets.iter_mut().enumerate().filter(|(_, has)| **has) {
+            *has_packets = drain(tuns, device, &clock, &mut frame, internet)?;
         }
         let now = clock.now();
         internet.advance(now);

@@ -11,7 +11,17 @@ use std::process::Output;
 fn outputs_are_as_written_down() {
     let writes = std::env::var_os("ASKWAY_BLESS").is_some();
     let groups = [
-        "as", "clock", "explain", "mask", "mtu", "ping", "routers", "sockets", "tftp", "trace",
+        "as",
+        "clock",
+        "conntrack",
+        "explain",
+        "mask",
+        "mtu",
+        "ping",
+        "routers",
+        "sockets",
+        "tftp",
+        "trace",
         "watch",
     ];
     let mut cases: Vec<_> = groups

@@ -255,6 +255,24 @@ fn packets_are_as_their_schema_says_and_csv_has_the_same() {
 }
 
 #[test]
+fn connections_are_as_their_schema_says() {
+    let schema = include_str!("../../../../docs/schema/gateway.json");
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    let run = "lab conntrack --json --conntrack all -E -S --why ../../../lab/scenarios/nat.toml \
+               -- ping -q -c 1 b";
+    let stdout = String::from_utf8(askway(run).stdout).expect("UTF-8");
+    let mut seen = BTreeSet::new();
+    for line in stdout.lines().filter(|line| !line.contains(r#""type":"summary""#)) {
+        let object: Map<String, Value> = serde_json::from_str(line).expect("an object");
+        if let Err(fault) = check(&schema, &object) {
+            panic!("{fault}: {line}");
+        }
+        seen.insert(text(&object, "type"));
+    }
+    assert!(seen.iter().eq(["connection", "event", "road", "statistics"]), "{seen:?}");
+}
+
+#[test]
 fn each_target_has_one_summary_whatever_happens() {
     for (run, targets) in [("-c 2 good nowhere away", 3), ("-c 1 away", 1), ("nowhere", 1)] {
         let objects = objects(&PING, run);

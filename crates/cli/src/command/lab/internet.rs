@@ -38,8 +38,8 @@ impl Internet for Inside {
         self.tracked.show(&mut self.world, now);
     }
 
-    fn idle(&mut self, _: Time) {
-        self.tracked.news(&mut self.world);
+    fn idle(&mut self, now: Time) {
+        self.tracked.news(&mut self.world, now);
     }
 }
 

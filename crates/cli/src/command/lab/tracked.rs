@@ -25,6 +25,9 @@ pub struct Tracking {
     pub stats: bool,
 }
 
+/// Connections that are looked at in one go: packets wait meanwhile.
+const SWEPT_AT_ONCE: usize = 4_096;
+
 /// Where it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum To {
@@ -94,12 +97,13 @@ impl Tracking {
 }
 
 impl Tracked {
-    /// Writes what happened since.
-    pub fn news(&mut self, world: &mut World) {
+    /// Writes what happened since, connections included that have expired by now.
+    pub fn news(&mut self, world: &mut World, now: Time) {
         let mut lines = Vec::new();
         for node in self.nodes.iter().copied() {
             let name = self.name(world, node);
             if let Some(tracker) = world.tracker_mut(node) {
+                tracker.sweep(now, SWEPT_AT_ONCE);
                 lines.extend(self.ledger.news(name.as_deref(), tracker));
             }
         }
@@ -109,13 +113,13 @@ impl Tracked {
 
     /// Writes how things stand, whether that was asked for at the end or not.
     pub fn show(&mut self, world: &mut World, now: Time) {
-        self.news(world);
+        self.news(world, now);
         self.state(world, now, true, true);
     }
 
     /// Writes what is due at the end.
     pub fn end(&mut self, world: &mut World, now: Time) {
-        self.news(world);
+        self.news(world, now);
         self.state(world, now, self.has_table, self.has_statistics);
     }
 
