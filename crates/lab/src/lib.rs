@@ -10,6 +10,8 @@ mod agent;
 mod assembly;
 mod attach;
 mod balance;
+mod capture;
+mod check;
 mod complaint;
 pub mod conntrack;
 mod drive;
@@ -26,13 +28,17 @@ mod random;
 mod router;
 mod rules;
 mod scenario;
+mod sketch;
 mod transport;
 mod world;
 
 pub use attach::Place;
+pub use capture::CapturePlan;
+pub use check::{Checked, check};
 pub use link::LinkCounts;
 pub use map::{Device, Number};
 pub use scenario::{Expectation, Said};
+pub use sketch::{Sketch, SketchLink, SketchNode, Trait};
 pub use world::World;
 
 /// The wall clock at the start of every world: 2026-01-01 00:00:00 UTC.
@@ -70,5 +76,6 @@ impl std::error::Error for ScenarioFault {}
 /// # Errors
 /// If the text is not a scenario.
 pub fn expectations(text: &str, origin: &str) -> Result<Vec<Expectation>, ScenarioFault> {
-    scenario::Scenario::read(text, origin).map(|scenario| scenario.expectations)
+    let source = scenario::text::Source::new(text, origin);
+    scenario::Scenario::read(source).map(|scenario| scenario.expectations)
 }

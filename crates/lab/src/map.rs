@@ -418,15 +418,24 @@ impl Map {
         &self.links[link].ends
     }
 
-    /// The nodes of a link that take a packet which one of them sends, and the interface by which
-    /// they do.
-    pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<(NodeId, usize)> {
-        let takes = |node: NodeId| match to {
-            Recipient::Node(one) => node == one,
-            Recipient::Nobody => false,
-            Recipient::Everyone => node != from && !self.places[node.0 as usize].is_absent,
-        };
-        self.ends(link).iter().copied().filter(|(node, _)| takes(*node)).collect()
+    /// The interface by which a node is on a link, if it is.
+    pub(crate) fn interface_on(&self, node: NodeId, link: usize) -> Option<usize> {
+        let (interfaces, ends) = (&self.places[node.0 as usize].interfaces, self.ends(link));
+        if interfaces.len() < ends.len() {
+            return interfaces.iter().position(|interface| interface.link == link);
+        }
+        ends.iter().find(|(other, _)| *other == node).map(|(_, interface)| *interface)
+    }
+
+    /// The nodes of a link that are there but for one of them, and the interface by which they are
+    /// on it.
+    pub(crate) fn others(
+        &self,
+        link: usize,
+        from: NodeId,
+    ) -> impl Iterator<Item = (NodeId, usize)> {
+        let is_there = move |node: NodeId| node != from && !self.places[node.0 as usize].is_absent;
+        self.ends(link).iter().copied().filter(move |(node, _)| is_there(*node))
     }
 
     /// Whether a node itself is meant by a destination: its own address, the loopback, or one that

@@ -2,8 +2,9 @@
 //! moment happens in the order in which it was caused.
 
 use crate::agent::Advert;
+use crate::capture::{CapturePlan, Captures, Entering};
 use crate::conntrack::{Listed, Tracker};
-use crate::link::{Link, LinkCounts};
+use crate::link::{Fate, Link, LinkCounts};
 use crate::map::{Device, Map, Recipient, Route};
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::noise::Noise;
@@ -35,7 +36,10 @@ pub struct World {
     sequence: u64,
     pub(crate) map: Map,
     pub(crate) nodes: Vec<Node>,
-    links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) capture_plans: Vec<CapturePlan>,
+    /// What is captured, if anything is.
+    pub(crate) captures: Option<Captures>,
     from: NodeId,
     seed: u64,
     /// When an endless run is interrupted, from its start.
@@ -100,8 +104,16 @@ impl World {
     /// # Errors
     /// If the text is not TOML, or describes a network that cannot be.
     pub fn load(text: &str, origin: &str, seed: Option<u64>) -> Result<World, ScenarioFault> {
-        let scenario = Scenario::read(text, origin)?;
-        let source = Source { text, origin };
+        let source = Source::new(text, origin);
+        World::build(Scenario::read(source)?, source, seed)
+    }
+
+    /// Builds the network of a scenario.
+    pub(crate) fn build(
+        scenario: Scenario,
+        source: Source<'_>,
+        seed: Option<u64>,
+    ) -> Result<World, ScenarioFault> {
         let map = Map::build(&scenario, source)?;
         let changes = turnabouts(&map, scenario.changes, source)?;
         let seed = seed.unwrap_or(scenario.seed);
@@ -123,6 +135,8 @@ impl World {
             map,
             nodes,
             links,
+            capture_plans: scenario.captures,
+            captures: None,
             from: scenario.from,
             seed,
             duration: scenario.duration,
@@ -281,7 +295,7 @@ impl World {
         match entry.event {
             Event::Arrival { node, frame, counted } => {
                 if let Some((link, end)) = counted {
-                    self.links[link].delivered(end);
+                    self.links[link].delivered(end, frame.bytes.len());
                 }
                 self.turn(node, |node, turn| node.receive(turn, frame));
             }
@@ -340,19 +354,45 @@ impl World {
 
     /// Puts a packet on a link.
     fn carry(&mut self, from: NodeId, interface: usize, to: Recipient, bytes: Vec<u8>) {
-        let interface = *self.map.interface(from, interface);
-        let takers = self.map.takers(interface.link, from, to);
-        for crossing in self.links[interface.link].cross(interface.end, self.now, bytes) {
-            let mut counted = Some((interface.link, interface.end));
-            let is_broadcast = to == Recipient::Everyone;
-            for (node, interface) in &takers {
-                let came_by = Some(*interface);
-                let bytes = crossing.bytes.clone();
-                let frame = Frame { bytes, is_broadcast, came_by, road: None };
-                let counted = counted.take();
-                self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
+        let device = self.map.interface(from, interface);
+        let (link, end) = (device.link, device.end);
+        let crossing = self.links[link].cross(end, self.now, bytes);
+        if let Some(captures) = &mut self.captures {
+            let it = Entering { now: self.now, link, end, to, crossing: &crossing };
+            captures.note(&self.map, &self.links[link], &it);
+        }
+        let Fate::Arrives(at) = crossing.story.fate else { return };
+        for bytes in std::iter::once(crossing.bytes).chain(crossing.twin) {
+            let counted = Some((link, end));
+            match to {
+                Recipient::Nobody => {}
+                Recipient::Node(node) => {
+                    if let Some(came_by) = self.map.interface_on(node, link) {
+                        self.bring(at, (node, came_by), false, bytes, counted);
+                    }
+                }
+                Recipient::Everyone => {
+                    let takers: Vec<_> = self.map.others(link, from).collect();
+                    let counts = std::iter::once(counted).chain(std::iter::repeat(None));
+                    for (taker, counted) in takers.into_iter().zip(counts) {
+                        self.bring(at, taker, true, bytes.clone(), counted);
+                    }
+                }
             }
         }
+    }
+
+    /// Lets a packet come out of a link at a node's interface.
+    fn bring(
+        &mut self,
+        at: Time,
+        (node, came_by): (NodeId, usize),
+        is_broadcast: bool,
+        bytes: Vec<u8>,
+        counted: Option<(usize, usize)>,
+    ) {
+        let frame = Frame { bytes, is_broadcast, came_by: Some(came_by), road: None };
+        self.schedule(at, Event::Arrival { node, frame, counted });
     }
 }
 
