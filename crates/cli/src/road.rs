@@ -1,5 +1,6 @@
 //! Where a run goes: over the real network or through a lab. Everything behind is the same.
 
+use crate::capture;
 use crate::failure::{Exit, Failure};
 use crate::resolve::{self, Resolved, Unresolved};
 use lab::{Device, NodeId, World};
@@ -20,7 +21,7 @@ const LAB_IDENTIFIER: u16 = 0x4157;
 const LAB_PORT: u16 = 41_570;
 
 /// A lab chosen on the command line: `--lab FILE --from NODE --seed N`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LabChoice {
     /// The scenario.
     pub file: PathBuf,
@@ -28,6 +29,8 @@ pub struct LabChoice {
     pub from: Option<String>,
     /// Overrides the scenario's seed.
     pub seed: Option<u64>,
+    /// Files for what enters its links: see [`capture::begin`].
+    pub captures: Vec<String>,
 }
 
 /// Where a run goes.
@@ -271,9 +274,17 @@ impl Road {
                     exit: Exit::Failed,
                 })?;
                 world.drive(*at, *carrier, envelope, engine, observer, &mut || signals.take());
+                world.flush_captures().map_err(|error| capture::failure(&error))?;
             }
         }
         Ok(())
+    }
+}
+
+impl Drop for Walk {
+    /// What went wrong before was told after the run that it befell.
+    fn drop(&mut self) {
+        let _ = self.world.close_captures();
     }
 }
 
@@ -302,7 +313,7 @@ impl Walk {
             hint: Some("--lab takes a scenario file".to_owned()),
             exit: Exit::Usage,
         })?;
-        let world = World::load(&text, &origin, choice.seed)?;
+        let mut world = World::load(&text, &origin, choice.seed)?;
         let at = match &choice.from {
             None => world.default_node(),
             Some(name) => world.node(name).ok_or_else(|| Failure {
@@ -311,6 +322,7 @@ impl Walk {
                 exit: Exit::Usage,
             })?,
         };
+        capture::begin(&mut world, &choice.captures)?;
         let usual = if want.carrier == Carrier::Icmp { LAB_IDENTIFIER } else { LAB_PORT };
         let first = want.identifier.unwrap_or(usual);
         Ok(Walk {

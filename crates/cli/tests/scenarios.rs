@@ -1,5 +1,5 @@
 //! Scenarios: small networks as text, with what a user would see who asks in them. Each file below
-//! `crates/lab/scenarios` is a test; `ASKWAY_BLESS=1` writes what is seen into the files.
+//! `crates/lab/scenarios` and `crates/lab/examples` is a test; `ASKWAY_BLESS=1` writes what is seen into the files.
 
 use lab::{Expectation, NodeId, Said, World};
 use probe::kind;
@@ -145,8 +145,9 @@ fn events(stdout: &str) -> Vec<[String; 3]> {
 
 /// Every scenario, in the order of the file names.
 fn scenarios() -> Vec<Scenario> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/scenarios");
-    let entries = fs::read_dir(&folder).expect("the scenarios are in the tree");
+    let folder = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab").join(name);
+    let entries = ["scenarios", "examples"].map(|name| fs::read_dir(folder(name)));
+    let entries = entries.into_iter().flat_map(|it| it.expect("the scenarios are in the tree"));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();

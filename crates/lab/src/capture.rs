@@ -110,24 +110,22 @@ impl World {
         }
         let mut outcome = Ok(());
         for mut file in captures.files {
-            file.write();
-            let fault = file.fault.or_else(|| file.sink.flush().err());
-            if let (Ok(()), Some(fault)) = (&outcome, fault) {
-                outcome = Err(fault);
-            }
+            outcome = outcome.and(file.flush());
         }
         outcome
     }
 
     /// Writes what is gathered, however little: for who looks on while the world runs.
-    pub fn flush_captures(&mut self) {
-        for file in self.captures.iter_mut().flat_map(|captures| &mut captures.files) {
-            file.write();
-            let flushed = file.sink.flush();
-            if let Err(fault) = flushed {
-                file.fault.get_or_insert(fault);
-            }
+    ///
+    /// # Errors
+    /// The first that writing met, also before.
+    pub fn flush_captures(&mut self) -> io::Result<()> {
+        let files = self.captures.iter_mut().flat_map(|captures| &mut captures.files);
+        let mut outcome = Ok(());
+        for file in files {
+            outcome = outcome.and(file.flush());
         }
+        outcome
     }
 }
 
@@ -189,5 +187,13 @@ impl File {
             self.fault = Some(fault);
         }
         self.gathered.clear();
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.write();
+        match self.fault.take() {
+            Some(fault) => Err(fault),
+            None => self.sink.flush(),
+        }
     }
 }

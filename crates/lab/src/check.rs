@@ -226,12 +226,11 @@ mod tests {
             ),
             ("loss = { share = \"100%\", of = \"udp\" }", ""),
             ("there = { loss = \"100%\" }", "4:1 everything that `a` sends over `a-b` is lost"),
-            ("[[host]]", "6:3 a"),
             ("[router]\nr = {}", "7:1 `r` has no link"),
             ("[[at]]\ntime = \"1s\"\nlink = \"a-b\"", "6:1 nothing of `a-b` changes here"),
             ("[[at]]\ntime = \"1s\"\nlink = \"a-b\"\ndown = true", ""),
         ];
-        for (addition, warning) in cases.into_iter().filter(|(it, _)| *it != "[[host]]") {
+        for (addition, warning) in cases {
             let checked = check(&format!("{PAIR}{addition}\n"), "n");
             assert_eq!(told(&checked.faults), Vec::<String>::new(), "{addition}");
             let wanted: Vec<&str> = Some(warning).filter(|it| !it.is_empty()).into_iter().collect();

@@ -135,11 +135,6 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
-    /// Where its faults go.
-    pub(crate) fn source(&self) -> Source<'a> {
-        self.source
-    }
-
     /// A fault of the table as a whole.
     pub(crate) fn fault(&self, message: String) -> ScenarioFault {
         self.source.fault(self.at, message, None)

@@ -1,13 +1,36 @@
 //! A lab as the network between devices.
 
+use crate::capture;
+use crate::failure::Failure;
 use lab::{NodeId, World};
 use net::live::Internet;
 use probe::Time;
+use std::io::Write;
+use std::time::Duration;
 
 /// A world, and the nodes whose places are taken, by device.
 pub struct Inside {
     pub world: World,
     pub nodes: Vec<NodeId>,
+    /// When captures were last written.
+    written: Time,
+}
+
+/// Captures are written at least so often, for who looks on.
+const WRITES: Duration = Duration::from_secs(1);
+
+impl Inside {
+    pub fn new(world: World, nodes: Vec<NodeId>) -> Inside {
+        Inside { world, nodes, written: Time::ZERO }
+    }
+
+    /// Ends the captures.
+    ///
+    /// # Errors
+    /// If they could not be written.
+    pub fn close(&mut self) -> Result<(), Failure> {
+        self.world.close_captures().map_err(|error| capture::failure(&error))
+    }
 }
 
 impl Internet for Inside {
@@ -21,6 +44,16 @@ impl Internet for Inside {
 
     fn due(&self) -> Time {
         self.world.next_event()
+    }
+
+    fn idle(&mut self, now: Time) {
+        if now.since(self.written) >= WRITES {
+            self.written = now;
+            if let Err(error) = self.world.flush_captures() {
+                // Nobody is left to tell if this fails. What runs inside goes on.
+                let _ = writeln!(std::io::stderr(), "{}", capture::failure(&error));
+            }
+        }
     }
 
     fn take(&mut self, packet: &mut Vec<u8>) -> Option<usize> {

@@ -48,8 +48,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     };
     let setup = setup(&mut world, at, &EVERYWHERE);
     let (mut cell, tun) = Cell::start(&options.command, &setup, Some(hosts(&world)))?;
-    let mut inside = Inside { world, nodes: vec![at] };
+    let mut inside = Inside::new(world, vec![at]);
     let code = live::run_around(&mut cell, tun, &mut inside)?;
+    inside.close()?;
     Ok(Exit::Other(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 

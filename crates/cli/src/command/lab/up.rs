@@ -100,8 +100,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         let _ = writeln!(out, "{}", line(wire, setup, tun, common.language()));
     }
     drop(out);
-    let mut inside = Inside { world, nodes };
+    let mut inside = Inside::new(world, nodes);
     live::run(&tuns, &mut inside)?;
+    inside.close()?;
     Ok(Exit::Yes)
 }
 
