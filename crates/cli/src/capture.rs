@@ -2,9 +2,10 @@
 
 use crate::failure::{Exit, Failure};
 use lab::World;
-use std::collections::BTreeMap;
-use std::fs::File;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::sync::Mutex;
 
 /// Begins the captures that the scenario asks for, and those of the command line: `FILE` for all
 /// links, `LINK=FILE` for one. A file that is named several times takes all that is meant for it.
@@ -34,7 +35,7 @@ pub fn begin(world: &mut World, wanted: &[String]) -> Result<(), Failure> {
         }
     }
     for (file, links) in files {
-        let created = File::create(&file).map_err(|error| Failure {
+        let created = open(&file).map_err(|error| Failure {
             message: format!("cannot create {file}: {error}"),
             hint: None,
             exit: Exit::Usage,
@@ -43,7 +44,22 @@ pub fn begin(world: &mut World, wanted: &[String]) -> Result<(), Failure> {
         let is_known = world.capture(&links, Box::new(created));
         debug_assert!(is_known, "only links of this world are wanted");
     }
-    Ok(())
+    // So that a file is one even if nothing ever enters a link.
+    world.flush_captures().map_err(|error| failure(&error))
+}
+
+/// The files that this process has created.
+static CREATED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Creates a file, or goes on with it: a command may run through its lab several times, in turn. Each
+/// begins a section of the file, and the interfaces of all are the same.
+fn open(file: &str) -> io::Result<File> {
+    let mut created = CREATED.lock().expect("nobody panics who holds it");
+    if !created.contains(file) {
+        File::create(file)?;
+        created.insert(file.to_owned());
+    }
+    OpenOptions::new().append(true).open(file)
 }
 
 fn unknown(link: &str, links: &[String]) -> Failure {

@@ -281,13 +281,6 @@ impl Road {
     }
 }
 
-impl Drop for Walk {
-    /// What went wrong before was told after the run that it befell.
-    fn drop(&mut self) {
-        let _ = self.world.close_captures();
-    }
-}
-
 /// An interface of a lab's node.
 fn interface(index: u32, device: Device) -> Interface {
     let number = |it: lab::Number| Number {

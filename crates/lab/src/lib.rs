@@ -6,6 +6,7 @@
 use std::fmt;
 
 mod address;
+mod agenda;
 mod agent;
 mod assembly;
 mod attach;

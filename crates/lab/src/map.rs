@@ -2,13 +2,14 @@
 //! in links, found when first asked for; static routes come before them if they are as specific.
 //! Of several ways that are as good, whoever asks picks one.
 
-use crate::address::{Pool, Prefix, is_for_all, is_for_routers};
+use crate::address::{AddressHasher, Pool, Prefix, is_for_all, is_for_routers};
 use crate::rules::{self, Both};
 use crate::scenario::text::Source;
 use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario, StaticRoute};
 use crate::{NodeId, ScenarioFault};
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 use wire::Family;
 
@@ -18,7 +19,7 @@ pub(crate) struct Map {
     places: Vec<Place>,
     links: Vec<Segment>,
     by_name: BTreeMap<String, NodeId>,
-    by_address: BTreeMap<IpAddr, NodeId>,
+    by_address: HashMap<IpAddr, NodeId, BuildHasherDefault<AddressHasher>>,
     /// First address of each network, the network, and its link; networks do not overlap.
     by_network: BTreeMap<IpAddr, (Prefix, usize)>,
     /// Ways to each link from every node, once somebody asked.
@@ -140,7 +141,7 @@ impl Map {
             places: scenario.nodes.iter().map(Place::new).collect(),
             links: Vec::new(),
             by_name: BTreeMap::new(),
-            by_address: BTreeMap::new(),
+            by_address: HashMap::default(),
             by_network: BTreeMap::new(),
             ways: Vec::new(),
         };
@@ -441,9 +442,11 @@ impl Map {
     /// Whether a node itself is meant by a destination: its own address, the loopback, or one that
     /// all hosts of a link of it listen to.
     pub(crate) fn is_for(&self, node: NodeId, destination: IpAddr) -> bool {
-        destination.is_loopback()
-            || self.holder(destination) == Some(node)
-            || self.is_for_many(node, destination)
+        // What one node holds is not for many.
+        match self.holder(destination) {
+            Some(holder) => holder == node,
+            None => destination.is_loopback() || self.is_for_many(node, destination),
+        }
     }
 
     /// Whether a destination is the broadcast address of a link of the node, or of all nodes.
@@ -493,18 +496,22 @@ impl Map {
         destination: IpAddr,
         pick: &mut dyn FnMut(usize) -> usize,
     ) -> Next {
-        if destination.is_loopback() || self.holder(destination) == Some(node) {
+        let holder = self.holder(destination);
+        if destination.is_loopback() || holder == Some(node) {
             return Next::Local;
         }
         let place = &self.places[node.0 as usize];
-        if is_for_all(destination) || is_for_routers(destination) {
-            return match place.interfaces.is_empty() {
-                true => Next::NoRoute,
-                false => Next::Out { interface: 0, to: Recipient::Everyone },
-            };
-        }
-        if let Some(interface) = self.broadcast_interface(node, destination) {
-            return Next::Out { interface, to: Recipient::Everyone };
+        // What one node holds is not for many.
+        if holder.is_none() {
+            if is_for_all(destination) || is_for_routers(destination) {
+                return match place.interfaces.is_empty() {
+                    true => Next::NoRoute,
+                    false => Next::Out { interface: 0, to: Recipient::Everyone },
+                };
+            }
+            if let Some(interface) = self.broadcast_interface(node, destination) {
+                return Next::Out { interface, to: Recipient::Everyone };
+            }
         }
         let network = self.network_of(destination);
         let least = network.map_or(0, |(network, _)| network.length());

@@ -1,6 +1,7 @@
-//! The world's clock and its heap of events, keyed by time and sequence number: what happens at one
-//! moment happens in the order in which it was caused.
+//! The world's clock and its events: what happens at one moment happens in the order in which it was
+//! caused.
 
+use crate::agenda::Agenda;
 use crate::agent::Advert;
 use crate::capture::{CapturePlan, Captures, Entering};
 use crate::conntrack::{Listed, Tracker};
@@ -13,8 +14,7 @@ use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
 use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
@@ -28,12 +28,10 @@ const EVENTS_MAX_BYTES: usize = 1 << 30;
 #[derive(Debug)]
 pub struct World {
     pub(crate) now: Time,
-    heap: BinaryHeap<Reverse<Entry>>,
-    /// Memory that the heap takes, and may take.
-    heap_bytes: usize,
-    heap_max_bytes: usize,
-    /// The sequence number of the next event.
-    sequence: u64,
+    agenda: Agenda<Event>,
+    /// Memory that the events take, and may take.
+    events_bytes: usize,
+    events_max_bytes: usize,
     pub(crate) map: Map,
     pub(crate) nodes: Vec<Node>,
     pub(crate) links: Vec<Link>,
@@ -63,13 +61,6 @@ pub(crate) struct Watch {
     pub(crate) node: NodeId,
     /// What it hears besides ICMP.
     pub(crate) carrier: Carrier,
-}
-
-#[derive(Debug)]
-struct Entry {
-    at: Time,
-    sequence: u64,
-    event: Event,
 }
 
 /// What happens at a moment.
@@ -128,10 +119,9 @@ impl World {
             .collect();
         let mut world = World {
             now: Time::ZERO,
-            heap: BinaryHeap::new(),
-            heap_bytes: 0,
-            heap_max_bytes: EVENTS_MAX_BYTES,
-            sequence: 0,
+            agenda: Agenda::default(),
+            events_bytes: 0,
+            events_max_bytes: EVENTS_MAX_BYTES,
             map,
             nodes,
             links,
@@ -261,38 +251,35 @@ impl World {
 
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
-        let is_counted = |entry: &&Reverse<Entry>| {
-            matches!(entry.0.event, Event::Arrival { counted: Some(_), .. })
-        };
-        self.heap.iter().filter(is_counted).count()
+        let is_counted =
+            |event: &&Event| matches!(event, Event::Arrival { counted: Some(_), .. });
+        self.agenda.iter().filter(is_counted).count()
     }
 
     /// When the next event is due.
     pub fn next_event(&self) -> Time {
-        self.heap.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at)
+        self.agenda.next().unwrap_or(Time::NEVER)
     }
 
     /// Lets something happen at a time, unless there is no memory for it.
     pub(crate) fn schedule(&mut self, at: Time, event: Event) {
-        let heap_bytes = self.heap_bytes + event.bytes();
-        if heap_bytes > self.heap_max_bytes && event.may_be_lost() {
+        let events_bytes = self.events_bytes + event.bytes();
+        if events_bytes > self.events_max_bytes && event.may_be_lost() {
             if let Event::Arrival { counted: Some((link, end)), .. } = event {
                 self.links[link].lost(end);
             }
             return;
         }
-        self.heap_bytes = heap_bytes;
-        let sequence = self.sequence;
-        self.sequence += 1;
-        self.heap.push(Reverse(Entry { at, sequence, event }));
+        self.events_bytes = events_bytes;
+        self.agenda.push(at, event);
     }
 
     /// Moves the clock to the next event and lets it happen.
     pub(crate) fn step(&mut self) {
-        let Some(Reverse(entry)) = self.heap.pop() else { return };
-        self.heap_bytes -= entry.event.bytes();
-        self.now = self.now.max(entry.at);
-        match entry.event {
+        let Some((at, event)) = self.agenda.pop() else { return };
+        self.events_bytes -= event.bytes();
+        self.now = self.now.max(at);
+        match event {
             Event::Arrival { node, frame, counted } => {
                 if let Some((link, end)) = counted {
                     self.links[link].delivered(end, frame.bytes.len());
@@ -443,7 +430,8 @@ impl Event {
                 | Later::Release => 0,
             },
         };
-        size_of::<Entry>() + held
+        // Its key, besides.
+        size_of::<Option<Event>>() + 24 + held
     }
 
     /// Whether nobody waits for it: fragments must be given up, or no others are taken; and the
@@ -456,26 +444,6 @@ impl Event {
             Event::Change(_) => false,
             _ => true,
         }
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        (self.at, self.sequence) == (other.at, other.sequence)
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
     }
 }
 

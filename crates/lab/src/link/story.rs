@@ -76,24 +76,21 @@ impl Story {
         out.push_str("arrives after ");
         push_ms(at.since(self.enters), out);
         let parts = [
-            ("queue", self.starts.since(self.enters)),
-            ("sending", self.ends.since(self.starts)),
-            ("delay", self.usual),
+            ("queue ", self.starts.since(self.enters)),
+            ("sending ", self.ends.since(self.starts)),
+            ("delay ", self.usual),
             ("jitter +", self.delay.saturating_sub(self.usual)),
             ("jitter -", self.usual.saturating_sub(self.delay)),
-            ("kept in order", self.kept),
-            ("held back", self.held),
+            ("kept in order ", self.kept),
+            ("held back ", self.held),
         ];
-        if parts.iter().filter(|(_, span)| !span.is_zero()).count() > 1 {
-            let mut separator = ": ";
-            for (what, span) in parts.into_iter().filter(|(_, span)| !span.is_zero()) {
-                out.push_str(separator);
+        let told = parts.iter().filter(|(_, span)| !span.is_zero());
+        // One part alone is the whole.
+        if told.clone().nth(1).is_some() {
+            for (index, (what, span)) in told.enumerate() {
+                out.push_str(if index == 0 { ": " } else { ", " });
                 out.push_str(what);
-                if !what.ends_with(['+', '-']) {
-                    out.push(' ');
-                }
-                push_ms(span, out);
-                separator = ", ";
+                push_ms(*span, out);
             }
         }
         if let Some(bit) = self.flipped {
@@ -126,20 +123,33 @@ fn ordinal(number: u64) -> String {
     format!("{number}{ending}")
 }
 
-/// Milliseconds without needless zeros: `12.3 ms`.
+/// Milliseconds without needless zeros: `12.3 ms`. Done by hand: a capture has one for each packet.
 fn push_ms(span: Duration, out: &mut String) {
-    let ns = span.as_nanos();
-    let _ = write!(out, "{}", ns / 1_000_000);
-    let mut rest = ns % 1_000_000;
+    let ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let (ms, mut rest) = (ns / 1_000_000, ns % 1_000_000);
+    push_digits(ms, 1, out);
     if rest > 0 {
         let mut digits = 6;
         while rest % 10 == 0 {
             rest /= 10;
             digits -= 1;
         }
-        let _ = write!(out, ".{rest:0digits$}");
+        out.push('.');
+        push_digits(rest, digits, out);
     }
     out.push_str(" ms");
+}
+
+/// A number in decimal, with zeros before it up to so many digits.
+fn push_digits(mut number: u64, digits: usize, out: &mut String) {
+    let mut reversed = ['0'; 20];
+    let mut count = 0;
+    while number > 0 || count < digits {
+        reversed[count] = char::from(b'0' + (number % 10) as u8);
+        number /= 10;
+        count += 1;
+    }
+    out.extend(reversed[..count].iter().rev());
 }
 
 #[cfg(test)]

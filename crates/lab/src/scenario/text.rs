@@ -120,10 +120,16 @@ impl<'a> Table<'a> {
         };
         let mut unknown: Vec<_> = self.table.keys().filter(is_unknown).collect();
         unknown.sort_by_key(|key| key.span().start);
+        let mut known: Vec<&str> = Vec::new();
+        for key in &self.asked {
+            if !known.contains(key) {
+                known.push(key);
+            }
+        }
         for key in unknown {
             let hint = match nearest(key.get_ref(), &self.asked) {
                 Some(known) => format!("did you mean `{known}`?"),
-                None => format!("known here: {}", self.asked.join(", ")),
+                None => format!("known here: {}", known.join(", ")),
             };
             let message = format!("unknown key `{}`", key.get_ref());
             self.source.bear(Err::<(), _>(self.source.fault(

@@ -337,12 +337,15 @@ impl Tree<'_> {
         tried.retain(|command| !command.contains('<'));
         tried.dedup();
         for (index, command) in tried.iter().take(3).enumerate() {
-            if let Some((name, rest)) = command.split_once(' ') {
-                let space = if index == 0 { "\n" } else { "" };
-                let command = format!("askway {name} --lab {origin} {rest}");
-                let try_it = language.pick("try: ", "试试：");
-                let _ = writeln!(self.out, "{space}{try_it}{}", escape(&command));
-            }
+            // `as TOOL` comes before the options.
+            let verbs = if command.starts_with("as ") { 2 } else { 1 };
+            let mut words = command.split(' ');
+            let verb: Vec<&str> = words.by_ref().take(verbs).collect();
+            let rest: Vec<&str> = words.collect();
+            let space = if index == 0 { "\n" } else { "" };
+            let command = format!("askway {} --lab {origin} {}", verb.join(" "), rest.join(" "));
+            let try_it = language.pick("try: ", "试试：");
+            let _ = writeln!(self.out, "{space}{try_it}{}", escape(&command));
         }
     }
 
