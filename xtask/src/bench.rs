@@ -6,6 +6,7 @@
 
 mod arena;
 mod figures;
+mod lab;
 mod launcher;
 mod rows;
 mod sockets;
