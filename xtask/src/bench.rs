@@ -11,6 +11,7 @@ mod launcher;
 mod rows;
 mod sockets;
 mod traces;
+mod track;
 
 pub use launcher::{alternate, measure};
 pub use sockets::hold_connections;

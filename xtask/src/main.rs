@@ -30,7 +30,7 @@ fn main() -> ExitCode {
         ["bench", rows @ ..] => bench::run(rows),
         ["measure", report, command @ ..] => bench::measure(report, command),
         ["alternate", report, times, commands @ ..] => bench::alternate(report, times, commands),
-        ["hold-connections"] => bench::hold_connections(),
+        ["hold-connections", port] => bench::hold_connections(port),
         _ => Err(USAGE.into()),
     };
     match outcome {

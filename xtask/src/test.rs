@@ -22,9 +22,13 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("radvd", "radvd"),
     ("conntrack", "conntrack"),
     ("socat", "socat"),
+    ("clockdiff", "iputils-clockdiff"),
+    ("chronyd", "chrony"),
+    ("inetd", "openbsd-inetd"),
     ("tcpdump", "tcpdump"),
     ("ethtool", "ethtool"),
     ("dnsmasq", "dnsmasq-base"),
+    ("in.tftpd", "tftpd-hpa"),
 ];
 
 /// What ran, and what came of it.

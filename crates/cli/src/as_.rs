@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod check;
+mod clockdiff;
 mod console;
 mod fping;
 mod getopt;
@@ -23,8 +24,14 @@ pub struct Dialect {
 }
 
 /// Every dialect.
-pub const ALL: &[Dialect] =
-    &[ping::PING, fping::FPING, traceroute::TRACEROUTE, tracepath::TRACEPATH, winping::WINPING];
+pub const ALL: &[Dialect] = &[
+    ping::PING,
+    fping::FPING,
+    traceroute::TRACEROUTE,
+    tracepath::TRACEPATH,
+    clockdiff::CLOCKDIFF,
+    winping::WINPING,
+];
 
 /// The dialect of that name.
 pub fn by_name(name: &str) -> Option<&'static Dialect> {

@@ -14,7 +14,10 @@ const COMMON: Texts = &[
     ("lab", "走场景文件里的网络，而不是真实的网络"),
     ("from", "在实验网络的哪个节点上运行"),
     ("seed", "一切随机数的种子：种子相同，实验网络的运行也相同"),
-    ("capture", "把进入实验网络链路的包写进这个 pcapng 文件，注释说明每个包的下场；链路=文件：只写一条链路"),
+    (
+        "capture",
+        "把进入实验网络链路的包写进这个 pcapng 文件，注释说明每个包的下场；链路=文件：只写一条链路",
+    ),
     ("color", "何时用颜色：auto、always、never"),
     ("lang", "给人看的语言，en 或 zh；不给则按环境变量"),
 ];
@@ -23,9 +26,28 @@ const COMMON: Texts = &[
 const HEADINGS: Texts = &[
     ("Everywhere", "通用"),
     ("When", "何时"),
+    ("Files", "文件"),
     ("What", "问什么"),
     ("Where from", "从哪里"),
     ("Output", "输出"),
+    ("Pictures", "图"),
+];
+
+const CLOCK: Texts = &[
+    ("targets", "要问的主机：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("all_addresses", "问一个名字的所有地址，而不只是第一个"),
+    ("via", "怎么问：icmp、daytime、time、ntp，可用逗号隔开几种"),
+    ("tcp", "daytime 和 time 直接用 TCP，而不只在 UDP 无应答时用"),
+    ("watch", "跟踪去程和回程时延的变化，直到被中断或 -c 次"),
+    ("count", "每个目标问几次 [默认：icmp 20 次，daytime 和 time 8 次，ntp 4 次]"),
+    ("interval", "两次询问的间隔 [默认：icmp 100ms，ntp 2s；--watch 时为 1s 和 16s]"),
+    ("timeout", "等一个应答最多多久"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("access", "UDP 的套接字：raw、datagram 或 auto（datagram）；ICMP 时间戳总用 raw"),
+    ("quiet", "只显示综合的结果"),
 ];
 
 const PING: Texts = &[
@@ -165,6 +187,35 @@ const MTU: Texts = &[
     ("quiet", "只说每条路有多宽"),
 ];
 
+const TFTP: Texts = &[
+    ("verb", "get（取文件）或 put（放文件）"),
+    ("host", "服务器：HOST、HOST:PORT 或 [IPv6]:PORT"),
+    ("file", "get：服务器上的文件名；put：这里的文件，- 为标准输入"),
+    ("remote", "put：服务器上的文件名 [默认：同这里的名字]"),
+    ("v4", "只用 IPv4"),
+    ("v6", "只用 IPv6"),
+    ("port", "服务器的端口，同 HOST:PORT [默认：69]"),
+    ("output", "get：写到这个文件，- 为标准输出 [默认：其名字的最后一段]"),
+    ("directory", "get：只写到这个目录里 [默认：当前目录]"),
+    ("force", "get：替换已有的文件"),
+    ("max_size", "get：不取比这更大的文件：字节数，或带 k、M、G、KiB、MiB、GiB"),
+    ("mode", "文件的字节怎样传：octet（原样）或 netascii（文本行）"),
+    ("blksize", "请求每块这么多字节"),
+    ("windowsize", "请求每个确认这么多块"),
+    ("timeout", "请服务器过这么多秒重发 [默认：随它]"),
+    ("rollover", "65535 之后的块号：0，或对不再用 0 的服务器为 1"),
+    ("no_options", "不请求任何选项：每块 512 字节，一次一块"),
+    ("retransmit", "何时重发：adaptive（按往返时间）、fixed:时间 或 exponential:时间"),
+    ("retries", "连续重发几次 [默认：adaptive 5、fixed 4、exponential 3]"),
+    ("unconnected", "听不到 ICMP 差错，像套接字没有连接的程序"),
+    ("dally", "get：最后的确认丢失时，多久之内补发 [默认：服务器的超时，或 1 秒]"),
+    ("deadline", "到这个时间就放弃，不管还缺什么"),
+    ("interface", "从这个接口或 VRF 发送；给地址则同 --source"),
+    ("source", "源地址"),
+    ("mark", "防火墙标记"),
+    ("quiet", "没有进度，只说结果"),
+];
+
 const MASK: Texts = &[
     ("targets", "问谁：主机或广播地址；不给则问每个接口的广播地址"),
     ("v4", "只用 IPv4：只有它有这样的掩码"),
@@ -247,6 +298,11 @@ const LAB: Texts = &[
     ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
 ];
 
+const MAN: Texts =
+    &[("subject", "哪条命令的手册页 [默认：askway 本身的]"), ("all", "把所有手册页写进这个目录")];
+
+const COMPLETIONS: Texts = &[("shell", "哪种 shell")];
+
 const SOCKETS: Texts = &[
     ("v4", "只看 IPv4 套接字"),
     ("v6", "只看 IPv6 套接字，包括其中使用 IPv4 的"),
@@ -268,6 +324,36 @@ const SOCKETS: Texts = &[
     ("processes", "持有每个套接字的进程，能看到的都显示"),
     ("sort", "最大的在前：rtt、retrans、recv-q、send-q、cwnd"),
     ("numeric", "地址和端口用数字；这里没有名字"),
+];
+
+const DUMP: Texts = &[
+    ("filter", "看什么，用 tcpdump 的说法：icmp、host A、tcp port 80……，还有 quotes 过滤式"),
+    ("interface", "监听的接口；any 为所有接口 [默认：所有]"),
+    ("read", "从这个文件（pcap 或 pcapng）读，而不是从网络；- 为标准输入"),
+    ("count", "这么多分组之后结束"),
+    ("snaplen", "每个分组最多保留多少字节"),
+    ("direction", "只要到达的（in）或离开的（out）"),
+    ("no_promiscuous", "不让接口接收给别人的分组"),
+    ("buffer", "内核里最多有多少等着被读"),
+    ("write", "把分组写进这个文件，格式为 pcapng，名字以 .pcap 结尾则为 pcap；- 为标准输出"),
+    ("print", "写文件时也显示分组"),
+    ("time", "时间：-t 没有，-tt 自1970年的秒，-ttt 距上一个分组，-tttt 带日期，-ttttt 距第一个"),
+    ("nano", "精确到纳秒"),
+    ("verbose", "多说一些：IP 首部、检验和、选项；两次：更多"),
+    ("link_header", "显示链路层首部"),
+    ("hexadecimal", "以十六进制显示字节；两次：连同链路层首部"),
+    ("characters", "同上，并显示字符"),
+    ("absolute", "TCP 序号照原样，不从连接的第一个数起"),
+    ("no_quotes", "不显示 ICMP 差错所引的内容，凡 tcpdump 不显示处"),
+    ("numeric", "地址和端口都是数字；总是如此"),
+    ("line_buffered", "每个分组立刻显示；总是如此"),
+    ("sequence", "把一个会话画成梯形图：时间在两端之间向下流逝；text 或 svg"),
+    (
+        "plot",
+        "把一个 TCP 连接画成 SVG：time-sequence（报文段、确认、窗口）或 in-flight（未确认的字节）",
+    ),
+    ("flow", "画哪个会话：按分组多少排列的第几个"),
+    ("ascii", "文字梯形图只用 ASCII 字符"),
 ];
 
 /// A parser with its help in that language.
@@ -303,11 +389,16 @@ fn own_texts(command: &str) -> Texts {
     match command {
         "lab" => LAB,
         "mask" => MASK,
+        "man" => MAN,
+        "completions" => COMPLETIONS,
         "explain" => EXPLAIN,
+        "dump" => DUMP,
         "mtu" => MTU,
+        "clock" => CLOCK,
         "ping" => PING,
         "routers" => ROUTERS,
         "sockets" => SOCKETS,
+        "tftp" => TFTP,
         "trace" => TRACE,
         "up" => UP,
         "watch" => WATCH,

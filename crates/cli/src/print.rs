@@ -1,6 +1,7 @@
 //! How results are shown: for people, as JSON and as CSV, one file each. All read the engine's own
 //! reports; what JSON and CSV call things stands in `fields`.
 
+pub mod clock;
 pub mod csv;
 pub mod fields;
 pub mod hints;
@@ -11,6 +12,7 @@ pub mod mtu;
 pub mod options;
 pub mod routers;
 pub mod sockets;
+pub mod tftp;
 pub mod trace;
 
 use crate::failure::{Exit, Failure};

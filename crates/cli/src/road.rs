@@ -48,6 +48,7 @@ pub struct Walk {
     carrier: Carrier,
     envelope: Envelope,
     identifiers: Vec<u16>,
+    captured: capture::Outcome,
 }
 
 /// The wall clock at [`Time::ZERO`].
@@ -243,6 +244,13 @@ impl Road {
         }
     }
 
+    /// What a lab's TFTP server at an address holds under a name; `None` outside a lab, too.
+    pub fn lab_file(&self, at: IpAddr, name: &[u8]) -> Option<&[u8]> {
+        let Road::Lab(walk) = self else { return None };
+        let node = walk.world.node(walk.world.name_of(at)?)?;
+        walk.world.tftp_file(node, name)
+    }
+
     /// Every address of a lab and its name, escaped for a terminal; `None` outside a lab: ask
     /// [`resolve::reverse`].
     pub fn lab_names(&self) -> Option<impl Iterator<Item = (IpAddr, String)>> {
@@ -267,14 +275,15 @@ impl Road {
         match self {
             Road::Network(network, _) => network.drive(engine, observer)?,
             Road::Lab(walk) => {
-                let Walk { world, at, carrier, envelope, .. } = &mut **walk;
+                let Walk { world, at, carrier, envelope, captured, .. } = &mut **walk;
                 let signals = Signals::install().map_err(|error| Failure {
                     message: format!("cannot listen for signals: {error}"),
                     hint: None,
                     exit: Exit::Failed,
                 })?;
                 world.drive(*at, *carrier, envelope, engine, observer, &mut || signals.take());
-                world.flush_captures().map_err(|error| capture::failure(&error))?;
+                world.flush_captures();
+                captured.told()?;
             }
         }
         Ok(())
@@ -315,12 +324,13 @@ impl Walk {
                 exit: Exit::Usage,
             })?,
         };
-        capture::begin(&mut world, &choice.captures)?;
+        let captured = capture::begin(&mut world, &choice.captures)?;
         let usual = if want.carrier == Carrier::Icmp { LAB_IDENTIFIER } else { LAB_PORT };
         let first = want.identifier.unwrap_or(usual);
         Ok(Walk {
             world,
             at,
+            captured,
             carrier: want.carrier,
             envelope: want.envelope.clone(),
             identifiers: (0..want.lanes.max(1)).map(|lane| first.wrapping_add(lane)).collect(),

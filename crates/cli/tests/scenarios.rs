@@ -1,5 +1,6 @@
 //! Scenarios: small networks as text, with what a user would see who asks in them. Each file below
-//! `crates/lab/scenarios` and `crates/lab/examples` is a test; `ASKWAY_BLESS=1` writes what is seen into the files.
+//! `crates/lab/scenarios` and `crates/lab/examples` is a test; `ASKWAY_BLESS=1` writes what is seen
+//! into the files.
 
 use lab::{Expectation, NodeId, Said, World};
 use probe::kind;

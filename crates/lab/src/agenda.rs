@@ -1,5 +1,5 @@
-//! What is going to happen, in the order in which it will: by time, and of one moment in the order in
-//! which it was caused. Small keys are sorted, the events themselves stay where they are.
+//! What is going to happen, in the order in which it will: by time, and of one moment in the order
+//! in which it was caused. Small keys are sorted, the events themselves stay where they are.
 
 use probe::Time;
 use std::cmp::Reverse;

@@ -1,20 +1,19 @@
 //! Captures: each packet that enters a link as a record of a pcapng file, what became of it as its
 //! comment. Stamps are the lab's own time, when the packet entered.
 
-use crate::EPOCH_NS;
 use crate::link::{Crossing, Link};
 use crate::map::{Map, Recipient};
 use crate::world::World;
 use probe::Time;
 use std::fmt;
-use std::io::{self, Write};
 use wire::pcapng::{self, Direction, Packet, Statistics};
 
 /// What is gathered before it is written.
 const CHUNK_BYTES: usize = 1 << 16;
 
-/// Where a capture goes: in pieces of some size, and the rest when it is closed.
-type Sink = Box<dyn Write + Send>;
+/// Where a capture goes: what is written of it, in pieces of some size, and the rest when it is
+/// flushed or closed. What fails there is for whoever made it to keep.
+pub type Sink = Box<dyn FnMut(&[u8]) + Send>;
 
 /// The captures of a world.
 #[derive(Debug, Default)]
@@ -29,8 +28,6 @@ struct File {
     writer: pcapng::Writer,
     gathered: Vec<u8>,
     sink: Sink,
-    /// The first that went wrong; nothing is written after it.
-    fault: Option<io::Error>,
 }
 
 impl fmt::Debug for File {
@@ -62,7 +59,7 @@ impl World {
     /// Writes from now on what enters those links, or every link if none is named, as pcapng: one
     /// interface a link, what its first end sends outbound, what the others send inbound. `false`
     /// if there is no such link. [`World::close_captures`] writes the last of it.
-    pub fn capture(&mut self, links: &[&str], sink: Box<dyn Write + Send>) -> bool {
+    pub fn capture(&mut self, links: &[&str], sink: Sink) -> bool {
         let named = |name: &&str| self.links.iter().position(|link| link.name == *name);
         let indices: Option<Vec<usize>> = match links {
             [] => Some((0..self.links.len()).collect()),
@@ -85,21 +82,18 @@ impl World {
             let number = writer.interface(&interface, &mut gathered);
             captures.of_link[index].push((captures.files.len(), number));
         }
-        captures.files.push(File { writer, gathered, sink, fault: None });
+        captures.files.push(File { writer, gathered, sink });
         true
     }
 
     /// Ends all captures: what links counted, and whatever is not written yet.
-    ///
-    /// # Errors
-    /// The first of those that writing met, also before.
-    pub fn close_captures(&mut self) -> io::Result<()> {
-        let Some(mut captures) = self.captures.take() else { return Ok(()) };
+    pub fn close_captures(&mut self) {
+        let Some(mut captures) = self.captures.take() else { return };
         for (link, files) in captures.of_link.iter().enumerate() {
             let ends = 0..self.map.ends(link).len();
             let counts: Vec<_> = ends.map(|end| self.links[link].counts(end)).collect();
             let statistics = Statistics {
-                time_ns: EPOCH_NS + i128::from(self.now.0),
+                time_ns: self.epoch_ns() + i128::from(self.now.0),
                 received: counts.iter().map(|it| it.sent).sum(),
                 dropped: counts.iter().map(|it| it.lost + it.dropped).sum(),
             };
@@ -108,24 +102,12 @@ impl World {
                 writer.statistics(*interface, &statistics, gathered);
             }
         }
-        let mut outcome = Ok(());
-        for mut file in captures.files {
-            outcome = outcome.and(file.flush());
-        }
-        outcome
+        captures.files.iter_mut().for_each(File::write);
     }
 
     /// Writes what is gathered, however little: for who looks on while the world runs.
-    ///
-    /// # Errors
-    /// The first that writing met, also before.
-    pub fn flush_captures(&mut self) -> io::Result<()> {
-        let files = self.captures.iter_mut().flat_map(|captures| &mut captures.files);
-        let mut outcome = Ok(());
-        for file in files {
-            outcome = outcome.and(file.flush());
-        }
-        outcome
+    pub fn flush_captures(&mut self) {
+        self.captures.iter_mut().flat_map(|it| &mut it.files).for_each(File::write);
     }
 }
 
@@ -161,7 +143,7 @@ impl Captures {
             let file = &mut self.files[*file];
             let record = |bytes, comment| Packet {
                 interface: *interface,
-                time_ns: Some(EPOCH_NS + i128::from(it.now.0)),
+                time_ns: Some(map.epoch_ns + i128::from(it.now.0)),
                 direction,
                 comment: Some(comment),
                 original_bytes: 0,
@@ -181,19 +163,9 @@ impl Captures {
 impl File {
     /// Hands over what is gathered.
     fn write(&mut self) {
-        if self.fault.is_none()
-            && let Err(fault) = self.sink.write_all(&self.gathered)
-        {
-            self.fault = Some(fault);
-        }
-        self.gathered.clear();
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.write();
-        match self.fault.take() {
-            Some(fault) => Err(fault),
-            None => self.sink.flush(),
+        if !self.gathered.is_empty() {
+            (self.sink)(&self.gathered);
+            self.gathered.clear();
         }
     }
 }

@@ -120,9 +120,8 @@ impl Warnings<'_> {
             let message = format!("`{}` has no jitter to shape", link.name);
             self.warn(link.at, message, "say how much: jitter = \"5ms\"");
         }
-        let is_cut = |it: &&&Impairments| {
-            it.jitter.shape != Shape::Uniform && it.jitter.spread > it.delay
-        };
+        let is_cut =
+            |it: &&&Impairments| it.jitter.shape != Shape::Uniform && it.jitter.spread > it.delay;
         if all.iter().find(is_cut).is_some() {
             let message = format!("the jitter of `{}` is more than its delay", link.name);
             let hint = "packets that it would make arrive before they are sent take 1us";
@@ -193,15 +192,18 @@ mod tests {
                     [[link]]\nends = [\"a\", \"b\"]\ndealy = \"1ms\"\nlos = 1\n\
                     [[link]]\nends = [\"a\", \"c\"]\n[[expect]]\ncommand = 5\n[foo]\n";
         let checked = check(text, "net.toml");
-        assert_eq!(told(&checked.faults), [
-            "2:7 unknown key `ttl`",
-            "3:19 `hop_limit` wants a whole number from 1 to 255",
-            "6:1 unknown key `dealy`",
-            "7:1 unknown key `los`",
-            "9:14 no node is named `c`",
-            "11:11 `command` wants a text",
-            "12:2 unknown key `foo`",
-        ]);
+        assert_eq!(
+            told(&checked.faults),
+            [
+                "2:7 unknown key `ttl`",
+                "3:19 `hop_limit` wants a whole number from 1 to 255",
+                "6:1 unknown key `dealy`",
+                "7:1 unknown key `los`",
+                "9:14 no node is named `c`",
+                "11:11 `command` wants a text",
+                "12:2 unknown key `foo`",
+            ]
+        );
         assert_eq!(checked.warnings, []);
     }
 

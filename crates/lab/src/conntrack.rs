@@ -197,6 +197,15 @@ impl Tracker {
         listed
     }
 
+    /// Whether a datagram belongs to a connection that is known; changes nothing.
+    pub fn knows(&self, now: Time, datagram: &[u8]) -> bool {
+        let Some((_, tuple::Carried::Tuple(tuple))) = tuple::read(datagram, false) else {
+            return false;
+        };
+        let found = self.table.find(&tuple);
+        found.is_some_and(|(number, _)| self.table.at(number).expires > now)
+    }
+
     /// Begins or ceases to keep events.
     pub fn watch(&mut self, is_watched: bool) {
         self.events = is_watched.then(|| self.events.take().unwrap_or_default());

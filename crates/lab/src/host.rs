@@ -4,14 +4,14 @@
 use crate::address;
 use crate::assembly::Progress;
 use crate::complaint::Subject;
-use crate::node::{Action, Frame, Later, Node, Turn, midnight_ms};
+use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::rules;
 use crate::scenario::{Lies, Role};
 use crate::transport::Kept;
 use probe::Fragmentation;
 use std::net::{IpAddr, Ipv4Addr};
 use wire::Family;
-use wire::icmp::{self, Echo, Meaning, Message, Timestamp, node};
+use wire::icmp::{self, Echo, Meaning, Message, node};
 use wire::ip::options::{self, Ipv4Option, Options};
 use wire::ip::{Datagram, Header, protocol};
 
@@ -105,10 +105,10 @@ impl Node {
         match message {
             Message::EchoRequest(echo) => self.answer_echo(turn, datagram, echo),
             Message::TimestampRequest(stamp) => {
-                let now = midnight_ms(turn.now);
-                let reply = Timestamp { receive: now, transmit: now, ..stamp };
+                let (reply, takes) = self.stamped(turn, stamp);
                 if let Some(header) = self.answer_header(turn, datagram) {
-                    self.answer_with(turn, header, &Message::TimestampReply(reply));
+                    let message = message_bytes(&header, &Message::TimestampReply(reply));
+                    self.answer_after(turn, header, message, takes);
                 }
             }
             Message::NodeQuery(query) => {

@@ -29,12 +29,14 @@ mod random;
 mod router;
 mod rules;
 mod scenario;
+mod service;
 mod sketch;
+mod tftp;
 mod transport;
 mod world;
 
 pub use attach::Place;
-pub use capture::CapturePlan;
+pub use capture::{CapturePlan, Sink};
 pub use check::{Checked, check};
 pub use link::LinkCounts;
 pub use map::{Device, Number};
@@ -42,7 +44,7 @@ pub use scenario::{Expectation, Said};
 pub use sketch::{Sketch, SketchLink, SketchNode, Trait};
 pub use world::World;
 
-/// The wall clock at the start of every world: 2026-01-01 00:00:00 UTC.
+/// The wall clock at the start of a world that says nothing else: 2026-01-01 00:00:00 UTC.
 const EPOCH_NS: i128 = 1_767_225_600_000_000_000;
 
 /// Names one node of a world.

@@ -124,8 +124,7 @@ impl Link {
     /// Becomes another link, as it were; what is under way arrives. Rules that stay go on counting.
     pub(crate) fn change(&mut self, is_down: bool, there: Impairments, back: Impairments) {
         for (end, direction) in self.directions.iter_mut().enumerate() {
-            let (old, new) =
-                if end == 0 { (&self.there, &there) } else { (&self.back, &back) };
+            let (old, new) = if end == 0 { (&self.there, &there) } else { (&self.back, &back) };
             let changes = effects(old).into_iter().zip(effects(new));
             for ((old, new), tallies) in changes.zip(&mut direction.tallies) {
                 if old != new {

@@ -16,6 +16,8 @@ use wire::Family;
 /// The network as a graph.
 #[derive(Debug)]
 pub(crate) struct Map {
+    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC.
+    pub(crate) epoch_ns: i128,
     places: Vec<Place>,
     links: Vec<Segment>,
     by_name: BTreeMap<String, NodeId>,
@@ -138,6 +140,7 @@ impl Map {
     /// Assigns addresses and checks what needs the whole graph.
     pub(crate) fn build(scenario: &Scenario, source: Source<'_>) -> Result<Map, ScenarioFault> {
         let mut map = Map {
+            epoch_ns: scenario.epoch_ns,
             places: scenario.nodes.iter().map(Place::new).collect(),
             links: Vec::new(),
             by_name: BTreeMap::new(),

@@ -1,5 +1,5 @@
-//! Where a router meets its tracker: packets that come in, go through, leave or are its own pass the
-//! hooks; fragments are put together before, and cut again behind.
+//! Where a router meets its tracker: packets that come in, go through, leave or are its own pass
+//! the hooks; fragments are put together before, and cut again behind.
 
 use crate::assembly::{Assembly, Cut, Progress, Unfinished};
 use crate::complaint::Subject;
@@ -188,5 +188,7 @@ impl Node {
 /// The ports at which a node itself listens, as trackers want them.
 pub(crate) fn served(node: &NodePlan) -> Vec<(u8, u16)> {
     let tcp = node.tcp.iter().map(|port| (protocol::TCP, *port));
-    tcp.chain(node.udp.iter().map(|port| (protocol::UDP, *port))).collect()
+    let services = node.services.iter().map(|service| service.port());
+    let udp = node.udp.iter().copied().chain(services).map(|port| (protocol::UDP, port));
+    tcp.chain(udp).collect()
 }

@@ -2,6 +2,7 @@
 //! keeps for itself in `host`, errors in `complaint`. Knows no clock and no wire: a [`Turn`] brings
 //! the time, and takes what is to be done.
 
+use crate::NodeId;
 use crate::address::{is_for_all, is_for_routers};
 use crate::agent::Advert;
 use crate::assembly::{Assembly, Unfinished};
@@ -14,7 +15,8 @@ use crate::packet;
 use crate::random::Random;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
-use crate::{EPOCH_NS, NodeId};
+use crate::service::midnight_ms;
+use crate::tftp;
 use probe::{Carrier, Fragmentation, SendFault, SendFaultReason, Time};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -53,6 +55,7 @@ pub(crate) struct Node {
     pub(crate) answers: u64,
     /// Where connections are tracked and addresses translated.
     pub(crate) gate: Option<Box<Gate>>,
+    pub(crate) tftp: Option<tftp::Server>,
     /// Errors malformed so far.
     pub(crate) mangled: usize,
     /// Where new identifications of what it passes on come from.
@@ -110,6 +113,8 @@ pub(crate) enum Later {
     AbandonPassing(Unfinished),
     /// SYNs that nobody met are refused.
     Release,
+    /// The transfer of that port is due.
+    Tftp(u16),
 }
 
 /// A packet as it comes in.
@@ -143,6 +148,7 @@ impl Node {
             identification: 0,
             answers: 0,
             gate: Gate::of(id, &plan, seed, map).map(Box::new),
+            tftp: plan.tftp.clone().map(tftp::Server::new),
             mangled: 0,
             random,
             is_attached: false,
@@ -223,7 +229,8 @@ impl Node {
         own: Ipv4Addr,
     ) -> Result<(), usize> {
         let is_own = |address: Ipv4Addr| turn.map.holder(address.into()) == Some(self.id);
-        options::pass(bytes, own, is_own, midnight_ms(turn.now)).map_err(|fault| match fault {
+        let now_ms = midnight_ms(self.clock_ns(turn.map.epoch_ns, turn.now));
+        options::pass(bytes, own, is_own, now_ms).map_err(|fault| match fault {
             wire::Malformed::Option(at) => at,
             _ => 0,
         })
@@ -329,6 +336,7 @@ impl Node {
             }
             Later::Answer(header, message) => self.answer(turn, *header, &message),
             Later::Advertise(advert) => self.advertise(turn, advert),
+            Later::Tftp(port) => self.wake_tftp(turn, port),
             Later::Unresolved(bytes) => {
                 self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
             }
@@ -394,13 +402,6 @@ fn next_stop(bytes: &[u8]) -> Option<(IpAddr, bool)> {
 /// start of the IPv4 header.
 pub(crate) fn pointer_word(offset_in_options: usize) -> u32 {
     (20 + offset_in_options as u32) << 24
-}
-
-/// Milliseconds since midnight UTC.
-pub(crate) fn midnight_ms(now: Time) -> u32 {
-    const DAY_MS: i128 = 86_400_000;
-    let ms = (EPOCH_NS + i128::from(now.0)) / 1_000_000 % DAY_MS;
-    u32::try_from(ms).expect("a day has fewer than 2^32 milliseconds")
 }
 
 fn emit(header: &Header, message: &[u8]) -> Result<Vec<u8>, SendFault> {

@@ -10,17 +10,20 @@ mod links;
 pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
+pub(crate) mod tftp;
 
 use crate::address::Prefix;
 use crate::capture::CapturePlan;
 use crate::rules;
-use crate::{NodeId, ScenarioFault};
+use crate::service::{ClockPlan, Service};
+use crate::{EPOCH_NS, NodeId, ScenarioFault};
 use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
 use errors::ErrorPlan;
 use forwarding::{ForwardPlan, Refusal};
 use impairments::Impairments;
 use nat::{DnatPlan, NatPlan};
+use probe::clock::way::daytime::Date;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::ops::Range;
@@ -32,6 +35,8 @@ use wire::Family;
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
+    /// The wall clock at the start, nanoseconds since 1970-01-01 UTC.
+    pub(crate) epoch_ns: i128,
     /// When an endless run is interrupted, from its start.
     pub(crate) duration: Duration,
     pub(crate) from: NodeId,
@@ -88,6 +93,10 @@ pub(crate) struct NodePlan {
     pub(crate) tcp: Vec<u16>,
     /// UDP ports whose datagrams are sent back.
     pub(crate) udp: Vec<u16>,
+    /// Services over UDP.
+    pub(crate) services: Vec<Service>,
+    pub(crate) clock: ClockPlan,
+    pub(crate) tftp: Option<tftp::TftpPlan>,
     /// Where it stands in the text, for faults found later.
     pub(crate) at: usize,
 }
@@ -239,6 +248,7 @@ impl Scenario {
         let document = source.parse()?;
         let mut root = Table::new(source, document.get_ref(), 0);
         let seed = root.take("seed").map(|v| v.number(0, u64::MAX)).transpose()?.unwrap_or(1);
+        let epoch_ns = root.take("starts").map_or(Ok(EPOCH_NS), |value| starts(&value))?;
         let duration = root.take("duration").map(|v| v.duration()).transpose()?;
         let (mut nodes, names) = nodes::read(&mut root)?;
         let links = links::read(&mut root, &names, &nodes)?;
@@ -259,8 +269,27 @@ impl Scenario {
         let expectations = expectations(source, &mut root)?;
         root.finish()?;
         let duration = duration.unwrap_or(Duration::from_secs(10));
-        Ok(Scenario { seed, duration, from, nodes, links, changes, captures, expectations })
+        Ok(Scenario {
+            seed,
+            epoch_ns,
+            duration,
+            from,
+            nodes,
+            links,
+            changes,
+            captures,
+            expectations,
+        })
     }
+}
+
+/// A point in time, as in RFC 3339.
+fn starts(value: &Value<'_>) -> Result<i128, ScenarioFault> {
+    let text = value.text()?;
+    let date = Date::parse(text).filter(|date| date.zone_s.is_some());
+    let hint = "as in \"2026-01-01T23:59:59Z\"".to_string();
+    let date = date.ok_or_else(|| value.fault_with(format!("`{text}` is no time"), hint))?;
+    Ok(i128::from(date.unix_s()) * 1_000_000_000)
 }
 
 fn first_host(root: &Table<'_>, nodes: &[NodePlan]) -> Result<NodeId, ScenarioFault> {
@@ -324,7 +353,9 @@ fn capture(value: &Value<'_>, links: &[LinkPlan]) -> Result<CapturePlan, Scenari
     let is_safe = name.chars().all(is_plain) && !name.starts_with(['.', '-']);
     if !is_safe || !name.ends_with(".pcapng") || name.len() > 255 {
         let hint = "a name without a path, such as \"uplink.pcapng\"".to_string();
-        return Err(file.fault_with("a capture is written to a .pcapng file here".to_string(), hint));
+        return Err(
+            file.fault_with("a capture is written to a .pcapng file here".to_string(), hint)
+        );
     }
     let link = match table.take("link") {
         Some(link) => Some(links[changes::link_named(&link, links)?].name.clone()),

@@ -3,12 +3,13 @@
 //! segment is one of a connection that nobody knows (RFC 9293 §3.10.7.1).
 
 use crate::address;
-use crate::node::{Node, Turn};
+use crate::node::{Action, Later, Node, Turn};
 use crate::random::fnv1a;
 use crate::rules;
+use crate::tftp::{End, Want};
 use probe::Fragmentation;
 use std::net::IpAddr;
-use wire::ip::{Datagram, Header};
+use wire::ip::{Datagram, Header, protocol};
 use wire::tcp::{Segment, TcpOption, flag};
 use wire::{tcp, udp};
 
@@ -33,10 +34,21 @@ impl Node {
         if !is_summed || !udp::verify(source, destination, datagram.payload) {
             return Kept::Done;
         }
-        if !self.plan.udp.contains(&message.destination_port) {
+        let asked = message.destination_port;
+        if let Some(&service) = self.plan.services.iter().find(|it| it.port() == asked) {
+            self.serve(turn, datagram, &message, service);
+            return Kept::Done;
+        }
+        let is_echoed = self.plan.udp.contains(&message.destination_port);
+        if !is_echoed && self.tftp.is_none() {
             return Kept::Refused;
         }
         let Some(header) = self.transport_header(turn, datagram) else { return Kept::Done };
+        if !is_echoed {
+            let from = (source, message.source_port);
+            let to = (destination, message.destination_port);
+            return self.keep_tftp(turn, from, to, message.payload);
+        }
         let answer = udp::Message {
             source_port: message.destination_port,
             destination_port: message.source_port,
@@ -47,6 +59,45 @@ impl Node {
         answer.emit(header.source, header.destination, &mut bytes).expect("it fitted before");
         self.answer(turn, header, &bytes);
         Kept::Done
+    }
+
+    /// Hands a datagram to the TFTP server.
+    fn keep_tftp(&mut self, turn: &mut Turn<'_>, from: End, to: End, payload: &[u8]) -> Kept {
+        let server = self.tftp.as_mut();
+        match server.and_then(|server| server.receive(turn.now, from, to, payload)) {
+            Some(wants) => self.do_tftp(turn, wants),
+            None => return Kept::Refused,
+        }
+        Kept::Done
+    }
+
+    /// Lets the TFTP server look at a transfer that is due.
+    pub(crate) fn wake_tftp(&mut self, turn: &mut Turn<'_>, port: u16) {
+        let wants = self.tftp.as_mut().map(|server| server.wake(turn.now, port));
+        self.do_tftp(turn, wants.unwrap_or_default());
+    }
+
+    fn do_tftp(&mut self, turn: &mut Turn<'_>, wants: Vec<Want>) {
+        for want in wants {
+            let (from, to, payload) = match want {
+                Want::Send { from, to, bytes } => (from, to, bytes),
+                Want::Wake { after, port } => {
+                    turn.actions.push(Action::Later { after, what: Later::Tftp(port) });
+                    continue;
+                }
+            };
+            let mut header = Header::new(from.0, to.0, protocol::UDP);
+            header.hop_limit = self.plan.hop_limit;
+            let message = udp::Message {
+                source_port: from.1,
+                destination_port: to.1,
+                has_checksum: true,
+                payload: &payload,
+            };
+            let mut bytes = Vec::new();
+            message.emit(from.0, to.0, &mut bytes).expect("a block fits a datagram");
+            self.answer(turn, header, &bytes);
+        }
     }
 
     /// Takes a TCP segment.
@@ -73,7 +124,11 @@ impl Node {
     }
 
     /// The header of an answer; `None` if the question went to many, or nobody may be answered.
-    fn transport_header(&self, turn: &Turn<'_>, datagram: &Datagram<'_>) -> Option<Header> {
+    pub(crate) fn transport_header(
+        &self,
+        turn: &Turn<'_>,
+        datagram: &Datagram<'_>,
+    ) -> Option<Header> {
         let (to, asked) = (datagram.source, datagram.destination);
         let is_one_host = address::is_one_host(to) || to.is_loopback();
         let is_answerable =

@@ -1,5 +1,5 @@
-//! The world's clock and its events: what happens at one moment happens in the order in which it was
-//! caused.
+//! The world's clock and its events: what happens at one moment happens in the order in which it
+//! was caused.
 
 use crate::agenda::Agenda;
 use crate::agent::Advert;
@@ -12,7 +12,7 @@ use crate::noise::Noise;
 use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
-use crate::{EPOCH_NS, NodeId, ScenarioFault, scenario};
+use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -197,10 +197,15 @@ impl World {
         self.map.source_towards(from, to)
     }
 
-    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a fixed date, so
-    /// that runs are reproducible.
+    /// What a file of a node's TFTP server holds, as it was or as somebody has sent it.
+    pub fn tftp_file(&self, node: NodeId, name: &[u8]) -> Option<&[u8]> {
+        self.nodes.get(node.0 as usize)?.tftp.as_ref()?.file(name)
+    }
+
+    /// The wall clock at [`probe::Time::ZERO`], nanoseconds since 1970-01-01 UTC: a date that the
+    /// scenario fixes, so that runs are reproducible.
     pub fn epoch_ns(&self) -> i128 {
-        EPOCH_NS
+        self.map.epoch_ns
     }
 
     /// Whether errors show the IP header of a probe as it arrived at the hop: they always do here.
@@ -251,8 +256,7 @@ impl World {
 
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
-        let is_counted =
-            |event: &&Event| matches!(event, Event::Arrival { counted: Some(_), .. });
+        let is_counted = |event: &&Event| matches!(event, Event::Arrival { counted: Some(_), .. });
         self.agenda.iter().filter(is_counted).count()
     }
 
@@ -427,22 +431,27 @@ impl Event {
                 Later::Abandon(_)
                 | Later::AbandonPassing(_)
                 | Later::Advertise(_)
-                | Later::Release => 0,
+                | Later::Release
+                | Later::Tftp(_) => 0,
             },
         };
         // Its key, besides.
         size_of::<Option<Event>>() + 24 + held
     }
 
-    /// Whether nobody waits for it: fragments must be given up, or no others are taken; and the
-    /// network changes whatever is on it.
+    /// Whether nobody waits for it: fragments must be given up, or no others are taken; transfers
+    /// must go on; and the network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
+        let is_promised = |what: &Later| {
+            matches!(
+                what,
+                Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release | Later::Tftp(_)
+            )
+        };
         match self {
-            Event::Resumption { what, .. } => {
-                !matches!(what, Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release)
-            }
+            Event::Resumption { what, .. } => !is_promised(what),
             Event::Change(_) => false,
-            _ => true,
+            Event::Arrival { .. } | Event::Noise(_) => true,
         }
     }
 }

@@ -61,8 +61,13 @@ pub struct Capture {
     counts: Counts,
     names: BTreeMap<u32, String>,
     is_ended: bool,
+    /// How many packets may still be taken once it is.
+    grace: u32,
     seen: Option<Shape>,
 }
+
+/// What waited to be read when the user ended it is still taken, but not for ever: more may come.
+const GRACE: u32 = 4_096;
 
 /// What [`Seen`] says, without the bytes.
 #[derive(Clone, Copy)]
@@ -112,6 +117,7 @@ impl Capture {
             counts: Counts::default(),
             names: BTreeMap::new(),
             is_ended: false,
+            grace: GRACE,
             seen: None,
         })
     }
@@ -148,6 +154,13 @@ impl Capture {
         let mut timeout = timeout;
         self.seen = None;
         loop {
+            self.heed_signals();
+            if self.is_ended {
+                self.grace = self.grace.saturating_sub(1);
+            }
+            if self.grace == 0 {
+                return Ok(false);
+            }
             if let Some(arrival) = self.receive()? {
                 // A packet on loopback is seen as it leaves and as it arrives.
                 const LOOPBACK: u16 = libc::ARPHRD_LOOPBACK;
@@ -157,7 +170,6 @@ impl Capture {
                 }
                 continue;
             }
-            self.heed_signals();
             if timeout == Some(Duration::ZERO) || self.is_ended {
                 return Ok(false);
             }
@@ -184,8 +196,8 @@ impl Capture {
     fn heed_signals(&mut self) {
         while let Some(signal) = self.signals.take() {
             self.is_ended |= signal != probe::Signal::Status;
+            Signals::hush();
         }
-        Signals::hush();
     }
 
     /// What was counted so far.

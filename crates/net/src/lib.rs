@@ -13,6 +13,7 @@ pub mod dns;
 mod drive;
 mod filter;
 mod interfaces;
+mod listen;
 pub mod live;
 pub mod local_time;
 pub mod names;
@@ -31,6 +32,7 @@ mod wrap;
 
 pub use clock::WallClock;
 pub use interfaces::{Interface, Number, interfaces};
+pub use listen::{Heard, Listen};
 pub use routes::{
     give_up_rights, host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser,
     is_superuser, lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,

@@ -11,6 +11,8 @@ use wire::Family;
 use wire::icmp;
 use wire::ip::protocol;
 
+pub mod clock;
+pub mod clockdiff;
 pub mod gather;
 pub mod kind;
 pub mod mask;
@@ -20,6 +22,7 @@ pub mod ping;
 pub mod routers;
 pub mod stats;
 pub mod targets;
+pub mod tftp;
 pub mod token;
 pub mod trace;
 pub mod walk;

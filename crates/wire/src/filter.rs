@@ -1,9 +1,9 @@
 //! Filters: which packets somebody wants to see, in the words of tcpdump (pcap-filter(7)).
 //!
-//! A filter becomes classic BPF ([`crate::bpf`]), which the kernel runs on what it captures and this
-//! program on what it reads. `quotes FILTER`, which tcpdump does not have, is true of an ICMP error
-//! about a packet that the filter in it wants, and `about FILTER` of both: what an error quotes is
-//! behind too much for BPF, so the kernel passes all errors and the rest is decided here.
+//! A filter becomes classic BPF ([`crate::bpf`]), which the kernel runs on what it captures and
+//! this program on what it reads. `quotes FILTER`, which tcpdump does not have, is true of an ICMP
+//! error about a packet that the filter in it wants, and `about FILTER` of both: what an error
+//! quotes is behind too much for BPF, so the kernel passes all errors and the rest is decided here.
 
 use crate::bpf::{self, Instruction};
 use crate::icmp::{Error, Message};

@@ -1,4 +1,5 @@
 //! Bytes to values and back: IP, ICMP, UDP, TCP, ARP and DNS as they stand on the wire.
+//! Bytes to values and back: IP, ICMP, UDP, TCP, ARP and NTP as they stand on the wire.
 //!
 //! Parsing borrows from the input and allocates nothing; no function panics on any input. This
 //! crate knows no clock, socket, file or thread.
@@ -16,11 +17,13 @@ pub mod filter;
 pub mod icmp;
 pub mod ip;
 pub mod link;
+pub mod ntp;
 pub mod pcapng;
 pub mod prefix;
 pub mod sight;
 pub mod tcp;
 pub mod text;
+pub mod tftp;
 pub mod udp;
 
 /// IP version.

@@ -42,7 +42,12 @@ pub fn measure(arena: &Arena) -> Result<Vec<Row>, String> {
     }
     let growth = costs[2] / costs[0];
     let flat = growth <= 1.3;
-    rows.push(row("a hop of 1,000 nodes by one of 10".into(), shown(growth), "at most 1.3".into(), flat));
+    rows.push(row(
+        "a hop of 1,000 nodes by one of 10".into(),
+        shown(growth),
+        "at most 1.3".into(),
+        flat,
+    ));
     let file = arena.file("capture.toml", &scenario(10))?;
     let count = PROBES[0].to_string();
     let plain = probes(&file, &count);

@@ -5,8 +5,11 @@ use super::rows::{Bar, Figures, Row, compare};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use testbed::Running;
 
-/// Connections; each has two ends here.
-const CONNECTIONS: usize = 10_000;
+/// Connections of a process, which may not have descriptors without end; each has two ends here.
+const CONNECTIONS: usize = 2_000;
+
+/// The ports of as many processes: 10,000 connections, 20,000 sockets.
+const PORTS: [&str; 5] = ["7001", "7002", "7003", "7004", "7005"];
 
 /// Printed when they stand.
 const READY: &str = "the connections stand";
@@ -19,7 +22,9 @@ const TIMES: usize = 15;
 /// # Errors
 /// If the sockets cannot be made, or something cannot be run.
 pub fn measure(arena: &Arena) -> Result<Vec<Row>, String> {
-    let _holder = hold(arena)?;
+    let holders: Result<Vec<Running>, String> =
+        PORTS.iter().map(|port| hold(arena, port)).collect();
+    let _holders = holders?;
     let details: &[&str] = &["ss", "-tinoea"];
     let plain: &[&str] = &["ss", "-tan"];
     let mut rows = Vec::new();
@@ -40,24 +45,26 @@ pub fn measure(arena: &Arena) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// This program once more, at the client, holding the connections.
-fn hold(arena: &Arena) -> Result<Running, String> {
+/// This program once more, at the client, holding connections.
+fn hold(arena: &Arena, port: &str) -> Result<Running, String> {
     let ourselves = std::env::current_exe().map_err(|e| format!("who am I: {e}"))?;
-    let shell = "ulimit -n 1000000 && exec \"$0\" hold-connections";
+    let shell = "ulimit -n 4100 && exec \"$0\" hold-connections \"$1\"";
     let launch = arena.chain()[0].launch("sh").args(&["-c", shell]).args(&[ourselves]);
+    let launch = launch.args(&[port]);
     let mut running = launch.limit(super::arena::TIME_MAX).start();
     running.wait_for_stdout(READY);
     Ok(running)
 }
 
-/// Holds that many connections over loopback until killed, or its standard output is closed.
+/// Holds connections to a port over loopback until killed.
 ///
 /// # Errors
 /// If they cannot be made.
-pub fn hold_connections() -> Result<(), String> {
+pub fn hold_connections(port: &str) -> Result<(), String> {
+    let port = port.parse().map_err(|_| format!("not a port: {port}"))?;
     let fault = |e: std::io::Error| format!("cannot make connections: {e}");
     let mut held = Vec::with_capacity(CONNECTIONS * 2);
-    let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7_000);
+    let to = SocketAddrV4::new(Ipv4Addr::LOCALHOST, port);
     let listener = TcpListener::bind(to).map_err(fault)?;
     for _ in 0..CONNECTIONS {
         held.push(TcpStream::connect(to).map_err(fault)?);

@@ -1,9 +1,9 @@
-//! What holds for every command line of ping, winping, traceroute and tracepath, whatever stands in
-//! it. For tests and the fuzzer.
+//! What holds for every command line of ping, winping, traceroute, tracepath and clockdiff,
+//! whatever stands in it. For tests and the fuzzer.
 
 use crate::as_::console::Console;
 use crate::as_::getopt::{Options, Style};
-use crate::as_::{ping, tracepath, traceroute, winping};
+use crate::as_::{clockdiff, ping, tracepath, traceroute, winping};
 use crate::resolve;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -15,11 +15,12 @@ pub fn of(bytes: &[u8]) {
     let arguments: Vec<OsString> =
         rest.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
     keeps_every_word(&arguments);
-    match which % 5 {
+    match which % 6 {
         0 => ping_is_bounded(arguments),
         1 => winping_is_bounded(&arguments),
         3 => traceroute_is_bounded(arguments),
         4 => tracepath_is_bounded(arguments),
+        5 => clockdiff_is_bounded(arguments),
         _ => {
             let said = ping::node_information::line(rest, 1);
             assert!(said.chars().all(|c| !c.is_control()), "{said:?}");
@@ -103,4 +104,11 @@ fn tracepath_is_bounded(mut arguments: Vec<OsString>) {
     let Ok(options) = parsed else { return };
     assert!(options.length.is_none_or(|bytes| bytes <= i32::MAX.unsigned_abs()));
     assert!(options.port != Some(0));
+}
+
+fn clockdiff_is_bounded(arguments: Vec<OsString>) {
+    let mut console = Console::keeping("clockdiff");
+    let operands = arguments.len();
+    let parsed = clockdiff::options::Options::parse("clockdiff", arguments, &mut console);
+    assert!(parsed.is_err() || operands > 0);
 }

@@ -22,7 +22,7 @@ use machine::Machine;
 use options::Options;
 use picture::Picture;
 use save::Save;
-use source::{Ended, Source};
+use source::{Ended, Next, Source};
 use std::net::IpAddr;
 use wire::filter::{Expression, Filter, Names};
 use wire::pcapng::{Direction, Packet};
@@ -60,6 +60,14 @@ pub trait Sink {
     /// # Errors
     /// If it cannot be kept.
     fn packet(&mut self, record: &Record<'_>, out: &mut Out) -> Result<(), Failure>;
+
+    /// Nothing comes for now: what was gathered is put where it belongs.
+    ///
+    /// # Errors
+    /// As for a packet.
+    fn rest(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// There are no more.
     ///
@@ -124,8 +132,16 @@ fn go(
             break Ok(());
         }
         let record = match source.next() {
-            Ok(Some(record)) => record,
-            Ok(None) => break Ok(()),
+            Ok(Next::Packet(record)) => record,
+            Ok(Next::Nothing) => {
+                sinks.iter_mut().try_for_each(|sink| sink.rest())?;
+                if let Err(closed) = out.flush() {
+                    return closed.failure().map_or(Ok(Exit::Yes), Err);
+                }
+                source.wait()?;
+                continue;
+            }
+            Ok(Next::End) => break Ok(()),
             Err(failure) => break Err(failure),
         };
         let Packet { bytes, original_bytes, direction, .. } = record.packet;
@@ -142,8 +158,7 @@ fn go(
         for sink in sinks.iter_mut() {
             sink.packet(&record, &mut out)?;
         }
-        let written = if is_live { out.flush() } else { out.relieve() };
-        if let Err(closed) = written {
+        if let Err(closed) = out.relieve() {
             return closed.failure().map_or(Ok(Exit::Yes), Err);
         }
     };

@@ -61,11 +61,11 @@ fn run(matches: &ArgMatches, _: &Common) -> Result<Exit, Failure> {
 }
 
 /// Loads a scenario, and begins what it and the command line want captured.
-fn load(file: &Path, common: &Common) -> Result<World, Failure> {
+fn load(file: &Path, common: &Common) -> Result<(World, capture::Outcome), Failure> {
     let (text, origin) = read(file)?;
     let mut world = World::load(&text, &origin, common.seed)?;
-    capture::begin(&mut world, &common.capture)?;
-    Ok(world)
+    let captured = capture::begin(&mut world, &common.capture)?;
+    Ok((world, captured))
 }
 
 /// The text of a file, and what it is called.

@@ -10,13 +10,16 @@ use std::process::Output;
 #[test]
 fn outputs_are_as_written_down() {
     let writes = std::env::var_os("ASKWAY_BLESS").is_some();
-    let mut cases: Vec<_> =
-        ["as", "explain", "lab", "mask", "mtu", "ping", "routers", "sockets", "trace", "watch"]
-            .iter()
-            .flat_map(|group| fs::read_dir(here().join(group)).expect("the cases are there"))
-            .map(|entry| entry.expect("a case").path())
-            .filter(|path| path.extension().is_some_and(|it| it == "txt"))
-            .collect();
+    let groups = [
+        "as", "clock", "explain", "lab", "mask", "mtu", "ping", "routers", "sockets", "tftp",
+        "trace", "watch",
+    ];
+    let mut cases: Vec<_> = groups
+        .iter()
+        .flat_map(|group| fs::read_dir(here().join(group)).expect("the cases are there"))
+        .map(|entry| entry.expect("a case").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "txt"))
+        .collect();
     cases.sort();
     assert!(cases.len() > 10, "{} cases", cases.len());
     let mut wrong = Vec::new();

@@ -1,5 +1,5 @@
-//! Scenarios against the schema that editors get: every file of the tree is as it says, and it knows
-//! the keys that the lab knows, no more and no fewer.
+//! Scenarios against the schema that editors get: every file of the tree is as it says, and it
+//! knows the keys that the lab knows, no more and no fewer.
 
 use super::here;
 use serde_json::{Map, Value, json};
@@ -155,7 +155,10 @@ fn the_schema_knows_the_keys_that_the_lab_knows() {
         (known(&format!("{pair}qqqqqqqq = 1\n")), defined("link")),
         (known(&format!("{pair}there = {{ qqqqqqqq = 1 }}\n")), defined("impairments")),
         (known(&format!("{pair}loss = {{ p = \"1%\", qqqqqqqq = 1 }}\n")), defined("rule")),
-        (known(&format!("{pair}[[capture]]\nfile = \"a.pcapng\"\nqqqqqqqq = 1")), defined("capture")),
+        (
+            known(&format!("{pair}[[capture]]\nfile = \"a.pcapng\"\nqqqqqqqq = 1")),
+            defined("capture"),
+        ),
         (known(&format!("{pair}[[expect]]\ncommand = \"\"\nqqqqqqqq = 1")), defined("expectation")),
         (changes, defined("change")),
     ] {
@@ -167,7 +170,7 @@ fn the_schema_knows_the_keys_that_the_lab_knows() {
 fn known(text: &str) -> BTreeSet<String> {
     let faults = lab::check(text, "keys").faults;
     let hints = faults.iter().filter_map(|fault| fault.hint.as_deref());
-    let lists = hints.filter_map(|hint| hint.strip_prefix("known here: "));
-    let list = lists.last().unwrap_or_else(|| panic!("no list: {faults:?}"));
+    let mut lists = hints.filter_map(|hint| hint.strip_prefix("known here: "));
+    let list = lists.next_back().unwrap_or_else(|| panic!("no list: {faults:?}"));
     list.split(", ").map(str::to_owned).collect()
 }

@@ -17,7 +17,7 @@ struct Subject {
     not_in_csv: &'static [&'static str],
 }
 
-const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, MASK, ROUTERS, EXPLAIN];
+const SUBJECTS: &[Subject] = &[PING, TRACE, MTU, CLOCK, MASK, ROUTERS, EXPLAIN, TFTP];
 
 const PING: Subject = Subject {
     name: "ping",
@@ -44,6 +44,14 @@ const MTU: Subject = Subject {
     not_in_csv: &[],
 };
 
+const TFTP: Subject = Subject {
+    name: "tftp",
+    schema: include_str!("../../../../docs/schema/tftp.json"),
+    runs: TFTPS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
 const MASK: Subject = Subject {
     name: "mask",
     schema: include_str!("../../../../docs/schema/mask.json"),
@@ -65,6 +73,32 @@ const EXPLAIN: Subject = Subject {
     unseen: &[],
     not_in_csv: &[],
 };
+
+const CLOCK: Subject = Subject {
+    name: "clock",
+    schema: include_str!("../../../../docs/schema/clock.json"),
+    runs: CLOCKS,
+    unseen: &[],
+    not_in_csv: &[],
+};
+
+const TFTPS: &[&str] = &[
+    "get nowhere f",
+    "get away f",
+    "get good f",
+    "get -6 guarded f",
+    "--lab ../../../lab/scenarios/tftp.toml put b tftp.bin",
+    "--lab ../../../lab/scenarios/tftp.toml put crowd tftp.bin x --quiet",
+    "--lab ../../../lab/scenarios/tftp.toml put crowd tftp.bin x",
+    "--lab ../../../lab/scenarios/tftp.toml get none f",
+    "--lab ../../../lab/scenarios/tftp.toml get none f --unconnected",
+    "--lab ../../../lab/scenarios/tftp.toml get greedy f",
+    "--lab ../../../lab/scenarios/tftp.toml get chatty f",
+    "--lab ../../../lab/scenarios/tftp.toml get short f",
+    "--lab ../../../lab/scenarios/tftp.toml get painter f",
+    "--lab ../../../lab/scenarios/tftp.toml get b big --max-size 10",
+    "--lab ../../../lab/scenarios/tftp.toml get b big --deadline 1ms",
+];
 
 const ROUTERS: Subject = Subject {
     name: "routers",
@@ -91,6 +125,19 @@ const EXPLAINS: &[&str] = &[
     "EHOSTUNREACH",
     "0303fcfc0000000045000024123400003f1154930a0000010a0000029c40829a0010",
     "0800f7fd00010001zz",
+];
+
+const CLOCKS: &[&str] = &[
+    "-c 3 good mute nowhere guarded away 100.64.0.1",
+    "-6 -c 2 --via icmp,ntp good",
+    "-S 192.0.2.99 -c 2 good",
+    "-q -c 2 good",
+    "--lab ../../../lab/scenarios/clock.toml --via icmp,daytime,time,ntp ahead closed mute",
+    "--lab ../../../lab/scenarios/clock.toml --watch -c 30 -i 1s drifting",
+    "--lab ../../../lab/scenarios/clock-liars.toml --via ntp kiss lost forger absurd zero short",
+    "--lab ../../../lab/scenarios/clock-liars.toml --via daytime,time poet mail turned zero",
+    "--lab ../../../lab/scenarios/clock-habits.toml swapped tens seconds odd zero echoes stopped",
+    "--lab ../../../lab/scenarios/clock-habits.toml --watch -c 6 absurd backwards forger",
 ];
 
 const MTUS: &[&str] = &[
@@ -175,6 +222,35 @@ fn every_object_is_as_the_schema_says() {
         let is_missing = |it: &String| !seen.contains(it) && !subject.unseen.contains(&&**it);
         let missing: Vec<String> = defined.filter(is_missing).collect();
         assert!(missing.is_empty(), "no run makes a {missing:?}");
+    }
+}
+
+#[test]
+fn packets_are_as_their_schema_says_and_csv_has_the_same() {
+    let schema = include_str!("../../../../docs/schema/dump.json");
+    let schema = serde_json::from_str(schema).expect("the schema is JSON");
+    for capture in ["any", "goldens", "neighbours", "tcp-cut", "udp", "too-big"] {
+        let run = format!("dump -r ../dump/captures/{capture}.pcap");
+        let json = String::from_utf8(askway(&format!("{run} --json")).stdout).expect("UTF-8");
+        let objects: Vec<Map<String, Value>> =
+            json.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+        assert!(objects.len() > 4, "{capture}");
+        for object in &objects {
+            if let Err(fault) = check(&schema, object) {
+                panic!("{capture}: {fault}: {object:?}");
+            }
+        }
+        let csv = String::from_utf8(askway(&format!("{run} --csv")).stdout).expect("UTF-8");
+        let mut rows = csv.split_terminator("\r\n").map(cells);
+        let header = rows.next().expect("a header line");
+        for object in &objects {
+            let row = rows.next().expect("a row an object");
+            for (name, value) in object.iter().filter(|(name, _)| *name != "v") {
+                let column = header.iter().position(|it| it == name).expect("a column");
+                assert_eq!(row[column], cell(value), "{capture}: {name}");
+            }
+        }
+        assert_eq!(rows.next(), None);
     }
 }
 

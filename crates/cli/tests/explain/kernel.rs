@@ -1,7 +1,7 @@
 //! Each error to a real kernel: a server rejects every datagram, and its error is rewritten to the
 //! type and code that the port names. What the sockets of the client see is what the table says.
 
-use super::{ASKWAY, explain};
+use super::explain;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
@@ -119,22 +119,33 @@ fn sockets_see_what_the_table_says() {
     let ran = launch.env(VARIABLE, &orders.join("\n")).limit(LIMIT).run();
     assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
     assert!(ran.stdout().contains(&format!("asked {}", rows.len())), "{}", ran.stdout());
-    assert!(!ASKWAY.is_empty());
 }
 
 /// Not a test of its own: what runs in the client's namespace.
 #[test]
 fn child() {
     let Ok(orders) = std::env::var(VARIABLE) else { return };
-    for order in orders.lines() {
-        let words: Vec<&str> = order.split(' ').collect();
-        let [address, port, udp, tcp] = words.as_slice() else { panic!("{order}") };
-        let address: IpAddr = address.parse().expect("an address");
-        let to = SocketAddr::new(address, port.parse().expect("a port"));
-        ask_udp(to, udp.parse().expect("a number"));
-        ask_tcp(to, tcp.parse().expect("a number"));
+    let orders: Vec<(SocketAddr, i32, i32)> = orders.lines().map(order).collect();
+    for (to, udp, _) in &orders {
+        ask_udp(*to, *udp);
     }
-    println!("asked {}", orders.lines().count());
+    // At once, because an error that comes while connect() still holds the socket is kept until the
+    // kernel has tried again, a second later.
+    std::thread::scope(|scope| {
+        for (to, _, tcp) in &orders {
+            scope.spawn(|| ask_tcp(*to, *tcp));
+        }
+    });
+    println!("asked {}", orders.len());
+}
+
+/// An address, a port, and the errnos of UDP and TCP.
+fn order(line: &str) -> (SocketAddr, i32, i32) {
+    let words: Vec<&str> = line.split(' ').collect();
+    let [address, port, udp, tcp] = words.as_slice() else { panic!("{line}") };
+    let address: IpAddr = address.parse().expect("an address");
+    let to = SocketAddr::new(address, port.parse().expect("a port"));
+    (to, udp.parse().expect("a number"), tcp.parse().expect("a number"))
 }
 
 /// Sends a datagram, and sees that errno, or none (0) though the error has come.
@@ -173,7 +184,7 @@ fn errors_heard(to: SocketAddr) -> u64 {
         SocketAddr::V6(_) => ("/proc/net/snmp6", "Icmp6InMsgs"),
     };
     let text = std::fs::read_to_string(path).expect("counters");
-    let lines = text.lines().filter(|line| line.starts_with(name));
-    let words = lines.last().expect("the counter").split_whitespace().nth(1);
+    let mut lines = text.lines().filter(|line| line.starts_with(name));
+    let words = lines.next_back().expect("the counter").split_whitespace().nth(1);
     words.and_then(|word| word.parse().ok()).expect("a number")
 }

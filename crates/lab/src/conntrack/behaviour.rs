@@ -233,7 +233,8 @@ pub struct Plan {
     pub behaviour: Behaviour,
     /// Whether what leaves for outside is translated.
     pub masquerades: bool,
-    /// The outer addresses, which it gives out, of either family: a masquerade's is the interface's.
+    /// The outer addresses, which it gives out, of either family; a masquerade's are the
+    /// interface's.
     pub pool: Vec<IpAddr>,
     /// The ports that it gives out; Linux's classes if `None`.
     pub ports: Option<RangeInclusive<u16>>,
@@ -245,8 +246,8 @@ pub struct Plan {
     pub quotes: Quotes,
     /// How much of quotes is translated where a rule has sent a connection elsewhere.
     pub forward_quotes: Quotes,
-    /// Whether errors of routers behind a rule come from who was asked, as with Linux, or only those
-    /// of who answers do.
+    /// Whether errors of routers behind a rule come from who was asked, as with Linux, or only
+    /// those of who answers do.
     pub hides_routers: bool,
     /// Ports at which the gateway itself listens.
     pub served: Vec<(u8, u16)>,

@@ -1,4 +1,4 @@
-//! Hash tags to numbers: open addressing with linear probing, eight bytes a slot. The tag is what is
+//! Hash tags to numbers: open addressing with linear probing, eight bytes a slot. The tag is
 //! compared first, so that hardly ever another entry than the right one is looked at.
 
 /// What no number is.

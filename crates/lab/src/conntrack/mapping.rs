@@ -10,8 +10,8 @@ use probe::Time;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
-/// One mapping. The inner tuple is a packet's from inside as far as it matters: source and protocol,
-/// and the destination where the mapping depends on it.
+/// One mapping. The inner tuple is a packet's from inside as far as it matters: source and
+/// protocol, and the destination where the mapping depends on it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
     pub(crate) inner: Tuple,

@@ -130,8 +130,8 @@ impl Tracker {
         served.map(|(_, port)| *port).chain(rules.filter_map(|rule| rule.port)).collect()
     }
 
-    /// A source in a range that makes the connection's name unique, as Linux looks for one; the last
-    /// that was tried if there is none, which shows when it is to be kept.
+    /// A source in a range that makes the connection's name unique, as Linux looks for one; the
+    /// last that was tried if there is none, which shows when it is to be kept.
     fn unique(
         &mut self,
         now: Time,

@@ -1,6 +1,6 @@
-//! A TCP connection seen from the middle: Linux's states and windows (nf_conntrack_proto_tcp of 6.x,
-//! after van Rooij, "Real Stateful TCP Packet Filtering in IP Filter", 2000). Packets may be lost on
-//! either side, so a state is a guess at what the two ends believe.
+//! A TCP connection seen from the middle: Linux's states and windows (nf_conntrack_proto_tcp of
+//! 6.18, after van Rooij, "Real Stateful TCP Packet Filtering in IP Filter", 2000). Packets may be
+//! lost on either side, so a state is a guess at what the two ends believe.
 
 use super::timers::Timers;
 use wire::tcp::{Segment, TcpOption, flag};
@@ -115,7 +115,7 @@ const STEPS: [[[Step; 10]; 6]; 2] = {
             [IV; 10],
         ],
         [
-            [IV, S2, IV, IV, IV, IV, IV, IV, IV, S2],
+            [IV, S2, IV, IV, IV, IV, IV, SS, IV, S2],
             [IV, SR, IG, IG, IG, IG, IG, IG, IG, SR],
             [IV, IV, FW, FW, LA, LA, LA, TW, CL, IV],
             [IV, IG, SR, ES, CW, CW, TW, TW, CL, IG],
@@ -366,8 +366,8 @@ impl Connection {
         self.settle(direction, &sight, new, standing, timers)
     }
 
-    /// A segment that fits what the ends may know, but not what is known here: remembers it, in case
-    /// that it is answered. The state to go to if it is an answer that puts all in step again.
+    /// A segment that fits what the ends may know, but not what is known here: remembers it, in
+    /// case that it is answered. The state to go to if it is an answer that puts all in step again.
     fn out_of_step(
         &mut self,
         direction: usize,
@@ -509,7 +509,8 @@ impl Connection {
         }
         let was_let_through = standing.is_answered && self.last_kind == Kind::Syn
             || !standing.is_assured && self.last_kind == Kind::Ack;
-        Ok((new, was_let_through && sight.ack == self.last_end))
+        let answers = usize::from(self.last_direction) != direction && sight.ack == self.last_end;
+        Ok((new, was_let_through && answers))
     }
 
     /// Seconds that are left to a connection of which a FIN or RST came out of its window.

@@ -383,8 +383,8 @@ fn segment<'a>(sight: &Sight<'a>) -> Result<Segment<'a>, &'static str> {
     }
 }
 
-/// Whether the checksum of the IP header that an error quotes is right (RFC 5508 REQ-3a). Linux does
-/// not look, and some hosts forget to turn a field back before they quote.
+/// Whether the checksum of the IP header that an error quotes is right (RFC 5508 REQ-3a). Linux
+/// does not look, and some hosts forget to turn a field back before they quote.
 fn has_sound_quote(bytes: &[u8], layout: &Layout) -> bool {
     let quote = bytes.get(layout.transport_at + 8..layout.end);
     quote.is_some_and(wire::ip::verify_header)

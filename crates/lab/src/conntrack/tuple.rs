@@ -1,5 +1,5 @@
-//! What names a connection in one direction: addresses, protocol, and ports or what stands for them;
-//! and where a datagram keeps that.
+//! What names a connection in one direction: addresses, protocol, and ports or what stands for
+//! them; and where a datagram keeps that.
 
 use crate::rules;
 use std::net::IpAddr;
@@ -48,8 +48,8 @@ pub(crate) struct End {
     pub(crate) port: u16,
 }
 
-/// A connection in one direction. ICMP queries have their identifier for the source's port, and type
-/// and code for the destination's; what has no ports has 0.
+/// A connection in one direction. ICMP queries have their identifier for the source's port, and
+/// type and code for the destination's; what has no ports has 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuple {
     source: Address,

@@ -1,8 +1,8 @@
 //! Whether something befalls a packet: by share, by number, or in bursts.
 
 use super::scale;
-use crate::scenario::impairments::{Burst, Chance, Odds};
 use crate::random::mixed;
+use crate::scenario::impairments::{Burst, Chance, Odds};
 
 /// What a rule has seen so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,8 +30,8 @@ pub(super) fn tallies(odds: &Odds) -> Vec<Tally> {
     vec![Tally::default(); odds.0.len()]
 }
 
-/// The first rule that hits the packet with that 1-based number in the direction, if any does. Every
-/// rule looks at every packet, whichever hit before it.
+/// The first rule that hits the packet with that 1-based number in the direction, if any does.
+/// Every rule looks at every packet, whichever hit before it.
 pub(super) fn hit(
     odds: &Odds,
     tallies: &mut [Tally],

@@ -60,7 +60,7 @@ fn pareto(random: u64) -> i64 {
     // The cube, with 48 binary places, so that the root has 16.
     let cube = (1_u128 << 112) / uniform;
     let root = cube_root(cube).min(PARETO_MOST) as i64;
-    (root - (3 << 15)) * PARETO_SCALE >> 16
+    ((root - (3 << 15)) * PARETO_SCALE) >> 16
 }
 
 /// The largest number whose cube is at most that.

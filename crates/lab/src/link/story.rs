@@ -1,7 +1,7 @@
 //! What happened to a packet on a link, and the telling of it.
 
-use super::chance::Hit;
 use super::Link;
+use super::chance::Hit;
 use probe::Time;
 use std::fmt::Write;
 use std::time::Duration;
@@ -165,6 +165,9 @@ mod tests {
             push_ms(Duration::from_nanos(ns), &mut out);
             out
         };
-        assert_eq!([0, 1, 100_000, 12_300_000].map(ms).join(", "), "0 ms, 0.000001 ms, 0.1 ms, 12.3 ms");
+        assert_eq!(
+            [0, 1, 100_000, 12_300_000].map(ms).join(", "),
+            "0 ms, 0.000001 ms, 0.1 ms, 12.3 ms"
+        );
     }
 }

@@ -33,8 +33,7 @@ fn arrivals(link: &mut Link, end: usize, sends: &[Time]) -> Vec<Vec<Time>> {
 
 #[test]
 fn a_plain_link_delays() {
-    let mut link =
-        link(Impairments { delay: Duration::from_millis(5), ..Impairments::default() });
+    let mut link = link(Impairments { delay: Duration::from_millis(5), ..Impairments::default() });
     let crossing = link.cross(0, ms(1), vec![1, 2, 3]);
     assert_eq!((crossing.bytes, crossing.twin), (vec![1, 2, 3], None));
     assert_eq!(crossing.story.fate, Fate::Arrives(ms(6)));
@@ -87,7 +86,8 @@ fn jitter_keeps_the_order_unless_told_otherwise() {
 
 #[test]
 fn shares_are_met() {
-    let mut link = link(Impairments { loss: odds(Chance::Share(10_000)), ..Impairments::default() });
+    let mut link =
+        link(Impairments { loss: odds(Chance::Share(10_000)), ..Impairments::default() });
     for _ in 0..100_000 {
         link.cross(0, ms(0), Vec::new());
     }
@@ -116,11 +116,14 @@ fn at_a_rate(rate_bits: u64, packets: u64) -> Impairments {
 #[test]
 fn a_rate_makes_packets_wait_and_tells_it() {
     let mut link = link(at_a_rate(1_000_000, 1));
-    assert_eq!(stories(&mut link, &[1_000; 3]), [
-        "arrives after 11 ms: sending 8 ms, delay 3 ms",
-        "arrives after 19 ms: queue 8 ms, sending 8 ms, delay 3 ms",
-        "dropped: the queue is full",
-    ]);
+    assert_eq!(
+        stories(&mut link, &[1_000; 3]),
+        [
+            "arrives after 11 ms: sending 8 ms, delay 3 ms",
+            "arrives after 19 ms: queue 8 ms, sending 8 ms, delay 3 ms",
+            "dropped: the queue is full",
+        ]
+    );
     let counts = link.counts(0);
     assert_eq!((counts.sent, counts.sent_bytes, counts.queued), (3, 3_000, 1));
     assert_eq!((counts.dropped, counts.lost), (1, 0));
@@ -128,14 +131,12 @@ fn a_rate_makes_packets_wait_and_tells_it() {
 
 #[test]
 fn a_lost_packet_has_taken_its_time() {
-    let mut link = link(Impairments {
-        loss: odds(Chance::Numbers(vec![1])),
-        ..at_a_rate(1_000_000, 9)
-    });
-    assert_eq!(stories(&mut link, &[1_000; 2]), [
-        "lost (#1)",
-        "arrives after 19 ms: queue 8 ms, sending 8 ms, delay 3 ms",
-    ]);
+    let mut link =
+        link(Impairments { loss: odds(Chance::Numbers(vec![1])), ..at_a_rate(1_000_000, 9) });
+    assert_eq!(
+        stories(&mut link, &[1_000; 2]),
+        ["lost (#1)", "arrives after 19 ms: queue 8 ms, sending 8 ms, delay 3 ms",]
+    );
 }
 
 #[test]
@@ -146,8 +147,7 @@ fn bursts_and_kinds_are_told() {
         in_bad: 1_000_000,
         in_good: 0,
     };
-    let mut link =
-        link(Impairments { loss: odds(Chance::Burst(burst)), ..Impairments::default() });
+    let mut link = link(Impairments { loss: odds(Chance::Burst(burst)), ..Impairments::default() });
     let told = stories(&mut link, &[10; 3]);
     assert_eq!(told[1..], ["lost (1st of a burst)", "lost (2nd of a burst)"]);
     link.change(true, Impairments::default(), Impairments::default());
@@ -202,9 +202,8 @@ fn rules_that_stay_go_on_counting() {
     let mut link = link(rules.clone());
     let mut bytes = vec![0; 20];
     (bytes[0], bytes[3]) = (0x45, 20);
-    let is_lost = |link: &mut Link| {
-        matches!(link.cross(0, ms(0), bytes.clone()).story.fate, Fate::Lost(_))
-    };
+    let is_lost =
+        |link: &mut Link| matches!(link.cross(0, ms(0), bytes.clone()).story.fate, Fate::Lost(_));
     assert!(!is_lost(&mut link) && !is_lost(&mut link));
     let slower = Impairments { delay: Duration::from_millis(9), ..rules };
     link.change(false, slower, Impairments::default());

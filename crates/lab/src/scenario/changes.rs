@@ -1,7 +1,7 @@
 //! The tables `[[at]]` of a scenario: what changes at some moment.
 
-use super::text::{Table, Value};
 use super::impairments::Impairments;
+use super::text::{Table, Value};
 use super::{LinkPlan, Names, NodePlan, StaticRoute, links, node_named, nodes};
 use crate::{NodeId, ScenarioFault};
 use probe::Time;

@@ -1,7 +1,7 @@
 //! The tables `[[link]]` of a scenario.
 
-use super::text::{Table, Value};
 use super::impairments::Impairments;
+use super::text::{Table, Value};
 use super::{LinkPlan, Names, NodePlan, nodes_named};
 use crate::address::Prefix;
 use crate::{NodeId, ScenarioFault};

@@ -3,9 +3,10 @@
 use super::text::{Table, Value};
 use super::{
     Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
-    agents, errors, forwarding, nat, node_id, node_named,
+    agents, errors, forwarding, nat, node_id, node_named, tftp,
 };
 use crate::address::Prefix;
+use crate::service::{read_clock, read_services};
 use crate::{NodeId, ScenarioFault};
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
@@ -147,6 +148,9 @@ fn read_node(
         advert: agents::advertises(table)?,
         tcp,
         udp,
+        services: read_services(table)?,
+        clock: read_clock(table)?,
+        tftp: tftp::read(table)?,
         at: value.at(),
     })
 }

@@ -412,7 +412,8 @@ mod tests {
 
     #[test]
     fn rates_and_sizes_have_units() {
-        let rates = ["10mbit", "1.5 mbit", "9600bit", "2.5gbit", "1.0005bit", "10", "10Mb", "-1bit"];
+        let rates =
+            ["10mbit", "1.5 mbit", "9600bit", "2.5gbit", "1.0005bit", "10", "10Mb", "-1bit"];
         let rates = rates.map(|text| parse_units(text, RATES));
         let wanted = [10_000_000, 1_500_000, 9_600, 2_500_000_000];
         assert_eq!(rates[..4], wanted.map(Some));
@@ -423,8 +424,12 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_as_the_same() {
-        for ns in [0, 1, 999, 1_000, 1_500, 12_300_000, 999_999_999, 1_000_000_000, 60_000_000_000] {
-            assert_eq!(parse_duration(&duration(Duration::from_nanos(ns))).map(|it| it.as_nanos()), Some(ns.into()));
+        for ns in [0, 1, 999, 1_000, 1_500, 12_300_000, 999_999_999, 1_000_000_000, 60_000_000_000]
+        {
+            assert_eq!(
+                parse_duration(&duration(Duration::from_nanos(ns))).map(|it| it.as_nanos()),
+                Some(ns.into())
+            );
         }
         for bits in [1, 9_600, 1_000_000, 1_500_001] {
             assert_eq!(parse_units(&rate(bits), RATES), Some(bits));

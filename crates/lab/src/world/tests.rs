@@ -475,7 +475,8 @@ fn send_something(world: &mut World, random: &mut Random, hosts: u64) {
 /// Every packet that entered a link has come out, was lost or is still there.
 fn check_counts(world: &World) {
     let counts = world.link_counts().map(|(.., counts)| counts);
-    let balance: u64 = counts.map(|c| c.sent + c.duplicated - c.lost - c.dropped - c.delivered).sum();
+    let balance: u64 =
+        counts.map(|c| c.sent + c.duplicated - c.lost - c.dropped - c.delivered).sum();
     assert_eq!(balance, world.in_flight() as u64);
 }
 

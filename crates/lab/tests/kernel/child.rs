@@ -1,6 +1,5 @@
 //! The other half: this test binary once more, in a namespace. It sends datagrams as they are, and
 //! tells of those that arrive, over a socket of the file system.
-#![expect(clippy::disallowed_methods, reason = "it waits for real packets")]
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};

@@ -15,6 +15,7 @@ use wire::icmp::{Error, Meaning, Message, Quoted};
 
 mod balance;
 mod errors;
+mod gateway;
 mod hostile;
 mod hosts;
 mod nat;

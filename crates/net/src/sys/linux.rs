@@ -28,7 +28,7 @@ use crate::filter::Instruction;
 use libc::{c_int, c_void, socklen_t};
 use probe::Fragmentation;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use wire::Family;
 
@@ -252,6 +252,11 @@ impl Socket {
 
     pub(crate) fn fd(&self) -> c_int {
         self.fd.as_raw_fd()
+    }
+
+    /// The same as a stream, for reading.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.fd.into()
     }
 
     /// Binds to a local address and port.

@@ -1,10 +1,12 @@
 //! The ping engine against a network that is a function: what was sent to what comes back, and
 //! when.
 
+mod clock;
 mod gather;
 mod hostile;
 mod input;
 mod mtu;
+mod tftp;
 mod trace;
 
 use probe::ping::{Goal, Linger, Outcome, Pace, Ping, Plan, Report, Until};
@@ -592,6 +594,30 @@ fn the_corpus_breaks_nothing() {
         inputs += 1;
     }
     assert!(inputs >= 10, "{inputs} inputs in {corpus}");
+}
+
+#[test]
+fn no_tftp_server_breaks_anything() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/tftp");
+    let mut inputs = 0;
+    for entry in std::fs::read_dir(corpus).expect("the corpus") {
+        tftp::check(&std::fs::read(entry.expect("an entry").path()).expect("an input"));
+        inputs += 1;
+    }
+    assert!(inputs >= 8, "{inputs} inputs in {corpus}");
+    // And what nobody thought of.
+    let mut state = u64::from(std::process::id());
+    println!("state {state}");
+    for _ in 0..3_000 {
+        let mut input = Vec::new();
+        for _ in 0..40 {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            input.extend_from_slice(&state.to_be_bytes()[..3]);
+        }
+        tftp::check(&input);
+    }
 }
 
 /// Whatever the network does, every probe ends exactly once and the sums agree.

@@ -253,7 +253,7 @@ fn v4_options(options: Options<'_>, out: &mut String) {
 
 fn route(name: &str, route: Route<'_>, out: &mut String) {
     out.push_str(name);
-    if route.pointer < 4 || route.pointer % 4 != 0 {
+    if route.pointer < 4 || !route.pointer.is_multiple_of(4) {
         put!(out, " [bad ptr {}]", route.pointer);
     }
     let passed = usize::from(route.pointer).saturating_sub(1);

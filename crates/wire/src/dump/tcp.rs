@@ -166,7 +166,7 @@ fn option(kind: u8, body: &[u8], is_cut: bool, base: u32, out: &mut String) -> b
     match (kind, body) {
         (2, &[a, b]) => put!(out, " {}", u16::from_be_bytes([a, b])),
         (3, [shift]) => put!(out, " {shift}"),
-        (5, _) if body.len() % 8 == 0 => {
+        (5, _) if body.len().is_multiple_of(8) => {
             put!(out, " {} ", body.len() / 8);
             for block in body.chunks_exact(8) {
                 let edge = |at| be32(block, at).unwrap_or(0).wrapping_sub(base);

@@ -1,5 +1,5 @@
-//! From words to a filter. As in tcpdump, `and` and `or` bind alike, from left to right, and a value
-//! without qualifiers has those of the one before it: `tcp port 80 or 443`.
+//! From words to a filter. As in tcpdump, `and` and `or` bind alike, from left to right, and a
+//! value without qualifiers has those of the one before it: `tcp port 80 or 443`.
 
 use super::words::{End, Layer, Primitive, Relation, Scope};
 use super::{DEPTH_MAX, Names, Node, Wrong};

@@ -4,20 +4,32 @@
 //! emitted and parsed again must.
 
 use std::net::Ipv4Addr;
+use wire::bpf::{self, Instruction, code};
+use wire::dump::{Captured, Printer, View};
 use wire::ext::{Content, Structure};
+use wire::filter::{Expression, Nobody, Place};
 use wire::icmp::{Message, listener, neighbour};
 use wire::ip::extensions::{self, Extensions};
 use wire::ip::options::{self, Ipv4Option};
 use wire::ip::{Datagram, protocol};
-use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer};
-use wire::{Family, arp, dns, icmp, ip, tcp, text, udp};
+use wire::pcapng::{Broken, Direction, Interface, Packet, Reader, Writer, link};
+use wire::sight::Sight;
+use wire::{Family, arp, dns, icmp, ip, tcp, text, tftp, udp};
 
 /// A check of any bytes.
 pub type Check = fn(&[u8]);
 
 /// Every check, by the name of its fuzz target.
-pub const ALL: &[(&str, Check)] =
-    &[("reply", reply), ("quoted", quoted), ("options", options), ("dns", dns), ("pcapng", pcapng)];
+pub const ALL: &[(&str, Check)] = &[
+    ("reply", reply),
+    ("quoted", quoted),
+    ("options", options),
+    ("dns", dns),
+    ("pcapng", pcapng),
+    ("dump", dump),
+    ("filter", filter),
+    ("tftp", packet),
+];
 
 /// The check of a fuzz target.
 pub fn of(target: &str) -> Check {
@@ -77,6 +89,20 @@ fn payload(datagram: &Datagram<'_>) {
             assert!(icmp::verify(source, destination, &out));
         }
         _ => {}
+    }
+}
+
+/// The bytes are a TFTP packet.
+fn packet(bytes: &[u8]) {
+    let Ok(packet) = tftp::Packet::parse(bytes) else { return };
+    let mut out = Vec::new();
+    packet.emit(&mut out);
+    assert_eq!(tftp::Packet::parse(&out), Ok(packet));
+    if let tftp::Packet::OptionAcknowledgment { options } = packet {
+        for (name, value) in options.iter() {
+            assert!(!name.contains(&0) && !value.contains(&0));
+            let _ = tftp::number(value);
+        }
     }
 }
 
@@ -333,4 +359,89 @@ fn capture(file: &[u8], piece: usize) -> (Vec<Kept>, Result<(), Broken>) {
     }
     let ended = reader.finish();
     (packets, ended)
+}
+
+const LINKS: [u16; 8] = [
+    link::ETHERNET,
+    link::RAW,
+    link::LINUX_SLL,
+    link::LINUX_SLL2,
+    link::NULL,
+    link::IPV4,
+    link::IPV6,
+    0xffff,
+];
+
+/// The bytes are a link type, how much is to be shown, and packets: each its length and itself.
+fn dump(bytes: &[u8]) {
+    let [kind, how, rest @ ..] = bytes else { return };
+    let link = LINKS[usize::from(kind % 8)];
+    let view = View {
+        detail: how & 3,
+        link_header: how & 4 != 0,
+        quotes: how & 8 != 0,
+        absolute: how & 16 != 0,
+    };
+    let mut printer = Printer::new(view);
+    let mut rest = rest;
+    while let [a, b, after @ ..] = rest {
+        let length = usize::from(u16::from_be_bytes([*a, *b])).min(after.len());
+        let (packet, behind) = after.split_at(length);
+        rest = behind;
+        let original_bytes = packet.len() + usize::from(how >> 5);
+        let captured = Captured { link, bytes: packet, original_bytes, interface: None };
+        let mut out = String::new();
+        printer.packet(&captured, &mut out);
+        let is_plain = |byte: u8| matches!(byte, b'\n' | b'\t' | 0x20..0x7f);
+        assert!(out.bytes().all(is_plain), "{out:?}");
+        // A byte becomes a few characters, at most once a quote.
+        assert!(out.len() < 2_000 + packet.len() * 400, "{} for {}", out.len(), packet.len());
+        if let Some(sight) = Sight::of(link, packet) {
+            assert!(sight.flow().is_none() || sight.quoted_flow().is_none());
+        }
+    }
+}
+
+/// The bytes are a filter, and behind a zero byte a packet.
+fn filter(bytes: &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    let packet = bytes.get(end + 1..).unwrap_or_default();
+    let Ok(text) = str::from_utf8(&bytes[..end]) else { return };
+    let Ok(expression) = Expression::parse(text, &Nobody) else { return };
+    for link in LINKS {
+        let place = Place::Link(link);
+        let (Ok(program), Ok(filter)) = (expression.program(place, 96), expression.compile(link))
+        else {
+            continue;
+        };
+        would_be_taken(&program);
+        let length = packet.len() as u32;
+        let passed = bpf::run(&program, packet, length);
+        let is_wanted = filter.wants(packet, length);
+        assert!(passed == 0 || passed == 96);
+        match expression.needs_more() {
+            // A packet that is cut may end the kernel's program before it has decided.
+            true => {}
+            false => assert_eq!(is_wanted, passed == 96, "{text}"),
+        }
+    }
+    if let Ok(program) = expression.program(Place::Cooked, 96) {
+        would_be_taken(&program);
+    }
+}
+
+/// What the kernel demands of a program: jumps stay within, and it ends with a return.
+fn would_be_taken(program: &[Instruction]) {
+    assert!(program.len() <= bpf::INSTRUCTIONS_MAX);
+    assert_eq!(program.last().map(|last| last.code), Some(code::RETURN));
+    for (at, instruction) in program.iter().enumerate() {
+        let farthest = match instruction.code {
+            code::JUMP => instruction.k as usize,
+            code::JUMP_EQUAL | code::JUMP_GREATER | code::JUMP_AT_LEAST | code::JUMP_ANY_BIT => {
+                usize::from(instruction.jump_true.max(instruction.jump_false))
+            }
+            _ => 0,
+        };
+        assert!(at + 1 + farthest < program.len() || instruction.code == code::RETURN);
+    }
 }

@@ -4,6 +4,8 @@
 use crate::checks;
 use crate::golden;
 use crate::seeded::Dice;
+use std::fs;
+use std::path::Path;
 
 #[test]
 fn spoiled_goldens_break_nothing() {
@@ -15,6 +17,20 @@ fn spoiled_goldens_break_nothing() {
             let (_, quote) = spoiled.split_at(spoiled.len().min(39));
             checks::of("quoted")(quote);
             checks::of("options")(quote);
+        }
+    }
+}
+
+#[test]
+fn spoiled_captures_and_filters_break_nothing() {
+    let mut dice = Dice::thrown();
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for target in ["pcapng", "dump", "filter"] {
+        for entry in fs::read_dir(corpus.join(target)).expect("every target has a corpus") {
+            let bytes = fs::read(entry.unwrap().path()).unwrap();
+            for _ in 0..60 {
+                checks::of(target)(&dice.spoil(&bytes));
+            }
         }
     }
 }

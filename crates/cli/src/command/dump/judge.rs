@@ -62,8 +62,10 @@ impl Judge {
     pub fn segment(&mut self, is_forward: bool, segment: &Segment) -> Judged {
         let (own, other) = if is_forward { (0, 1) } else { (1, 0) };
         let opens = segment.flags & flag::SYN != 0;
-        let behind = segment.sequence.wrapping_sub(if opens { 0 } else { 1 });
-        let base = *self.ends[own].base.get_or_insert(behind);
+        // A reset of what never was has no number of its own.
+        let is_stray = segment.flags & flag::RST != 0 && self.ends[own].base.is_none();
+        let before = if opens || is_stray { 0 } else { 1 };
+        let base = *self.ends[own].base.get_or_insert(segment.sequence.wrapping_sub(before));
         let acknowledgment = segment.acknowledgment.map(|number| {
             number.wrapping_sub(*self.ends[other].base.get_or_insert(number.wrapping_sub(1)))
         });
@@ -114,6 +116,7 @@ impl Way {
             self.starts.insert(sequence);
         }
         let was_high = self.high;
+        let is_bare = segment.data_bytes == 1 && segment.flags & (flag::SYN | flag::FIN) == 0;
         if is_new {
             self.high = end;
         }
@@ -122,9 +125,7 @@ impl Way {
             (true, false) => None,
             (true, true) if is_first => None,
             (true, true) => Some(Mark::Again),
-            (false, _) if segment.data_bytes <= 1 && sequence.wrapping_add(1) == was_high => {
-                Some(Mark::KeepAlive)
-            }
+            (false, _) if is_bare && sequence.wrapping_add(1) == was_high => Some(Mark::KeepAlive),
             (false, true) => Some(Mark::Again),
             (false, false) => Some(Mark::OutOfOrder),
         }

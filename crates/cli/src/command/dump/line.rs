@@ -48,14 +48,15 @@ impl Sink for Lines {
             // Writing to a text cannot fail.
             let _ = write!(line, "\n\t# {}", escape(&String::from_utf8_lossy(comment)));
         }
-        let (degree, show): (u8, fn(&[u8], &str, &mut String)) = match self.characters {
-            0 => (self.hexadecimal, hexadecimal),
-            degree => (degree, hexadecimal_and_ascii),
-        };
+        let degree = if self.characters > 0 { self.characters } else { self.hexadecimal };
         if degree > 0 {
             let frame = Frame::parse(record.link, captured.bytes).ok();
             let payload = frame.filter(|_| degree == 1).map(|frame| frame.payload);
-            show(payload.unwrap_or(captured.bytes), "\n\t", line);
+            let bytes = payload.unwrap_or(captured.bytes);
+            match self.characters {
+                0 => hexadecimal(bytes, "\n\t", line),
+                _ => hexadecimal_and_ascii(bytes, "\n\t", line),
+            }
         }
         line.push('\n');
         out.text.extend_from_slice(line.as_bytes());

@@ -87,8 +87,8 @@ pub struct Options {
     #[arg(long, value_name = "FORM", num_args = 0..=1, require_equals = true,
         default_missing_value = "text", help_heading = "Pictures")]
     pub sequence: Option<Form>,
-    /// Draw a TCP connection as SVG: time-sequence (segments, acknowledgments, window), or in-flight
-    /// (bytes that are not acknowledged)
+    /// Draw a TCP connection as SVG: time-sequence (segments, acknowledgments, window), or
+    /// in-flight (bytes that are not acknowledged)
     #[arg(long, value_name = "WHAT", value_parser = ["time-sequence", "in-flight"],
         conflicts_with = "sequence", help_heading = "Pictures")]
     pub plot: Option<String>,

@@ -56,6 +56,9 @@ impl Save {
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
         let written = self.file.write_all(&self.gathered).and_then(|()| self.file.flush());
         self.gathered.clear();
         written.map_err(|error| failure(&self.name, &error))
@@ -93,8 +96,12 @@ impl Sink for Save {
                 classic::packet(&record.packet, out);
             }
         }
-        // A live capture is kept as it comes, should this program end before its time.
         if out.len() >= GATHERED_MAX_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    /// Should this program end before its time, what was seen is in the file.
+    fn rest(&mut self) -> Result<(), Failure> {
+        self.flush()
     }
 
     fn finish(&mut self, ended: &Ended, _out: &mut Out) -> Result<(), Failure> {

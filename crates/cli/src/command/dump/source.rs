@@ -7,6 +7,7 @@ use crate::failure::{Exit, Failure};
 use net::capture::{Capture, Counts, Want};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::time::Duration;
 use wire::filter::Expression;
 use wire::pcapng::{Broken, Packet, Reader};
 
@@ -19,6 +20,16 @@ pub enum Source {
     Stored(Box<Stored>),
     /// The network.
     Live(Box<Live>),
+}
+
+/// What comes next.
+pub enum Next<'a> {
+    /// A packet.
+    Packet(Record<'a>),
+    /// Nothing for now: see [`Source::wait`].
+    Nothing,
+    /// Nothing any more.
+    End,
 }
 
 /// A file that is being read.
@@ -40,6 +51,8 @@ pub struct Live {
     name: Option<(u32, String)>,
     /// What is listened on.
     whole: String,
+    /// Whether a packet was waited for and not taken yet.
+    is_ready: bool,
 }
 
 /// How it ended.
@@ -85,7 +98,13 @@ impl Source {
             filter.program(capture.place(), options.snaplen).map_err(refused)?;
             let whole = options.interface_name().map_or("every interface".to_owned(), escape);
             let (name, snaplen) = (None, options.snaplen);
-            return Ok(Source::Live(Box::new(Live { capture, snaplen, name, whole })));
+            return Ok(Source::Live(Box::new(Live {
+                capture,
+                snaplen,
+                name,
+                whole,
+                is_ready: false,
+            })));
         };
         let (name, file): (String, Box<dyn Read>) = if path.as_os_str() == "-" {
             ("standard input".to_owned(), Box::new(io::stdin()))
@@ -126,11 +145,22 @@ impl Source {
         matches!(self, Source::Live(_))
     }
 
-    /// The next packet; `None` at the end.
+    /// Waits until there is a packet, or the user ends it.
+    ///
+    /// # Errors
+    /// If the system fails.
+    pub fn wait(&mut self) -> Result<(), Failure> {
+        if let Source::Live(live) = self {
+            live.is_ready = live.capture.wait(None)?;
+        }
+        Ok(())
+    }
+
+    /// What comes next, without waiting for it.
     ///
     /// # Errors
     /// If the file is broken or the system fails.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, Failure> {
+    pub fn next(&mut self) -> Result<Next<'_>, Failure> {
         match self {
             Source::Stored(stored) => stored.next(),
             Source::Live(live) => live.next(),
@@ -185,9 +215,9 @@ impl Stored {
         Failure { message, hint: None, exit: Exit::Failed }
     }
 
-    fn next(&mut self) -> Result<Option<Record<'_>>, Failure> {
+    fn next(&mut self) -> Result<Next<'_>, Failure> {
         if !self.advance()? {
-            return Ok(None);
+            return Ok(Next::End);
         }
         let record = self.reader.record().expect("it was just advanced to");
         let place = (record.section, record.packet.interface);
@@ -196,15 +226,16 @@ impl Stored {
         }
         let interface = self.interface.as_ref().and_then(|(_, name)| name.as_deref());
         let (link, packet) = (record.interface.link, record.packet);
-        Ok(Some(Record { number: 0, place, interface, link, packet }))
+        Ok(Next::Packet(Record { number: 0, place, interface, link, packet }))
     }
 }
 
 impl Live {
-    fn next(&mut self) -> Result<Option<Record<'_>>, Failure> {
+    fn next(&mut self) -> Result<Next<'_>, Failure> {
         let link = self.capture.link();
-        if !self.capture.wait(None)? {
-            return Ok(None);
+        let is_ready = std::mem::take(&mut self.is_ready);
+        if !is_ready && !self.capture.wait(Some(Duration::ZERO))? {
+            return Ok(if self.capture.is_ended() { Next::End } else { Next::Nothing });
         }
         let interface = self.capture.seen().map_or(0, |seen| seen.interface);
         if self.name.as_ref().is_none_or(|(known, _)| *known != interface) {
@@ -220,6 +251,7 @@ impl Live {
             bytes: seen.bytes,
         };
         let name = self.name.as_ref().map(|(_, name)| name.as_str());
-        Ok(Some(Record { number: 0, place: (0, interface), interface: name, link, packet }))
+        let place = (0, interface);
+        Ok(Next::Packet(Record { number: 0, place, interface: name, link, packet }))
     }
 }

@@ -14,14 +14,17 @@ pub struct Inside {
     pub nodes: Vec<NodeId>,
     /// When captures were last written.
     written: Time,
+    captured: capture::Outcome,
+    /// Whether it was told that they cannot be written.
+    is_told: bool,
 }
 
 /// Captures are written at least so often, for who looks on.
 const WRITES: Duration = Duration::from_secs(1);
 
 impl Inside {
-    pub fn new(world: World, nodes: Vec<NodeId>) -> Inside {
-        Inside { world, nodes, written: Time::ZERO }
+    pub fn new(world: World, nodes: Vec<NodeId>, captured: capture::Outcome) -> Inside {
+        Inside { world, nodes, written: Time::ZERO, captured, is_told: false }
     }
 
     /// Ends the captures.
@@ -29,7 +32,8 @@ impl Inside {
     /// # Errors
     /// If they could not be written.
     pub fn close(&mut self) -> Result<(), Failure> {
-        self.world.close_captures().map_err(|error| capture::failure(&error))
+        self.world.close_captures();
+        if self.is_told { Ok(()) } else { self.captured.told() }
     }
 }
 
@@ -49,9 +53,11 @@ impl Internet for Inside {
     fn idle(&mut self, now: Time) {
         if now.since(self.written) >= WRITES {
             self.written = now;
-            if let Err(error) = self.world.flush_captures() {
+            self.world.flush_captures();
+            if let (Err(failure), false) = (self.captured.told(), self.is_told) {
+                self.is_told = true;
                 // Nobody is left to tell if this fails. What runs inside goes on.
-                let _ = writeln!(std::io::stderr(), "{}", capture::failure(&error));
+                let _ = writeln!(std::io::stderr(), "{failure}");
             }
         }
     }

@@ -107,7 +107,8 @@ impl Said {
     }
 }
 
-/// What a link does in one direction: the delay and its jitter, the rate, key and value of the rest.
+/// What a link does in one direction: the delay and its jitter, the rate, keys and values of the
+/// rest.
 fn words(traits: &[Trait]) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for (key, value) in traits {

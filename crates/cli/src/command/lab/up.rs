@@ -64,7 +64,7 @@ impl FromStr for Wire {
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
-    let mut world = load(&options.file, common)?;
+    let (mut world, captured) = load(&options.file, common)?;
     let (mut nodes, mut setups) = (Vec::new(), Vec::new());
     // The networks that lead somewhere already, as seen from here.
     let mut led: Vec<(IpAddr, u8)> = Vec::new();
@@ -100,7 +100,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         let _ = writeln!(out, "{}", line(wire, setup, tun, common.language()));
     }
     drop(out);
-    let mut inside = Inside::new(world, nodes);
+    let mut inside = Inside::new(world, nodes, captured);
     live::run(&tuns, &mut inside)?;
     inside.close()?;
     Ok(Exit::Yes)

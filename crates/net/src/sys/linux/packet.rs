@@ -149,7 +149,7 @@ impl PacketSocket {
                 _ => Err(error),
             };
         }
-        let used = (header.msg_controllen as usize).min(CONTROL_BYTES);
+        let used = CONTROL_BYTES.min(header.msg_controllen as _);
         let said = Control::parse(&control[..used]);
         let original = got as usize;
         Ok(Some(Arrival {
@@ -166,8 +166,8 @@ impl PacketSocket {
         }))
     }
 
-    /// How many packets passed the filter since it was last asked, and how many of them there was no
-    /// room for.
+    /// How many packets passed the filter since it was last asked, and how many of them there was
+    /// no room for.
     pub(crate) fn counts(&self) -> io::Result<(u32, u32)> {
         let mut words = [0_u32; 2];
         let mut length = size_of_val(&words) as socklen_t;

@@ -56,6 +56,11 @@ impl Watch {
         self.0.revents & libc::POLLIN != 0
     }
 
+    /// Whether anything was seen.
+    pub(crate) fn has_any(&self) -> bool {
+        self.0.revents != 0
+    }
+
     /// Whether there is an error, or an entry on the error queue.
     pub(crate) fn has_error(&self) -> bool {
         self.0.revents & libc::POLLERR != 0

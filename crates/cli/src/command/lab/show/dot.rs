@@ -51,7 +51,9 @@ fn quoted(text: &str) -> String {
         match character {
             '"' | '\\' => out.extend(['\\', character]),
             '\n' => out.push_str("\\n"),
-            other if other.is_control() => out.extend(other.escape_unicode().filter(|c| *c != '\\')),
+            other if other.is_control() => {
+                out.extend(other.escape_unicode().filter(|c| *c != '\\'))
+            }
             other => out.push(other),
         }
     }

@@ -120,9 +120,9 @@ impl Picture<'_> {
         }
         let [(x1, y1), (x2, y2)] = edge.ends.map(|vertex| self.place(vertex));
         // Links that join the same two stand above each other.
-        let twins = self.graph.edges[..index].iter().filter(|other| {
-            other.ends == edge.ends || other.ends == [edge.ends[1], edge.ends[0]]
-        });
+        let twins = self.graph.edges[..index]
+            .iter()
+            .filter(|other| other.ends == edge.ends || other.ends == [edge.ends[1], edge.ends[0]]);
         let shift = twins.count() as f64 * LINE * 2.0;
         let (x, y) = ((x1 + x2) / 2.0 + self.bend(index), (y1 + y2) / 2.0 + shift);
         let lines = lines(&self.sketch.links[edge.link], x1 <= x2);
@@ -150,9 +150,9 @@ impl Picture<'_> {
             Vertex::Node(index) => self.node(index, x, y, out),
             Vertex::Segment(link) => {
                 let drawn = &self.sketch.links[link];
-                let rows = self.graph.edges_of[vertex].iter().map(|edge| {
-                    self.place(self.graph.edges[*edge].other(vertex)).1
-                });
+                let rows = self.graph.edges_of[vertex]
+                    .iter()
+                    .map(|edge| self.place(self.graph.edges[*edge].other(vertex)).1);
                 let (top, y) = rows.fold((y, y), |(top, low), row| (top.min(row), low.max(row)));
                 let _ = writeln!(
                     out,

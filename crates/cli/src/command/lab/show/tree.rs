@@ -120,7 +120,8 @@ impl Tree<'_> {
     fn head(&mut self, origin: &str) {
         let count = |kind| self.sketch.nodes.iter().filter(|node| node.kind == kind).count();
         let mut parts = Vec::new();
-        for (kind, zh) in [("host", "台主机"), ("router", "台路由器"), ("gateway", "台网关")] {
+        for (kind, zh) in [("host", "台主机"), ("router", "台路由器"), ("gateway", "台网关")]
+        {
             let count = count(kind);
             if count > 0 {
                 parts.push(self.counted(count, kind, zh));
@@ -203,8 +204,7 @@ impl Tree<'_> {
 
     /// The leaves among the branches, a line each.
     fn leaves(&mut self, vertex: usize, below: &[usize], indent: &str) {
-        let leaves: Vec<usize> =
-            below.iter().copied().filter(|it| self.is_leaf(*it)).collect();
+        let leaves: Vec<usize> = below.iter().copied().filter(|it| self.is_leaf(*it)).collect();
         let hidden = leaves.len().saturating_sub(LEAVES_MAX);
         let branch = self.signs.branch;
         for (index, leaf) in leaves.iter().enumerate() {
@@ -212,7 +212,8 @@ impl Tree<'_> {
             let from_end = leaves.len() - index;
             if hidden > 0 && index == 3 {
                 let (more, others) = (self.signs.more, leaves.len() - 4);
-                let others = self.style.language.pick(format!("{others} more"), format!("另外 {others} 个"));
+                let others =
+                    self.style.language.pick(format!("{others} more"), format!("另外 {others} 个"));
                 let _ = writeln!(self.out, "{indent}{branch} {more} {others}");
             }
             if hidden > 0 && index >= 3 && from_end > 1 {
@@ -285,7 +286,8 @@ impl Tree<'_> {
                     let comma = if notes.is_empty() { "" } else { ", " };
                     notes = format!("{here}{comma}{notes}");
                 }
-                let notes = if notes.is_empty() { notes } else { format!("  {}", self.dim(&notes)) };
+                let notes =
+                    if notes.is_empty() { notes } else { format!("  {}", self.dim(&notes)) };
                 format!("{} {name}{notes}", self.sign(node))
             }
             Vertex::Segment(link) => {

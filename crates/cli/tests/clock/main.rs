@@ -1,0 +1,3 @@
+//! `askway clock` over real kernels and servers.
+
+mod kernel;

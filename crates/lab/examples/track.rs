@@ -1,0 +1,130 @@
+//! Measures the tracker: a million connections through a masquerade, and packets of them in any
+//! order. Prints figures by name, medians of five runs; `cargo xtask bench track` reads them. Time
+//! is the processor's, so that what else the machine does counts less.
+
+use lab::conntrack::{Behaviour, Personality, Plan, Realm, Tracker, Verdict};
+use probe::Time;
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use wire::ip::{Header, protocol};
+use wire::tcp::{Segment, flag};
+
+/// Connections in the table.
+const COUNT: usize = 1_000_000;
+
+/// Bytes of a segment without payload.
+const BYTES: usize = 40;
+
+const RUNS: usize = 5;
+
+fn main() {
+    let personalities: Vec<String> = std::env::args().skip(1).collect();
+    let name = personalities.first().map_or("linux", String::as_str);
+    let known = Personality::ALL.iter().find(|(word, _)| *word == name);
+    let behaviour = known.expect("a personality").1.behaviour();
+    let packets = packets();
+    let mut figures = [const { Vec::new() }; 5];
+    for _ in 0..RUNS {
+        let run = measure(behaviour, &packets);
+        figures.iter_mut().zip(run).for_each(|(all, figure)| all.push(figure));
+    }
+    let names = ["new", "known", "lookup", "entry", "memory"];
+    for (name, all) in names.iter().zip(&mut figures) {
+        all.sort_by(f64::total_cmp);
+        println!("{name} {:.1}", all[RUNS / 2]);
+    }
+}
+
+/// SYNs of many hosts to many servers, one behind the other.
+fn packets() -> Vec<u8> {
+    let mut all = Vec::with_capacity(COUNT * BYTES);
+    for number in 0..COUNT as u32 {
+        let inner = Ipv4Addr::from(0x0a00_0000 + number % 10_000);
+        let server = Ipv4Addr::from(0xc633_6400 + number / 10_000 % 100);
+        let segment = Segment {
+            source_port: 1_024 + (number.wrapping_mul(2_654_435_761) >> 17) as u16,
+            destination_port: 443,
+            sequence: number,
+            acknowledgment: 0,
+            flags: flag::SYN,
+            window: 64_240,
+            urgent: 0,
+            options: &[],
+            payload: &[],
+        };
+        let mut bytes = Vec::with_capacity(20);
+        let (from, to) = (IpAddr::V4(inner), IpAddr::V4(server));
+        segment.emit(from, to, &mut bytes).expect("it fits");
+        Header::new(from, to, protocol::TCP).emit(&bytes, &mut all).expect("it fits");
+    }
+    all
+}
+
+/// Processor time of this process so far, in nanoseconds; the kernel counts hundredths of a second.
+fn processor_ns() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux tells");
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: u64 = fields.skip(11).take(2).map(|field| field.parse().unwrap_or(0)).sum();
+    ticks as f64 * 1e7
+}
+
+/// One access to as much memory as the table takes, each depending on the one before.
+fn memory(order: &[usize]) -> f64 {
+    const LINE: usize = 32;
+    let mut next = vec![0_u64; COUNT * LINE];
+    for pair in order.windows(2) {
+        next[pair[0] * LINE] = (pair[1] * LINE) as u64;
+    }
+    let started = processor_ns();
+    let mut at = order[0] * LINE;
+    for _ in 1..COUNT {
+        at = next[at] as usize;
+    }
+    black_box(at);
+    (processor_ns() - started) / COUNT as f64
+}
+
+/// Nanoseconds of a new connection, of a packet of a known one, of a look-up; bytes of an entry;
+/// nanoseconds of an access to memory.
+fn measure(behaviour: Behaviour, packets: &[u8]) -> [f64; 5] {
+    // As many outer addresses as carry the connections to one server.
+    let pool = (0..32).map(|last| IpAddr::from([203, 0, 113, last])).collect();
+    let plan = Plan { pool, limit: 2 * COUNT, ..Plan::new(behaviour) };
+    let mut tracker = Tracker::new(plan, 1);
+    let now = Time(1_000_000_000);
+    let mut buffer = packets.to_vec();
+    let started = processor_ns();
+    let mut refused = 0;
+    for packet in buffer.chunks_exact_mut(BYTES) {
+        let verdict = tracker.through(now, packet, Realm::Inside, Realm::Outside);
+        refused += usize::from(verdict != Verdict::Accept);
+    }
+    let new = processor_ns() - started;
+    assert!(refused < COUNT / 100, "{refused} refused");
+    let entry = tracker.memory_bytes() as f64 / tracker.len() as f64;
+    // In an order that no cache foresees.
+    let mut order: Vec<usize> = (0..COUNT).collect();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for index in (1..COUNT).rev() {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        order.swap(index, (state % (index as u64 + 1)) as usize);
+    }
+    let shuffled: Vec<u8> =
+        order.iter().flat_map(|at| &packets[at * BYTES..(at + 1) * BYTES]).copied().collect();
+    let started = processor_ns();
+    for packet in shuffled.chunks_exact(BYTES) {
+        black_box(tracker.knows(now, packet));
+    }
+    let lookup = processor_ns() - started;
+    let mut buffer = shuffled;
+    let started = processor_ns();
+    for packet in buffer.chunks_exact_mut(BYTES) {
+        black_box(tracker.through(now, packet, Realm::Inside, Realm::Outside));
+    }
+    let known = processor_ns() - started;
+    let each = |span: f64| span / COUNT as f64;
+    drop(tracker);
+    [each(new), each(known), each(lookup), entry, memory(&order)]
+}

@@ -1,0 +1,9 @@
+//! The clock engine and its decoders against a peer that sends what it likes.
+#![no_main]
+
+#[path = "../../crates/probe/tests/engine/clock/hostile.rs"]
+mod hostile;
+#[path = "../../crates/probe/tests/engine/input.rs"]
+mod input;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hostile::check(bytes));
