@@ -6,14 +6,17 @@
 
 mod arena;
 mod figures;
+mod gateway;
 mod lab;
 mod launcher;
+mod live;
 mod rows;
 mod sockets;
 mod traces;
 mod track;
 
 pub use launcher::{alternate, measure};
+pub use live::{receive_stamps, send_stamps};
 pub use sockets::hold_connections;
 
 use crate::{test, tree};
@@ -35,6 +38,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mtr", "mtr-tiny"),
     ("scamper", "scamper"),
     ("nft", "nftables"),
+    ("iperf3", "iperf3"),
+    ("nice", "coreutils"),
 ];
 
 const PAGE: &str = "docs/benchmarks.md";

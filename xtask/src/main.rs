@@ -30,6 +30,8 @@ fn main() -> ExitCode {
         ["bench", rows @ ..] => bench::run(rows),
         ["measure", report, command @ ..] => bench::measure(report, command),
         ["alternate", report, times, commands @ ..] => bench::alternate(report, times, commands),
+        ["send-stamps", to] => bench::send_stamps(to),
+        ["receive-stamps"] => bench::receive_stamps(),
         ["hold-connections", port] => bench::hold_connections(port),
         _ => Err(USAGE.into()),
     };

@@ -29,6 +29,14 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ethtool", "ethtool"),
     ("dnsmasq", "dnsmasq-base"),
     ("in.tftpd", "tftpd-hpa"),
+    ("groff", "groff-base"),
+    ("bash", "bash"),
+    ("zsh", "zsh"),
+    ("fish", "fish"),
+    ("curl", "curl"),
+    ("iperf3", "iperf3"),
+    ("turnserver", "coturn"),
+    ("turnutils_natdiscovery", "coturn"),
 ];
 
 /// What ran, and what came of it.

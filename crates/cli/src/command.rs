@@ -11,6 +11,7 @@ pub mod clock;
 pub mod completions;
 pub mod dump;
 pub mod explain;
+pub mod gateway;
 pub mod lab;
 pub mod man;
 pub mod mask;
@@ -92,6 +93,7 @@ pub const ALL: &[Command] = &[
     dump::COMMAND,
     sockets::COMMAND,
     lab::COMMAND,
+    gateway::COMMAND,
     man::COMMAND,
     completions::COMMAND,
 ];

@@ -31,6 +31,7 @@ const HEADINGS: Texts = &[
     ("Where from", "从哪里"),
     ("Output", "输出"),
     ("Pictures", "图"),
+    ("Connections", "连接"),
 ];
 
 const CLOCK: Texts = &[
@@ -287,6 +288,26 @@ const WATCH: Texts = &[
     ("replay", "回放录下的文件，什么也不发送"),
 ];
 
+const GATEWAY: Texts = &[
+    (
+        "inside",
+        "内侧的 TUN 设备（在命名的网络命名空间里，或就在这里）和网关在那里的地址；设备得到下一个地址",
+    ),
+    ("outside", "外侧同上：内侧的一切共用的地址"),
+    (
+        "personality",
+        "怎样转换：linux、bcp127、full-cone、restricted、port-restricted、symmetric、cgnat",
+    ),
+    ("forwards", "由内侧的谁应答外侧地址的一个端口"),
+    ("limit", "最多记住多少个连接"),
+    ("mtu_bytes", "两侧最大的分组，字节"),
+    ("fast", "像网卡那样收发代表许多分组的大分组"),
+    ("events", "连接出现、变化、消失时显示"),
+    ("why", "逐个钩子显示每个分组的经历"),
+    ("table", "结束时显示所有连接"),
+    ("stats", "结束时显示计数"),
+];
+
 const LAB: Texts = &[
     ("file", "场景文件"),
     ("at", "命令在哪个节点的位置上运行；不给则为场景的 from"),
@@ -295,6 +316,11 @@ const LAB: Texts = &[
     ("example", "显示自带的例子，而不是文件"),
     ("format", "怎样画：text、svg、dot、json，或 toml（场景原文）"),
     ("verbose", "也显示地址"),
+    ("time", "命令结束后，实验网络再运行多久"),
+    ("conntrack", "结束时和收到 SIGQUIT 时显示一个路由器跟踪的连接；all 为所有路由器"),
+    ("events", "连接出现、变化、消失时显示"),
+    ("why", "逐个钩子显示每个分组在跟踪连接的路由器那里的经历"),
+    ("stats", "结束时显示计数"),
     ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
 ];
 
@@ -387,6 +413,7 @@ pub fn translated(parser: clap::Command, command: &str, language: Language) -> c
 
 fn own_texts(command: &str) -> Texts {
     match command {
+        "gateway" => GATEWAY,
         "lab" => LAB,
         "mask" => MASK,
         "man" => MAN,

@@ -2,6 +2,7 @@
 //! reports; what JSON and CSV call things stands in `fields`.
 
 pub mod clock;
+pub mod conntrack;
 pub mod csv;
 pub mod fields;
 pub mod hints;

@@ -1,5 +1,7 @@
 //! Where a run goes: over the real network or through a lab. Everything behind is the same.
 
+pub mod witness;
+
 use crate::capture;
 use crate::failure::{Exit, Failure};
 use crate::resolve::{self, Resolved, Unresolved};
@@ -307,6 +309,12 @@ fn interface(index: u32, device: Device) -> Interface {
     }
 }
 
+impl Drop for Walk {
+    fn drop(&mut self) {
+        witness::after(&mut self.world);
+    }
+}
+
 impl Walk {
     fn open(want: &Want, choice: &LabChoice) -> Result<Walk, Failure> {
         let origin = choice.file.display().to_string();
@@ -327,6 +335,7 @@ impl Walk {
         let captured = capture::begin(&mut world, &choice.captures)?;
         let usual = if want.carrier == Carrier::Icmp { LAB_IDENTIFIER } else { LAB_PORT };
         let first = want.identifier.unwrap_or(usual);
+        witness::before(&mut world)?;
         Ok(Walk {
             world,
             at,

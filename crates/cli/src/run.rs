@@ -67,8 +67,11 @@ fn speak(arguments: &[OsString]) -> Result<u8, Failure> {
     }
 }
 
-/// Runs one command; only its own parser is built.
-fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
+/// Runs one command; only its own parser is built. Returns the exit code.
+///
+/// # Errors
+/// If the arguments are wrong, or the command fails.
+pub fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
     // The language of help must be known before there is a parser.
     let language = Language::chosen(asked_language(arguments));
     let parser = command.parser(language);

@@ -1,6 +1,7 @@
 //! Captures: each packet that enters a link as a record of a pcapng file, what became of it as its
 //! comment. Stamps are the lab's own time, when the packet entered.
 
+use crate::ethernet::FrameHeader;
 use crate::link::{Crossing, Link};
 use crate::map::{Map, Recipient};
 use crate::world::World;
@@ -21,7 +22,9 @@ pub(crate) struct Captures {
     files: Vec<File>,
     /// By link, the files that it goes to, and its interface there.
     of_link: Vec<Vec<(usize, u32)>>,
+    /// Reused from packet to packet.
     comment: String,
+    frame: Vec<u8>,
 }
 
 struct File {
@@ -74,7 +77,10 @@ impl World {
             let names: Vec<&str> =
                 self.map.ends(index).iter().map(|(node, _)| self.map.name(*node)).collect();
             let interface = pcapng::Interface {
-                link: pcapng::link::RAW,
+                link: match self.map.is_ethernet(index) {
+                    true => pcapng::link::ETHERNET,
+                    false => pcapng::link::RAW,
+                },
                 snaplen: 0,
                 name: Some(self.links[index].name.clone()),
                 description: Some(format!("outbound: from {}", names[0])),
@@ -118,6 +124,8 @@ pub(crate) struct Entering<'a> {
     pub(crate) link: usize,
     pub(crate) end: usize,
     pub(crate) to: Recipient,
+    /// What stands before it, on links that have such.
+    pub(crate) ethernet: Option<&'a FrameHeader>,
     pub(crate) crossing: &'a Crossing,
 }
 
@@ -133,25 +141,35 @@ impl Captures {
         comment.push_str(" -> ");
         comment.push_str(match it.to {
             Recipient::Node(node) => map.name(node),
-            Recipient::Everyone => "all",
-            Recipient::Nobody => "nobody",
+            Recipient::Everyone | Recipient::Asked(_) => "all",
+            Recipient::Address(_) | Recipient::Stranger(_) => "nobody",
         });
         comment.push_str(": ");
         it.crossing.story.tell(link, it.end, comment);
         let direction = if it.end == 0 { Direction::Outbound } else { Direction::Inbound };
         for (file, interface) in files {
             let file = &mut self.files[*file];
-            let record = |bytes, comment| Packet {
-                interface: *interface,
-                time_ns: Some(map.epoch_ns + i128::from(it.now.0)),
-                direction,
-                comment: Some(comment),
-                original_bytes: 0,
-                bytes,
-            };
-            file.writer.packet(&record(&it.crossing.bytes, comment.as_bytes()), &mut file.gathered);
-            if let Some(twin) = &it.crossing.twin {
-                file.writer.packet(&record(twin, b"duplicate"), &mut file.gathered);
+            let crossed = std::iter::once((&it.crossing.bytes, comment.as_bytes()));
+            let twin = it.crossing.twin.iter().map(|twin| (twin, &b"duplicate"[..]));
+            for (bytes, comment) in crossed.chain(twin) {
+                let bytes = match it.ethernet {
+                    None => bytes,
+                    Some(header) => {
+                        self.frame.clear();
+                        self.frame.extend_from_slice(header);
+                        self.frame.extend_from_slice(bytes);
+                        &self.frame
+                    }
+                };
+                let packet = Packet {
+                    interface: *interface,
+                    time_ns: Some(map.epoch_ns + i128::from(it.now.0)),
+                    direction,
+                    comment: Some(comment),
+                    original_bytes: 0,
+                    bytes,
+                };
+                file.writer.packet(&packet, &mut file.gathered);
             }
             if file.gathered.len() >= CHUNK_BYTES {
                 file.write();

@@ -35,8 +35,8 @@ pub use list::{Event, EventKind, Listed, Statistics};
 pub use table::Count;
 pub use tcp::State;
 pub use timers::Timers;
-pub use tuple::Tuple;
-pub use why::{Hook, Station, Step, What, road};
+pub use tuple::{Sums, Tuple};
+pub use why::{Hook, Road, Station, Step, What, road};
 
 use crate::random::Random;
 use hold::Hold;
@@ -77,6 +77,10 @@ pub struct Tracker {
     events: Option<VecDeque<Event>>,
     /// What happened to the packet that is under way, if somebody asks.
     steps: Option<Vec<Step>>,
+    /// When that packet came, and what it is.
+    headline: Option<(Time, String)>,
+    /// The roads of packets before it.
+    roads: VecDeque<Road>,
 }
 
 impl Tracker {
@@ -97,6 +101,8 @@ impl Tracker {
             counts: Statistics::default(),
             events: None,
             steps: None,
+            headline: None,
+            roads: VecDeque::new(),
         }
     }
 
@@ -219,6 +225,23 @@ impl Tracker {
     /// Begins or ceases to tell of each packet's road.
     pub fn explain(&mut self, is_explained: bool) {
         self.steps = is_explained.then(Vec::new);
+    }
+
+    /// The roads of packets that came since this was asked last, if they are to be told.
+    pub fn take_roads(&mut self) -> impl Iterator<Item = Road> + '_ {
+        self.finish_road();
+        self.roads.drain(..)
+    }
+
+    /// Puts the road of the last packet to the others.
+    fn finish_road(&mut self) {
+        let (Some(steps), Some((at, packet))) = (&mut self.steps, self.headline.take()) else {
+            return;
+        };
+        if self.roads.len() >= EVENTS_MAX {
+            self.roads.pop_front();
+        }
+        self.roads.push_back(Road { at, packet, steps: std::mem::take(steps) });
     }
 
     /// The road of the last packet as far as it has come, if that is to be told.

@@ -11,11 +11,13 @@ pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
 pub(crate) mod tftp;
+pub(crate) mod traffic;
 
 use crate::address::Prefix;
 use crate::capture::CapturePlan;
 use crate::rules;
 use crate::service::{ClockPlan, Service};
+use crate::socket::disposition::Stack;
 use crate::{EPOCH_NS, NodeId, ScenarioFault};
 use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
@@ -29,6 +31,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 use text::{Source, Table, Value};
+use traffic::TrafficPlan;
 use wire::Family;
 
 /// A whole scenario.
@@ -45,6 +48,7 @@ pub(crate) struct Scenario {
     /// In the order in which they come.
     pub(crate) changes: Vec<ChangePlan>,
     pub(crate) captures: Vec<CapturePlan>,
+    pub(crate) traffic: Vec<TrafficPlan>,
     pub(crate) expectations: Vec<Expectation>,
 }
 
@@ -64,6 +68,8 @@ pub(crate) struct NodePlan {
     pub(crate) role: Role,
     /// Hop limit of what it sends by itself.
     pub(crate) hop_limit: u8,
+    /// Whose network code it runs.
+    pub(crate) stack: Stack,
     /// Sends no ICMP message by itself.
     pub(crate) is_silent: bool,
     /// Has a name and addresses, but is not there.
@@ -83,6 +89,10 @@ pub(crate) struct NodePlan {
     pub(crate) lies: Option<Lies>,
     pub(crate) errors: ErrorPlan,
     pub(crate) forwarding: ForwardPlan,
+    /// Believes redirects.
+    pub(crate) accepts_redirects: bool,
+    /// Tells of better first hops, if it routes.
+    pub(crate) sends_redirects: bool,
     pub(crate) nat: Option<NatPlan>,
     pub(crate) dnat: Option<DnatPlan>,
     /// How it answers address mask requests, if it does.
@@ -200,6 +210,8 @@ pub(crate) struct Lies {
 pub(crate) struct LinkPlan {
     pub(crate) name: String,
     pub(crate) ends: Vec<NodeId>,
+    /// Whether it is Ethernet, on which neighbours have to be found.
+    pub(crate) is_ethernet: bool,
     /// Networks that the scenario chose, at most one of each family.
     pub(crate) networks: Vec<Prefix>,
     /// What happens to packets that the first end sends.
@@ -266,6 +278,7 @@ impl Scenario {
             Some(value) => source.bear(node_named(&value, &names))?.unwrap_or(NodeId(0)),
             None => first_host(&root, &nodes)?,
         };
+        let traffic = traffic::read(&mut root, &names)?;
         let expectations = expectations(source, &mut root)?;
         root.finish()?;
         let duration = duration.unwrap_or(Duration::from_secs(10));
@@ -278,6 +291,7 @@ impl Scenario {
             links,
             changes,
             captures,
+            traffic,
             expectations,
         })
     }

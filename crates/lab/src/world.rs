@@ -5,13 +5,17 @@ use crate::agenda::Agenda;
 use crate::agent::Advert;
 use crate::capture::{CapturePlan, Captures, Entering};
 use crate::conntrack::{Listed, Tracker};
+use crate::ethernet;
 use crate::link::{Fate, Link, LinkCounts};
 use crate::map::{Device, Map, Recipient, Route};
+use crate::neighbour::Neighbour;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::noise::Noise;
 use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
+use crate::scenario::traffic::{Destination, TrafficPlan};
+use crate::socket::{Process, Socket};
 use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
 use std::collections::VecDeque;
@@ -137,6 +141,7 @@ impl World {
             outgoing: VecDeque::new(),
             actions: Vec::new(),
         };
+        world.start(&scenario.traffic);
         for (at, change) in changes {
             world.schedule(at, Event::Change(Box::new(change)));
         }
@@ -254,6 +259,23 @@ impl World {
         Some(&mut gate.tracker)
     }
 
+    /// The sockets of all processes that send, node by node, and what has happened to them.
+    pub fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.nodes.iter().flat_map(|node| node.processes.iter().map(|process| &process.socket))
+    }
+
+    /// The neighbours that a node knows on Ethernet, in the order of interfaces and addresses.
+    pub fn neighbours(&self, node: NodeId) -> Vec<Neighbour> {
+        let node = self.nodes.get(node.0 as usize);
+        node.map(|node| node.neighbours.list(self.now)).unwrap_or_default()
+    }
+
+    /// The destinations for which a node was told of a better first hop, and that hop.
+    pub fn redirects(&self, node: NodeId) -> Vec<(IpAddr, IpAddr)> {
+        let node = self.nodes.get(node.0 as usize);
+        node.map(|node| node.redirects.list(self.now)).unwrap_or_default()
+    }
+
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
         let is_counted = |event: &&Event| matches!(event, Event::Arrival { counted: Some(_), .. });
@@ -276,6 +298,25 @@ impl World {
         }
         self.events_bytes = events_bytes;
         self.agenda.push(at, event);
+    }
+
+    /// Starts the processes that send: one a family.
+    fn start(&mut self, plans: &[TrafficPlan]) {
+        for plan in plans {
+            for family in &plan.families {
+                let to = match plan.to {
+                    Destination::Node(node) => self.map.addresses(node, *family).first().copied(),
+                    Destination::Address(to) => Some(to).filter(|to| Family::of(*to) == *family),
+                };
+                let Some(to) = to else { continue };
+                let processes = &mut self.nodes[plan.from.0 as usize].processes;
+                let index = processes.len();
+                processes.push(Process::new(plan.from, plan.clone(), to, index));
+                let what = Later::Speak(index);
+                let at = Time::ZERO + plan.start;
+                self.schedule(at, Event::Resumption { node: plan.from, what });
+            }
+        }
     }
 
     /// Moves the clock to the next event and lets it happen.
@@ -304,6 +345,12 @@ impl World {
                 let [there, back] = *directions;
                 self.map.set_link(link, is_down, [there.mtu_bytes, back.mtu_bytes]);
                 self.links[link].change(is_down, there, back);
+                if is_down {
+                    // Without a carrier nobody is sure who is there.
+                    for (node, interface) in self.map.ends(link) {
+                        self.nodes[node.0 as usize].neighbours.forget(*interface);
+                    }
+                }
             }
             Change::Node { node, is_silent, .. } => {
                 self.nodes[node.0 as usize].plan.is_silent = is_silent;
@@ -331,7 +378,12 @@ impl World {
         let result = act(&mut self.nodes[id.0 as usize], &mut turn);
         for action in actions.drain(..) {
             match action {
-                Action::Send { interface, to, bytes } => self.carry(id, interface, to, bytes),
+                Action::Send { interface, to, bytes } => {
+                    self.carry(id, interface, to, false, bytes);
+                }
+                Action::SendArp { interface, to, bytes } => {
+                    self.carry(id, interface, to, true, bytes);
+                }
                 Action::Later { after, what } => {
                     self.schedule(self.now + after, Event::Resumption { node: id, what });
                 }
@@ -343,47 +395,52 @@ impl World {
         result
     }
 
-    /// Puts a packet on a link.
-    fn carry(&mut self, from: NodeId, interface: usize, to: Recipient, bytes: Vec<u8>) {
+    /// Puts a packet on a link: behind an Ethernet header, if the link has such.
+    fn carry(
+        &mut self,
+        from: NodeId,
+        interface: usize,
+        to: Recipient,
+        is_arp: bool,
+        bytes: Vec<u8>,
+    ) {
         let device = self.map.interface(from, interface);
         let (link, end) = (device.link, device.end);
+        let ethernet = self.map.frame_header(device, to, is_arp, &bytes);
+        let is_broadcast = match &ethernet {
+            Some(header) => ethernet::is_to_many(header),
+            None => to == Recipient::Everyone,
+        };
         let crossing = self.links[link].cross(end, self.now, bytes);
         if let Some(captures) = &mut self.captures {
-            let it = Entering { now: self.now, link, end, to, crossing: &crossing };
+            let ethernet = ethernet.as_ref();
+            let it = Entering { now: self.now, link, end, to, ethernet, crossing: &crossing };
             captures.note(&self.map, &self.links[link], &it);
         }
         let Fate::Arrives(at) = crossing.story.fate else { return };
         for bytes in std::iter::once(crossing.bytes).chain(crossing.twin) {
+            let mut frame = Frame { bytes, is_broadcast, ethernet, came_by: None, road: None };
             let counted = Some((link, end));
-            match to {
-                Recipient::Nobody => {}
-                Recipient::Node(node) => {
-                    if let Some(came_by) = self.map.interface_on(node, link) {
-                        self.bring(at, (node, came_by), false, bytes, counted);
-                    }
-                }
-                Recipient::Everyone => {
-                    let takers: Vec<_> = self.map.others(link, from).collect();
-                    let counts = std::iter::once(counted).chain(std::iter::repeat(None));
-                    for (taker, counted) in takers.into_iter().zip(counts) {
-                        self.bring(at, taker, true, bytes.clone(), counted);
-                    }
-                }
+            if let Recipient::Node(node) = to
+                && let Some(came_by) = self.map.interface_on(node, link)
+            {
+                frame.came_by = Some(came_by);
+                self.schedule(at, Event::Arrival { node, frame, counted });
+                continue;
+            }
+            let takers = self.map.takers(link, from, to);
+            if takers.is_empty() {
+                // It comes out where nobody takes it.
+                self.links[link].delivered(end, frame.bytes.len());
+            }
+            let counts = std::iter::once(counted).chain(std::iter::repeat(None));
+            for ((node, came_by), counted) in takers.into_iter().zip(counts) {
+                let bytes = frame.bytes.clone();
+                let frame =
+                    Frame { bytes, is_broadcast, ethernet, came_by: Some(came_by), road: None };
+                self.schedule(at, Event::Arrival { node, frame, counted });
             }
         }
-    }
-
-    /// Lets a packet come out of a link at a node's interface.
-    fn bring(
-        &mut self,
-        at: Time,
-        (node, came_by): (NodeId, usize),
-        is_broadcast: bool,
-        bytes: Vec<u8>,
-        counted: Option<(usize, usize)>,
-    ) {
-        let frame = Frame { bytes, is_broadcast, came_by: Some(came_by), road: None };
-        self.schedule(at, Event::Arrival { node, frame, counted });
     }
 }
 
@@ -429,6 +486,8 @@ impl Event {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
                 Later::Abandon(_)
+                | Later::Neighbour(_)
+                | Later::Speak(_)
                 | Later::AbandonPassing(_)
                 | Later::Advertise(_)
                 | Later::Release
@@ -445,7 +504,12 @@ impl Event {
         let is_promised = |what: &Later| {
             matches!(
                 what,
-                Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release | Later::Tftp(_)
+                Later::Abandon(_)
+                    | Later::AbandonPassing(_)
+                    | Later::Neighbour(_)
+                    | Later::Speak(_)
+                    | Later::Release
+                    | Later::Tftp(_)
             )
         };
         match self {

@@ -65,7 +65,7 @@ impl Cell {
             (Ok(child), Ok(Some((0, Some(device))))) => {
                 let ended = sys::watch_process(child.id())
                     .map_err(|error| rights::host("watch the command", error))?;
-                let tun = Tun::adopt(device, DEVICE.to_owned());
+                let tun = Tun::adopt(device, DEVICE.to_owned(), setup.is_fast);
                 return Ok((Cell { child, ended }, tun));
             }
             (Err(error), Ok(Some((step, _)))) if step != 0 => return Err(step_fault(step, error)),

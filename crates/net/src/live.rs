@@ -4,14 +4,22 @@
 use crate::cell::Cell;
 use crate::clock::Clock;
 use crate::sys::{self, Signals, SystemClocks, Watch};
-use crate::tun::Tun;
+use crate::tun::{Frame, Shape, Tun};
 use crate::{Fault, rights};
 use probe::{Signal, Time};
+use std::time::Duration;
 
 /// A network that lives in this process. Time is counted from the start of [`run`].
 pub trait Internet {
-    /// Takes a packet that a device's namespace sent. `device` is the device's index.
-    fn receive(&mut self, now: Time, device: usize, packet: &[u8]);
+    /// Takes a packet that a device's namespace sent. `device` is the device's index. If it is to
+    /// leave at once, as it stands there then, the index of the device by which it leaves.
+    fn receive(
+        &mut self,
+        now: Time,
+        device: usize,
+        packet: &mut [u8],
+        shape: Shape,
+    ) -> Option<usize>;
 
     /// Lets everything happen that is due by now.
     fn advance(&mut self, now: Time);
@@ -19,22 +27,25 @@ pub trait Internet {
     /// When something is due next.
     fn due(&self) -> Time;
 
-    /// The next packet for a device's namespace, if one has arrived; its bytes replace what was in
-    /// `packet`. Returns the device's index.
+    /// The next packet for a device's namespace, if one has arrived, as it is on a wire; its bytes
+    /// replace what was in `packet`. Returns the device's index.
     fn take(&mut self, packet: &mut Vec<u8>) -> Option<usize>;
 
     /// Takes a request to say how things stand (SIGQUIT).
     fn show(&mut self, _now: Time) {}
 
-    /// Called before a sleep: time to write down what happened.
+    /// Called before a sleep, and now and then: time to write down what happened.
     fn idle(&mut self, _now: Time) {}
 }
 
 /// Packets that are read of one device before the others get their turn.
 const TURN_PACKETS: usize = 64;
 
-/// The largest packet.
-const PACKET_MAX_BYTES: usize = 65_535;
+/// Packets that are read before the clock is.
+const CLOCK_PACKETS: usize = 8;
+
+/// While there is no time for a sleep, what happened is written down this often.
+const IDLE_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Runs a network between devices until somebody interrupts it.
 ///
@@ -61,7 +72,7 @@ pub fn run_around(cell: &mut Cell, tun: Tun, internet: &mut impl Internet) -> Re
     })
 }
 
-/// The loop. `is_over` is asked after each sleep and each signal; `watches` end a sleep early.
+/// The loop. `is_over` is asked after each signal and when one of `watches` can be read.
 fn turn_after_turn<R>(
     tuns: &[Tun],
     watches: &[Watch],
@@ -73,45 +84,77 @@ fn turn_after_turn<R>(
     let devices = tuns.iter().map(|tun| Watch::readable(tun.device().fd()));
     let mut watches: Vec<Watch> = devices.chain(watches.iter().copied()).collect();
     watches.push(Watch::readable(Signals::bell_fd()));
+    let bell = watches.len() - 1;
     sys::sharpen_timers();
-    let mut packet = vec![0; PACKET_MAX_BYTES];
+    let mut frame = Frame::new();
     let mut outgoing = Vec::new();
+    let mut has_packets = vec![true; tuns.len()];
+    let mut next_idle = Time::ZERO;
     loop {
-        let mut is_busy = false;
-        for (device, tun) in tuns.iter().enumerate() {
-            for _ in 0..TURN_PACKETS {
-                let received = tun.device().receive(&mut packet);
-                let received =
-                    received.map_err(|error| rights::host("read from the TUN device", error))?;
-                let Some(length) = received else { break };
-                internet.receive(clock.now(), device, &packet[..length]);
-                is_busy = true;
+        for device in 0..tuns.len() {
+            if has_packets[device] {
+                has_packets[device] = drain(tuns, device, &clock, &mut frame, internet)?;
             }
         }
-        internet.advance(clock.now());
+        let now = clock.now();
+        internet.advance(now);
         while let Some(device) = internet.take(&mut outgoing) {
-            match tuns[device].device().send(&outgoing) {
-                // What a namespace refuses is its loss.
-                Ok(()) | Err(_) => is_busy = true,
-            }
+            // What a namespace refuses is its loss.
+            let _ = tuns[device].send(&outgoing);
         }
         let signal = signals.take();
         if signal == Some(Signal::Status) {
-            internet.show(clock.now());
+            internet.show(now);
         }
-        let wait = internet.due().since(clock.now());
-        let is_due = internet.due() != Time::NEVER && wait.is_zero();
-        let sleeps = !is_busy && !is_due && signal.is_none();
-        if sleeps {
-            internet.idle(clock.now());
-            let timeout = (internet.due() != Time::NEVER).then_some(wait);
+        let mut may_be_over = signal.is_some();
+        if !has_packets.contains(&true) {
+            let due = internet.due();
+            let wait = due.since(clock.now());
+            if !wait.is_zero() || now >= next_idle {
+                internet.idle(now);
+            }
+            let timeout = (due != Time::NEVER).then_some(wait);
+            let timeout = if signal.is_some() { Some(Duration::ZERO) } else { timeout };
             sys::sleep(&mut watches, timeout).map_err(|error| rights::host("wait", error))?;
-            Signals::hush();
+            for (has_packets, watch) in has_packets.iter_mut().zip(&watches) {
+                *has_packets = watch.has_news();
+            }
+            may_be_over |= watches[tuns.len()..].iter().any(Watch::is_readable);
+            if watches[bell].is_readable() {
+                Signals::hush();
+            }
+        } else if now >= next_idle {
+            internet.idle(now);
+            next_idle = now + IDLE_INTERVAL;
         }
-        if (sleeps || signal.is_some())
-            && let Some(result) = is_over(signal)?
-        {
+        if may_be_over && let Some(result) = is_over(signal)? {
             return Ok(result);
         }
     }
+}
+
+/// Takes a turn's packets of a device; whether there may be more.
+fn drain(
+    tuns: &[Tun],
+    device: usize,
+    clock: &Clock<SystemClocks>,
+    frame: &mut Frame,
+    internet: &mut impl Internet,
+) -> Result<bool, Fault> {
+    let mut now = clock.now();
+    for count in 1..=TURN_PACKETS {
+        let received = frame.receive(&tuns[device]);
+        if !received.map_err(|error| rights::host("read from the TUN device", error))? {
+            return Ok(false);
+        }
+        let (packet, shape) = frame.packet();
+        if let Some(out) = internet.receive(now, device, packet, shape) {
+            // As above.
+            let _ = frame.send(&tuns[out]);
+        }
+        if count % CLOCK_PACKETS == 0 {
+            now = clock.now();
+        }
+    }
+    Ok(true)
 }

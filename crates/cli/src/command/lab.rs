@@ -2,11 +2,15 @@
 //! real programs.
 
 mod check;
+mod conntrack;
 mod examples;
 mod internet;
 mod run;
 mod show;
+mod tracked;
 mod up;
+
+pub use internet::wall_clock_ns;
 
 use super::Command;
 use crate::args::Common;
@@ -38,7 +42,7 @@ pub struct Action {
 
 /// Every one, in the order in which help shows them.
 pub const ACTIONS: &[Action] =
-    &[check::ACTION, show::ACTION, examples::ACTION, run::ACTION, up::ACTION];
+    &[check::ACTION, show::ACTION, examples::ACTION, run::ACTION, up::ACTION, conntrack::ACTION];
 
 fn define(parser: clap::Command) -> clap::Command {
     let parser = parser.mut_args(|argument| argument.global(true)).subcommand_required(true);

@@ -160,6 +160,10 @@ fn the_schema_knows_the_keys_that_the_lab_knows() {
             defined("capture"),
         ),
         (known(&format!("{pair}[[expect]]\ncommand = \"\"\nqqqqqqqq = 1")), defined("expectation")),
+        (
+            known(&format!("{pair}[[traffic]]\nfrom = \"a\"\nto = \"b\"\nudp = 9\nqqqqqqqq = 1")),
+            defined("process"),
+        ),
         (changes, defined("change")),
     ] {
         assert_eq!(told, stated);

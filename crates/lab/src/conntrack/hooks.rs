@@ -4,8 +4,8 @@ use super::behaviour::{Hairpinning, Mapping, Quotes};
 use super::index::NONE;
 use super::rewrite::{Side, rewrite, rewrite_address, rewrite_quote};
 use super::table::{Entry, status};
-use super::tuple::{End, Layout, Tuple};
-use super::why::{Hook, Station, What};
+use super::tuple::{End, Layout, Sums, Tuple};
+use super::why::{Hook, Station, What, headline};
 use super::{SWEPT_BY_PACKET, Tracker};
 use probe::Time;
 use wire::icmp::Meaning;
@@ -95,12 +95,24 @@ impl Passage {
 impl Tracker {
     /// A packet has come in.
     pub fn prerouting(&mut self, now: Time, bytes: &mut [u8], from: Realm) -> (Verdict, Passage) {
-        self.enter(now, bytes, from, Hook::Prerouting)
+        self.enter(now, bytes, (from, Hook::Prerouting), Sums::Unknown)
+    }
+
+    /// Likewise, of whose checksum something is known. Of a partial one (TCP and UDP alone have
+    /// such) only the part that is there is translated.
+    pub fn prerouting_summed(
+        &mut self,
+        now: Time,
+        bytes: &mut [u8],
+        from: Realm,
+        sums: Sums,
+    ) -> (Verdict, Passage) {
+        self.enter(now, bytes, (from, Hook::Prerouting), sums)
     }
 
     /// The gateway sends a packet.
     pub fn output(&mut self, now: Time, bytes: &mut [u8]) -> (Verdict, Passage) {
-        self.enter(now, bytes, Realm::Gateway, Hook::Output)
+        self.enter(now, bytes, (Realm::Gateway, Hook::Output), Sums::Good)
     }
 
     /// A packet is for the gateway itself.
@@ -140,15 +152,17 @@ impl Tracker {
         &mut self,
         now: Time,
         bytes: &mut [u8],
-        from: Realm,
-        hook: Hook,
+        (from, hook): (Realm, Hook),
+        sums: Sums,
     ) -> (Verdict, Passage) {
-        if let Some(steps) = &mut self.steps {
-            steps.clear();
+        if self.steps.is_some() {
+            self.finish_road();
+            self.steps = Some(Vec::new());
+            self.headline = Some((now, headline(bytes)));
         }
         self.sweep(now, SWEPT_BY_PACKET);
         self.mappings.wake(now);
-        let mut passage = match self.track(now, bytes, from, hook) {
+        let mut passage = match self.track(now, bytes, (from, hook), sums) {
             Ok(passage) => passage,
             Err(why) => {
                 self.counts.drop += 1;

@@ -101,7 +101,7 @@ impl fmt::Display for Listed {
 }
 
 /// What `conntrack` calls a protocol.
-fn name(tuple: &Tuple) -> &'static str {
+pub(super) fn name(tuple: &Tuple) -> &'static str {
     match tuple.protocol() {
         protocol::TCP => "tcp",
         protocol::UDP => "udp",

@@ -80,6 +80,13 @@ fn rewrite_at(
     let address_delta = write_address(bytes, &fields, side, to, &mut around);
     add_to(bytes, fields.header_sum_at, address_delta, false, &mut around);
     let mut transport_delta = if fields.sums_addresses { address_delta } else { 0 };
+    if fields.is_partial {
+        add_to_partial(bytes, sum_at, transport_delta);
+        if let Some(port_at) = fields.port_at(side) {
+            write(bytes, port_at, &to.port.to_be_bytes(), &mut around);
+        }
+        return;
+    }
     if let Some(port_at) = fields.port_at(side) {
         transport_delta += write(bytes, port_at, &to.port.to_be_bytes(), &mut around);
     }
@@ -114,6 +121,7 @@ struct Fields {
     /// The transport checksum, unless it is absent.
     sum_at: Option<usize>,
     sums_addresses: bool,
+    is_partial: bool,
     is_query: bool,
     has_ports: bool,
     is_udp: bool,
@@ -144,6 +152,7 @@ impl Fields {
             transport_at,
             sum_at: sum.map(|sum| transport_at + sum),
             sums_addresses: !is_icmp || rules.icmp_sums_addresses,
+            is_partial: layout.is_partial && matches!(number, protocol::TCP | protocol::UDP),
             is_query,
             has_ports: super::tuple::carries_ports(number),
             is_udp,
@@ -203,6 +212,16 @@ fn add_to(bytes: &mut [u8], at: Option<usize>, delta: u64, is_udp: bool, around:
         new => new,
     };
     write(bytes, at, &new.to_be_bytes(), around);
+}
+
+/// Changes the sum of a pseudo-header by what its words changed by; it is not complemented.
+fn add_to_partial(bytes: &mut [u8], at: Option<usize>, delta: u64) {
+    let Some(place) = at.and_then(|at| bytes.get_mut(at..at + 2)) else { return };
+    let mut sum = u64::from(u16::from_be_bytes([place[0], place[1]])) + delta;
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    place.copy_from_slice(&(sum as u16).to_be_bytes());
 }
 
 /// SCTP's checksum is no sum (RFC 9260 §6.8): it is computed anew, where the packet is whole.

@@ -6,7 +6,7 @@ use super::list::EventKind;
 use super::rewrite::{quoted, sums_up};
 use super::table::{Entry, status};
 use super::tcp::{self, Connection, Outcome, Standing, State, Strictness};
-use super::tuple::{Carried, End, Layout, Tuple, is_query_type, read};
+use super::tuple::{Carried, End, Layout, Sums, Tuple, is_query_type, read};
 use super::why::{Hook, Station, What};
 use super::{Tracker, timers};
 use crate::rules;
@@ -52,12 +52,13 @@ impl Tracker {
         &mut self,
         now: Time,
         bytes: &[u8],
-        from: Realm,
-        hook: Hook,
+        (from, hook): (Realm, Hook),
+        sums: Sums,
     ) -> Result<Passage, &'static str> {
-        let Some((layout, carried)) = read(bytes, false) else {
+        let Some((mut layout, carried)) = read(bytes, false) else {
             return Ok(self.invalid(from, hook, "not a datagram"));
         };
+        layout.is_partial = sums == Sums::Partial;
         let sight = Sight { now, bytes, layout, from, hook };
         if layout.is_fragment {
             return Ok(self.invalid(from, hook, "a fragment"));
@@ -69,7 +70,8 @@ impl Tracker {
             self.note(hook, Station::Tracking, || What::Untracked("of one link"));
             return Ok(Passage::of(Relation::Untracked, from, hook));
         }
-        let checks = self.plan.checks_sums && hook == Hook::Prerouting;
+        let may_be_wrong = sums == Sums::Unknown && hook == Hook::Prerouting;
+        let checks = self.plan.checks_sums && may_be_wrong;
         if checks && !sums_up(bytes, &layout) {
             return Ok(self.invalid(from, hook, "its checksum is wrong"));
         }

@@ -204,6 +204,20 @@ pub(crate) struct Layout {
     /// Where the datagram ends, as its header says.
     pub(crate) end: usize,
     pub(crate) is_fragment: bool,
+    /// Whether the transport checksum is still to be computed: see [`Sums::Partial`].
+    pub(crate) is_partial: bool,
+}
+
+/// What is known of the transport checksum of a packet that comes from this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sums {
+    /// Nothing: it is there, and may be wrong.
+    Unknown,
+    /// Somebody has looked at it, or the packet has left no wire yet.
+    Good,
+    /// A device is to compute it: where it belongs, there is the sum of the pseudo-header, not
+    /// complemented (Linux's CHECKSUM_PARTIAL).
+    Partial,
 }
 
 /// What a datagram's transport header is.
@@ -233,6 +247,7 @@ pub(crate) fn read(bytes: &[u8], is_quoted: bool) -> Option<(Layout, Carried)> {
         transport_at,
         end: datagram.total_bytes,
         is_fragment: datagram.fragment.is_some(),
+        is_partial: false,
     };
     Some((layout, carried(&datagram, family)))
 }

@@ -1,7 +1,10 @@
 //! A packet's road through the hooks, in words. Nothing is collected unless somebody asks.
 
+use super::tuple::{Carried, read};
+use probe::Time;
 use std::fmt;
 use std::net::IpAddr;
+use wire::ip::Datagram;
 
 /// Where on its road a packet meets the tracker. Three roads: to the gateway (PREROUTING, INPUT),
 /// from it (OUTPUT, POSTROUTING), through it (PREROUTING, FORWARD, POSTROUTING).
@@ -162,4 +165,56 @@ pub fn road(steps: &[Step]) -> String {
         last = Some(step.hook);
     }
     text
+}
+
+/// A packet, and its road.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Road {
+    /// When it came.
+    pub at: Time,
+    /// What it was when it came: `udp 192.0.2.2:4000 > 203.0.113.5:53`.
+    pub packet: String,
+    /// What happened to it.
+    pub steps: Vec<Step>,
+}
+
+impl fmt::Display for Road {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.packet, road(&self.steps))
+    }
+}
+
+/// What a packet is, in short.
+pub(super) fn headline(bytes: &[u8]) -> String {
+    let Some((_, carried)) = read(bytes, false) else { return "no datagram".to_owned() };
+    match carried {
+        Carried::Tuple(tuple) => {
+            let (source, destination) = (tuple.source_ip(), tuple.destination_ip());
+            let name = super::list::name(&tuple);
+            let (first, second) = tuple.ports();
+            match tuple.is_query() {
+                true => {
+                    let kind = tuple.kind();
+                    format!("{name} type {kind} id {first} {source} > {destination}")
+                }
+                false => {
+                    let (from, to) = (Shown((source, first)), Shown((destination, second)));
+                    format!("{name} {from} > {to}")
+                }
+            }
+        }
+        Carried::Message(_) | Carried::Cut => match Datagram::parse(bytes) {
+            Ok(Datagram { source, destination, protocol, payload, .. }) => {
+                let what = match carried {
+                    Carried::Message(kind) => {
+                        let code = payload.get(1).copied().unwrap_or_default();
+                        format!("icmp type {kind} code {code}")
+                    }
+                    _ => format!("protocol {protocol}, cut,"),
+                };
+                format!("{what} {source} > {destination}")
+            }
+            Err(_) => "no datagram".to_owned(),
+        },
+    }
 }

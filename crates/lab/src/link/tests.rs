@@ -11,6 +11,7 @@ fn link(there: Impairments) -> Link {
     let plan = LinkPlan {
         name: "a-b".to_string(),
         ends: Vec::new(),
+        is_ethernet: false,
         networks: Vec::new(),
         there,
         back: Impairments::default(),

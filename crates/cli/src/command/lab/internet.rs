@@ -1,17 +1,20 @@
 //! A lab as the network between devices.
 
+use super::tracked::Tracked;
 use crate::capture;
 use crate::failure::Failure;
 use lab::{NodeId, World};
 use net::live::Internet;
+use net::tun::Shape;
 use probe::Time;
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A world, and the nodes whose places are taken, by device.
 pub struct Inside {
     pub world: World,
     pub nodes: Vec<NodeId>,
+    pub tracked: Tracked,
     /// When captures were last written.
     written: Time,
     captured: capture::Outcome,
@@ -19,27 +22,10 @@ pub struct Inside {
     is_told: bool,
 }
 
-/// Captures are written at least so often, for who looks on.
-const WRITES: Duration = Duration::from_secs(1);
-
-impl Inside {
-    pub fn new(world: World, nodes: Vec<NodeId>, captured: capture::Outcome) -> Inside {
-        Inside { world, nodes, written: Time::ZERO, captured, is_told: false }
-    }
-
-    /// Ends the captures.
-    ///
-    /// # Errors
-    /// If they could not be written.
-    pub fn close(&mut self) -> Result<(), Failure> {
-        self.world.close_captures();
-        if self.is_told { Ok(()) } else { self.captured.told() }
-    }
-}
-
 impl Internet for Inside {
-    fn receive(&mut self, now: Time, device: usize, packet: &[u8]) {
+    fn receive(&mut self, now: Time, device: usize, packet: &mut [u8], _: Shape) -> Option<usize> {
         self.world.inject(now, self.nodes[device], packet);
+        None
     }
 
     fn advance(&mut self, now: Time) {
@@ -51,6 +37,7 @@ impl Internet for Inside {
     }
 
     fn idle(&mut self, now: Time) {
+        self.tracked.news(&mut self.world);
         if now.since(self.written) >= WRITES {
             self.written = now;
             self.world.flush_captures();
@@ -67,4 +54,39 @@ impl Internet for Inside {
         *packet = bytes;
         self.nodes.iter().position(|attached| *attached == node)
     }
+
+    fn show(&mut self, now: Time) {
+        self.tracked.show(&mut self.world, now);
+    }
+}
+
+/// Captures are written at least so often, for who looks on.
+const WRITES: Duration = Duration::from_secs(1);
+
+impl Inside {
+    pub fn new(
+        world: World,
+        nodes: Vec<NodeId>,
+        tracked: Tracked,
+        captured: capture::Outcome,
+    ) -> Inside {
+        Inside { world, nodes, tracked, written: Time::ZERO, captured, is_told: false }
+    }
+
+    /// Writes what is due at the end.
+    ///
+    /// # Errors
+    /// If captures could not be written, and nobody was told yet.
+    pub fn end(&mut self) -> Result<(), Failure> {
+        let now = self.world.now();
+        self.tracked.end(&mut self.world, now);
+        self.world.close_captures();
+        if self.is_told { Ok(()) } else { self.captured.told() }
+    }
+}
+
+/// Nanoseconds since 1970-01-01 UTC: where the time of a network in real time begins.
+pub fn wall_clock_ns() -> i128 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i128::try_from(since.as_nanos()).unwrap_or(i128::MAX)
 }

@@ -1,6 +1,7 @@
 //! `askway lab run FILE -- COMMAND`: a program in the place of a node.
 
-use super::internet::Inside;
+use super::internet::{Inside, wall_clock_ns};
+use super::tracked::{To, Tracking};
 use super::{Action, load, node};
 use crate::args::Common;
 use crate::failure::{Exit, Failure};
@@ -30,6 +31,8 @@ struct Options {
     /// The node in whose place the command runs; else the scenario's `from`
     #[arg(long, value_name = "NODE")]
     at: Option<String>,
+    #[command(flatten)]
+    tracking: Tracking,
     /// The command and its arguments
     #[arg(value_name = "COMMAND", required = true, last = true)]
     command: Vec<OsString>,
@@ -46,11 +49,13 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         Some(name) => node(&world, &options.file, name)?,
         None => world.default_node(),
     };
+    let epoch_ns = wall_clock_ns();
+    let tracked = options.tracking.begin(&mut world, epoch_ns, To::Error, common)?;
     let setup = setup(&mut world, at, &EVERYWHERE);
     let (mut cell, tun) = Cell::start(&options.command, &setup, Some(hosts(&world)))?;
-    let mut inside = Inside::new(world, vec![at], captured);
+    let mut inside = Inside::new(world, vec![at], tracked, captured);
     let code = live::run_around(&mut cell, tun, &mut inside)?;
-    inside.close()?;
+    inside.end()?;
     Ok(Exit::Other(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
@@ -66,6 +71,7 @@ pub fn setup(world: &mut World, at: NodeId, routes: &[(IpAddr, u8)]) -> Setup {
         addresses: place.addresses.into_iter().filter(exists).collect(),
         mtu_bytes: place.mtu_bytes,
         routes: routes.iter().copied().filter(exists).collect(),
+        is_fast: false,
     }
 }
 

@@ -1,7 +1,8 @@
 //! `askway lab up FILE --tun NODE=NAME`: a network between devices of this host, until interrupted.
 
-use super::internet::Inside;
+use super::internet::{Inside, wall_clock_ns};
 use super::run::{EVERYWHERE, setup};
+use super::tracked::{To, Tracking};
 use super::{Action, load, node, wrong};
 use crate::args::{BadValue, Common};
 use crate::escape::escape;
@@ -31,6 +32,8 @@ struct Options {
     /// namespace: NODE=NAME or NODE=NAME@NAMESPACE
     #[arg(long = "tun", value_name = "NODE=NAME", required = true)]
     tuns: Vec<Wire>,
+    #[command(flatten)]
+    tracking: Tracking,
 }
 
 /// A node, and the device in its place.
@@ -65,6 +68,8 @@ impl FromStr for Wire {
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     let (mut world, captured) = load(&options.file, common)?;
+    let epoch_ns = wall_clock_ns();
+    let tracked = options.tracking.begin(&mut world, epoch_ns, To::Output, common)?;
     let (mut nodes, mut setups) = (Vec::new(), Vec::new());
     // The networks that lead somewhere already, as seen from here.
     let mut led: Vec<(IpAddr, u8)> = Vec::new();
@@ -100,9 +105,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         let _ = writeln!(out, "{}", line(wire, setup, tun, common.language()));
     }
     drop(out);
-    let mut inside = Inside::new(world, nodes, captured);
+    let mut inside = Inside::new(world, nodes, tracked, captured);
     live::run(&tuns, &mut inside)?;
-    inside.close()?;
+    inside.end()?;
     Ok(Exit::Yes)
 }
 

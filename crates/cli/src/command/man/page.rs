@@ -1,4 +1,4 @@
-//! A manual page: name, synopsis, description, options, exit status, examples, and what else to see.
+//! A manual page: name, synopsis, description, options, exit status, examples, what else to see.
 
 use super::options;
 use super::roff::{Piece, Roff};
@@ -53,13 +53,13 @@ pub fn overview(language: Language) -> String {
     head(&mut page, "askway", summary, language);
     for (rest, value) in [("", "COMMAND"), (" as", "NAME")] {
         let start = format!("askway{rest}");
+        page.break_line();
         page.line(&[
             Piece::Bold(&start),
             Piece::Roman(" "),
             Piece::Italic(value),
             Piece::Roman(" ..."),
         ]);
-        page.break_line();
     }
     page.section(language.pick("DESCRIPTION", "描述"));
     page.line(&[Piece::Roman(texts.paragraph("about", language))]);
@@ -111,8 +111,8 @@ fn synopsis(page: &mut Roff, parser: &mut clap::Command) {
     let usage = usage.strip_prefix("Usage: ").unwrap_or(&usage).trim();
     let end = usage.find(['[', '<']).unwrap_or(usage.len());
     let (typed, rest) = usage.split_at(end);
-    page.line(&[Piece::Bold(typed), Piece::Italic(rest)]);
     page.break_line();
+    page.line(&[Piece::Bold(typed), Piece::Italic(rest)]);
 }
 
 fn environment(page: &mut Roff, language: Language) {

@@ -50,9 +50,11 @@ impl Roff {
         self.request("TP");
     }
 
-    /// A new paragraph.
+    /// A new paragraph, if a section has one already.
     pub fn paragraph(&mut self) {
-        self.request("PP");
+        if !self.begins_section() {
+            self.request("PP");
+        }
     }
 
     /// A line as it is typed.
@@ -64,9 +66,11 @@ impl Roff {
         self.request("RE");
     }
 
-    /// A new line.
+    /// A new line, if a section has one already.
     pub fn break_line(&mut self) {
-        self.request("br");
+        if !self.begins_section() {
+            self.request("br");
+        }
     }
 
     /// A line of text.
@@ -75,6 +79,10 @@ impl Roff {
         // A line that begins so would be a request.
         let guard = if text.starts_with('.') { "\\&" } else { "" };
         self.text += &format!("{guard}{text}\n");
+    }
+
+    fn begins_section(&self) -> bool {
+        self.text.lines().next_back().is_some_and(|line| line.starts_with(".SH"))
     }
 
     fn request(&mut self, request: &str) {

@@ -27,6 +27,7 @@ const FILES: &[(&str, &str)] = &[
     ("mask", include_str!("../../../data/man/mask.txt")),
     ("routers", include_str!("../../../data/man/routers.txt")),
     ("explain", include_str!("../../../data/man/explain.txt")),
+    ("tftp", include_str!("../../../data/man/tftp.txt")),
     ("dump", include_str!("../../../data/man/dump.txt")),
     ("sockets", include_str!("../../../data/man/sockets.txt")),
     ("lab", include_str!("../../../data/man/lab.txt")),

@@ -51,6 +51,11 @@ impl Watch {
         self.0.events = libc::POLLIN | if on { libc::POLLOUT } else { 0 };
     }
 
+    /// Whether there is anything to be read, an error included.
+    pub(crate) fn has_news(&self) -> bool {
+        self.0.revents != 0
+    }
+
     /// Whether something can be read.
     pub(crate) fn is_readable(&self) -> bool {
         self.0.revents & libc::POLLIN != 0

@@ -2,10 +2,10 @@
 
 use super::check;
 use crate::rtnetlink;
-use libc::{c_int, c_short};
+use libc::{c_int, c_short, c_ulong};
 use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -16,7 +16,10 @@ pub(crate) struct TunDevice(File);
 impl TunDevice {
     /// Makes a device of that name in the network namespace of this thread, or of the next free one
     /// if the name is a pattern (`askway%d`); returns it with its name.
-    pub(crate) fn make(name: &str) -> io::Result<(TunDevice, String)> {
+    ///
+    /// A fast one has headers of its own in front of packets, and leaves checksums and cutting to
+    /// us (linux/if_tun.h).
+    pub(crate) fn make(name: &str, is_fast: bool) -> io::Result<(TunDevice, String)> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -31,9 +34,13 @@ impl TunDevice {
         for (into, byte) in request.ifr_name.iter_mut().zip(name.bytes()) {
             *into = byte.cast_signed();
         }
-        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as c_short;
+        let headers = if is_fast { libc::IFF_VNET_HDR } else { 0 };
+        request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI | headers) as c_short;
         // SAFETY: the kernel reads and writes one ifreq, which lives through the call.
         check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })?;
+        if is_fast {
+            take_on(&file)?;
+        }
         // SAFETY: the name was zeroed, and neither we nor the kernel fills its last byte.
         let name = unsafe { CStr::from_ptr(request.ifr_name.as_ptr()) };
         Ok((TunDevice(file), name.to_string_lossy().into_owned()))
@@ -57,10 +64,27 @@ impl TunDevice {
         }
     }
 
-    /// Hands a packet to the namespace.
+    /// Hands a packet to the namespace, behind its header if the device is fast.
     pub(crate) fn send(&self, packet: &[u8]) -> io::Result<()> {
         (&self.0).write(packet).map(drop)
     }
+
+    /// Likewise, of which the header stands elsewhere.
+    pub(crate) fn send_with_header(&self, header: &[u8], packet: &[u8]) -> io::Result<()> {
+        (&self.0).write_vectored(&[IoSlice::new(header), IoSlice::new(packet)]).map(drop)
+    }
+}
+
+/// Offers to take checksums that are not computed and segments that are not cut: of TCP, and of UDP
+/// where the kernel knows that (6.2).
+fn take_on(file: &File) -> io::Result<()> {
+    let tcp = libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
+    let udp = libc::TUN_F_USO4 | libc::TUN_F_USO6;
+    let offer = |what: libc::c_uint| {
+        // SAFETY: takes a number, no pointer.
+        check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETOFFLOAD, c_ulong::from(what)) })
+    };
+    offer(tcp | udp).or_else(|_| offer(tcp)).map(drop)
 }
 
 /// Sends rtnetlink requests in the network namespace of this thread, one after the other; the first

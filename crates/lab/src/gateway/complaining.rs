@@ -1,0 +1,91 @@
+//! The gateway's ICMP errors: when one may be sent, and what it says.
+
+use super::{Gateway, Way, datagram_options};
+use crate::address;
+use crate::complaint::is_error;
+use crate::packet;
+use crate::rules;
+use crate::service::midnight_ms;
+use std::net::IpAddr;
+use wire::icmp::{self, Meaning, Message};
+use wire::ip::options::{self, Ipv4Option, Options};
+use wire::ip::{Datagram, Header};
+
+/// What a hop limit of its own starts with.
+pub(super) const HOP_LIMIT: u8 = 64;
+
+impl Gateway {
+    /// Tells whoever sent a packet, as it came, what became of it, unless that must not be.
+    pub(super) fn complain(&mut self, way: &Way, about: &[u8], meaning: Meaning, word: u32) {
+        let Ok(datagram) = Datagram::parse(about) else { return };
+        let (to, family) = (datagram.source, datagram.family());
+        let Some((kind, code)) = meaning.numbers(family) else { return };
+        let is_answerable = address::is_one_host(to)
+            && !self.is_for_many(datagram.destination)
+            && !datagram.is_later_fragment()
+            && !is_error(&datagram);
+        let Some(own) = self.address(way.from, family).filter(|_| is_answerable) else { return };
+        // Path MTU discovery lives on these; Linux does not limit them either.
+        if meaning != Meaning::PacketTooBig && !self.limiter.allows_error(way.now, to) {
+            return;
+        }
+        let rules = rules::of(family);
+        let room = rules.error_max_bytes - rules.header_bytes - 8;
+        let body = &about[..about.len().min(room)];
+        let mut message = Vec::with_capacity(8 + body.len());
+        let error = icmp::Error { meaning, kind, code, word, body };
+        Message::Error(error).emit(family, &mut message);
+        icmp::fill_checksum(own, to, &mut message);
+        let mut header = self.header(own, to, rules.icmp);
+        header.traffic_class =
+            datagram.traffic_class & rules.error_class_kept | rules.error_class_added;
+        let mut bytes = Vec::with_capacity(header.bytes() + message.len());
+        if header.emit(&message, &mut bytes).is_ok() {
+            self.counts.errors += 1;
+            self.outgoing.push_back((way.from, bytes));
+        }
+    }
+
+    /// The header of a packet of its own.
+    pub(super) fn header(&mut self, from: IpAddr, to: IpAddr, protocol: u8) -> Header {
+        self.identification = self.identification.wrapping_add(1);
+        let identification = self.identification;
+        Header { hop_limit: HOP_LIMIT, identification, ..Header::new(from, to, protocol) }
+    }
+
+    /// Does to the IPv4 options of what it passes on what every router does; whether it goes on.
+    /// Source routes do not pass, as on Linux (accept_source_route).
+    pub(super) fn stamp_options(&mut self, way: &Way, out: super::Side, bytes: &mut [u8]) -> bool {
+        let is_routed = |option: Ipv4Option<'_>| {
+            matches!(option, Ipv4Option::LooseSourceRoute(_) | Ipv4Option::StrictSourceRoute(_))
+        };
+        let mut all = Options::new(datagram_options(bytes)).map_while(Result::ok);
+        if all.any(is_routed) {
+            self.counts.refused += 1;
+            return false;
+        }
+        let own = self.interfaces[out.index()].addresses.iter().find_map(|(own, _)| match own {
+            IpAddr::V4(own) => Some(*own),
+            IpAddr::V6(_) => None,
+        });
+        let Some(own) = own else { return true };
+        let since = i128::from(way.now.0);
+        let time = midnight_ms(self.epoch_ns.saturating_add(since));
+        let is_own = |address: std::net::Ipv4Addr| self.owner(address.into()).is_some();
+        match options::pass(packet::options_mut(bytes), own, is_own, time) {
+            Ok(()) => {
+                packet::refresh_checksum(bytes);
+                true
+            }
+            Err(fault) => {
+                let at = match fault {
+                    wire::Malformed::Option(at) => at,
+                    _ => 0,
+                };
+                let word = crate::node::pointer_word(at);
+                self.complain(way, way.restore(bytes), Meaning::HeaderField, word);
+                false
+            }
+        }
+    }
+}

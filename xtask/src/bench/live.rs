@@ -1,0 +1,170 @@
+//! How exact a lab is in real time: delays of a link beside what its file says, and what a round
+//! trip through it takes more than through a cable.
+
+use super::arena::Arena;
+use super::figures::{median, ping_times_us, quantile, shown};
+use super::rows::Row;
+use std::net::UdpSocket;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use testbed::{Bed, Node, Running};
+
+/// Runs of each.
+const RUNS: usize = 3;
+
+/// Packets a second, and how many in all.
+const RATE: u32 = 10_000;
+const COUNT: u32 = 30_000;
+
+const PORT: u16 = 9_000;
+
+/// A link with that delay between two hosts.
+fn scenario(delay: &str) -> String {
+    format!("[host]\na = {{}}\nb = {{}}\n\n[[link]]\nends = [\"a\", \"b\"]\ndelay = \"{delay}\"\n")
+}
+
+/// Measures all of it.
+///
+/// # Errors
+/// If something cannot be run.
+pub fn measure(arena: &Arena) -> Result<Vec<Row>, String> {
+    let (mut p99, mut middle, mut added) = (Vec::new(), Vec::new(), Vec::new());
+    let mut direct = Vec::new();
+    for _ in 0..RUNS {
+        let errors = delays(arena)?;
+        p99.push(quantile(&errors, 0.99));
+        middle.push(median(&errors));
+        let (through, cable) = round_trips(arena)?;
+        added.push(through - cable);
+        direct.push(cable);
+    }
+    let row = |what: &str, theirs: f64, ours: f64, most: f64| Row {
+        what: what.to_owned(),
+        peer: "the file",
+        theirs: shown(theirs),
+        ours: shown(ours),
+        ratio: String::new(),
+        bar: format!("at most {most} us"),
+        is_met: ours <= most,
+    };
+    Ok(vec![
+        row("5 ms link, 10,000 packets/s: error of the delay, p99, us", 0.0, median(&p99), 200.0),
+        row("the same, median, us", 0.0, median(&middle), 200.0),
+        Row {
+            peer: "a cable",
+            ..row(
+                "link without delay: round trip more than by veth, us",
+                median(&direct),
+                median(&added),
+                100.0,
+            )
+        },
+    ])
+}
+
+/// A lab between two namespaces.
+fn up(arena: &Arena, bed: &Bed, nodes: [&Node; 2], delay: &str) -> Result<Running, String> {
+    let file = arena.file("live.toml", &scenario(delay))?;
+    let _ = bed;
+    let [a, b] = [("a", nodes[0]), ("b", nodes[1])]
+        .map(|(name, node)| format!("{name}=lab0@{}", node.namespace()));
+    let launch = nodes[0].launch("nice").args(&["-n", "-19"]).args(&[arena.askway()]);
+    let launch = launch.args(&["lab", "up", &file, "--tun", &a, "--tun", &b]);
+    let mut lab = launch.limit(Duration::from_secs(60)).start();
+    lab.wait_for_stdout("MTU");
+    Ok(lab)
+}
+
+/// By how much packets came later than they should have, in microseconds.
+fn delays(arena: &Arena) -> Result<Vec<f64>, String> {
+    let mut bed = Bed::new();
+    let nodes = ["a", "b"].map(|name| bed.node(name));
+    let lab = up(arena, &bed, [&nodes[0], &nodes[1]], "5ms")?;
+    let ourselves = std::env::current_exe().map_err(|e| format!("who am I: {e}"))?;
+    let urgent = |node: &Node, chore: &[&str]| {
+        let launch = node.launch("nice").args(&["-n", "-19"]).args(&[&ourselves]).args(chore);
+        launch.limit(Duration::from_secs(60))
+    };
+    let mut receiver = urgent(&nodes[1], &["receive-stamps"]).start();
+    receiver.wait_for_stdout("ready");
+    let sent = urgent(&nodes[0], &["send-stamps", "192.0.2.2"]).run();
+    let received = receiver.finish();
+    lab.signal("INT");
+    drop(lab.finish());
+    let said = received.stdout();
+    let errors: Vec<f64> = said.lines().filter_map(|line| line.parse().ok()).collect();
+    if errors.len() < COUNT as usize / 2 {
+        return Err(format!("{} of {COUNT} came: {sent:?} {}", errors.len(), received.stderr()));
+    }
+    Ok(errors)
+}
+
+/// Median round trips in microseconds: through a lab whose link takes no time, and by a cable.
+fn round_trips(arena: &Arena) -> Result<(f64, f64), String> {
+    let mut bed = Bed::new();
+    let nodes = ["a", "b"].map(|name| bed.node(name));
+    let lab = up(arena, &bed, [&nodes[0], &nodes[1]], "0ms")?;
+    bed.link((&nodes[0], "veth0"), (&nodes[1], "veth0"));
+    nodes[0].address("veth0", "10.9.0.1/24");
+    nodes[1].address("veth0", "10.9.0.2/24");
+    let ping = |to: &str| {
+        let command = ["-n", "-19", "ping", "-n", "-c", "300", "-i", "0.005", to];
+        let ran = nodes[0].launch("nice").args(&command).limit(Duration::from_secs(30)).run();
+        let times = ping_times_us(&ran.stdout());
+        if times.is_empty() { Err(format!("ping {to}: {ran:?}")) } else { Ok(median(&times)) }
+    };
+    let both = (ping("192.0.2.2")?, ping("10.9.0.2")?);
+    lab.signal("INT");
+    drop(lab.finish());
+    Ok(both)
+}
+
+/// Nanoseconds on the wall clock, which both processes share.
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_nanos() as u64
+}
+
+/// Sends packets that say when they were sent, at the rate of the benchmark.
+///
+/// # Errors
+/// If there is no way.
+pub fn send_stamps(to: &str) -> Result<(), String> {
+    let fault = |e: std::io::Error| format!("cannot send: {e}");
+    let socket = UdpSocket::bind("0.0.0.0:0").map_err(fault)?;
+    socket.connect((to, PORT)).map_err(fault)?;
+    let start = Instant::now();
+    for number in 0..COUNT {
+        let due = start + Duration::from_secs(1) / RATE * number;
+        while Instant::now() < due {
+            std::hint::spin_loop();
+        }
+        socket.send(&now_ns().to_be_bytes()).map_err(fault)?;
+    }
+    // The last one: nothing follows.
+    std::thread::sleep(Duration::from_millis(200));
+    socket.send(&0_u64.to_be_bytes()).map(drop).map_err(fault)
+}
+
+/// Receives them, and prints by how many microseconds each took more than 5 ms.
+///
+/// # Errors
+/// If nothing can be received.
+pub fn receive_stamps() -> Result<(), String> {
+    let fault = |e: std::io::Error| format!("cannot receive: {e}");
+    let socket = UdpSocket::bind(("0.0.0.0", PORT)).map_err(fault)?;
+    socket.set_read_timeout(Some(Duration::from_secs(20))).map_err(fault)?;
+    println!("ready");
+    let mut errors = Vec::with_capacity(COUNT as usize);
+    let mut stamp = [0; 8];
+    loop {
+        socket.recv(&mut stamp).map_err(fault)?;
+        let (now, sent) = (now_ns(), u64::from_be_bytes(stamp));
+        if sent == 0 {
+            break;
+        }
+        errors.push((now as f64 - sent as f64) / 1e3 - 5_000.0);
+    }
+    let lines: Vec<String> = errors.iter().map(|error| format!("{error:.1}")).collect();
+    println!("{}", lines.join("\n"));
+    Ok(())
+}
