@@ -156,7 +156,8 @@ fn is_rust(source: &Source) -> bool {
 
 /// Code that is compiled into something other than a test.
 fn is_product(source: &Source) -> bool {
-    is_rust(source) && source.path.contains("/src/") && !source.path.ends_with("tests.rs")
+    let is_test = source.path.ends_with("tests.rs") || source.path.contains("/tests/");
+    is_rust(source) && source.path.contains("/src/") && !is_test
 }
 
 /// The lines before the tests at the bottom, numbered from 1.

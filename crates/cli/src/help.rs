@@ -316,6 +316,11 @@ const LAB: Texts = &[
     ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
 ];
 
+const MAN: Texts =
+    &[("subject", "哪条命令的手册页 [默认：askway 本身的]"), ("all", "把所有手册页写进这个目录")];
+
+const COMPLETIONS: Texts = &[("shell", "哪种 shell")];
+
 const SOCKETS: Texts = &[
     ("v4", "只看 IPv4 套接字"),
     ("v6", "只看 IPv6 套接字，包括其中使用 IPv4 的"),
@@ -403,6 +408,8 @@ fn own_texts(command: &str) -> Texts {
         "gateway" => GATEWAY,
         "lab" => LAB,
         "mask" => MASK,
+        "man" => MAN,
+        "completions" => COMPLETIONS,
         "explain" => EXPLAIN,
         "dump" => DUMP,
         "mtu" => MTU,

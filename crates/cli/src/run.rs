@@ -5,7 +5,6 @@ use crate::as_::{self, Dialect};
 use crate::command::{self, Command};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
-use crate::help;
 use crate::lang::Language;
 use clap::{FromArgMatches, ValueEnum};
 use std::ffi::OsString;
@@ -75,9 +74,7 @@ fn speak(arguments: &[OsString]) -> Result<u8, Failure> {
 pub fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
     // The language of help must be known before there is a parser.
     let language = Language::chosen(asked_language(arguments));
-    let summary = language.pick(command.summary.0, command.summary.1);
-    let parser = (command.define)(args::parser(command.name)).about(summary);
-    let parser = help::translated(parser, command.name, language);
+    let parser = command.parser(language);
     // So that the option says what is wrong with `-1`, instead of a refusal of an option `-1`.
     let parser = parser.mut_args(|argument| {
         let takes_value = !argument.is_positional() && argument.get_action().takes_values();
@@ -111,7 +108,11 @@ fn asked_language(arguments: &[OsString]) -> Option<Language> {
     None
 }
 
-fn show(text: &str) -> Result<u8, Failure> {
+/// Writes to standard output; a reader that has seen enough is no failure.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn show(text: &str) -> Result<u8, Failure> {
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => Ok(Exit::Yes.code()),
         // Whoever reads has seen enough.
@@ -135,11 +136,11 @@ fn help(lang: Language) -> String {
         .to_owned();
     for command in command::ALL {
         let summary = lang.pick(command.summary.0, command.summary.1);
-        text.push_str(&format!("  {:<10}{summary}\n", command.name));
+        text.push_str(&format!("  {:<12}{summary}\n", command.name));
     }
     let names: Vec<&str> = as_::ALL.iter().map(|Dialect { name, .. }| *name).collect();
     let dialects = lang.pick("speaks the language of another tool", "按另一个工具的方式工作");
-    text.push_str(&format!("  {:<10}{dialects}: {}\n", "as", names.join(", ")));
+    text.push_str(&format!("  {:<12}{dialects}: {}\n", "as", names.join(", ")));
     text.push_str(lang.pick(
         "\naskway COMMAND --help shows the options of a command.\n",
         "\naskway 命令 --help 显示该命令的选项。\n",

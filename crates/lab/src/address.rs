@@ -176,6 +176,38 @@ pub(crate) fn is_for_routers(address: IpAddr) -> bool {
     }
 }
 
+/// The address under which a router is known on its link: in IPv6 the link-local one with the same
+/// interface identifier (RFC 4861 §4.2).
+pub(crate) fn on_link(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(a) => {
+            let [.., a, b, c, d] = a.segments();
+            Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d).into()
+        }
+    }
+}
+
+/// The address in a network that goes with a link-local one; any other address is itself.
+pub(crate) fn in_network(address: IpAddr, network: Prefix) -> IpAddr {
+    match (address, network.first) {
+        (IpAddr::V6(local), IpAddr::V6(first)) if local.is_unicast_link_local() => {
+            let low = local.to_bits() & u128::from(u64::MAX);
+            Ipv6Addr::from_bits(first.to_bits() & !u128::from(u64::MAX) | low).into()
+        }
+        _ => address,
+    }
+}
+
+/// Whether a redirect may name an address: in IPv4 one of the link's network (RFC 1122 §3.2.2.2),
+/// in IPv6 a link-local one or the destination itself (RFC 4861 §8.1).
+pub(crate) fn may_be_gateway(gateway: IpAddr, destination: IpAddr, network: Prefix) -> bool {
+    match gateway {
+        IpAddr::V4(_) => network.contains(gateway) && !network.is_broadcast(gateway),
+        IpAddr::V6(a) => a.is_unicast_link_local() || gateway == destination,
+    }
+}
+
 /// An address that can stand for one host alone, and so be answered (RFC 1122 §3.2.2, RFC 4443
 /// §2.4 (e)).
 pub(crate) fn is_one_host(address: IpAddr) -> bool {

@@ -1,7 +1,8 @@
 //! A node that answers for its network: address masks (RFC 950, RFC 1122 §3.2.2.9), and what
 //! routers advertise (RFC 1256, RFC 4861). Which rules it breaks is the scenario's choice.
 
-use crate::address::Prefix;
+use crate::address::{self, Prefix};
+use crate::ethernet::LinkAddress;
 use crate::map::Recipient;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::rules;
@@ -98,19 +99,20 @@ impl Node {
         if let Some(after) = again {
             turn.actions.push(Action::Later { after, what: Later::Advertise(advert) });
         }
-        let own = turn.map.interface(self.id, interface).address(family);
+        let device = *turn.map.interface(self.id, interface);
+        let own = device.address(family);
         let network = turn.map.network(self.id, interface, family);
         let (source, everybody) = match own {
             IpAddr::V4(own) => (IpAddr::from(own), Ipv4Addr::new(224, 0, 0, 1).into()),
             IpAddr::V6(own) if plan.lies.is_global => (own.into(), ALL_NODES_V6.into()),
-            IpAddr::V6(own) => (link_local(own).into(), ALL_NODES_V6.into()),
+            IpAddr::V6(_) => (address::on_link(own), ALL_NODES_V6.into()),
         };
         let mut header = Header::new(source, to.unwrap_or(everybody), rules::of(family).icmp);
         let usual = rules::of(family).discovery_hop_limit.unwrap_or(1);
         header.hop_limit = plan.lies.hop_limit.unwrap_or(usual);
         let mut message = match own {
             IpAddr::V4(own) => message_v4(&plan, own),
-            IpAddr::V6(own) => message_v6(&plan, own, network),
+            IpAddr::V6(own) => message_v6(&plan, own, device.link_address(), network),
         };
         if let Some(code) = plan.lies.code {
             message[1] = code;
@@ -120,13 +122,13 @@ impl Node {
         let taker = match (to, neighbour) {
             (None, _) => Recipient::Everyone,
             (Some(_), Some(node)) => Recipient::Node(node),
-            (Some(_), None) => Recipient::Nobody,
+            (Some(to), None) => Recipient::Address(to),
         };
         self.send_by(turn, header, &message, (interface, taker));
     }
 
     /// Sends a datagram out of an interface, wherever routes lead.
-    fn send_by(
+    pub(crate) fn send_by(
         &mut self,
         turn: &mut Turn<'_>,
         mut header: Header,
@@ -143,12 +145,6 @@ impl Node {
 
 /// All nodes of a link (RFC 4291 §2.7.1).
 const ALL_NODES_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-
-/// The link-local address that goes with another: the same interface identifier.
-fn link_local(address: Ipv6Addr) -> Ipv6Addr {
-    let [.., a, b, c, d] = address.segments();
-    Ipv6Addr::new(0xfe80, 0, 0, 0, a, b, c, d)
-}
 
 /// What an agent says the mask is.
 fn told_mask(plan: &MaskPlan, own: Ipv4Addr, network: Prefix) -> Ipv4Addr {
@@ -187,8 +183,8 @@ fn message_v4(plan: &AdvertPlan, own: Ipv4Addr) -> Vec<u8> {
     emit(Advertisement { lifetime_s: plan.lifetime_s, offer: Offer::Addresses(addresses) }, own)
 }
 
-fn message_v6(plan: &AdvertPlan, own: Ipv6Addr, network: Prefix) -> Vec<u8> {
-    let options = options(plan, own, network);
+fn message_v6(plan: &AdvertPlan, own: Ipv6Addr, link: LinkAddress, network: Prefix) -> Vec<u8> {
+    let options = options(plan, link, network);
     let managed = if plan.is_managed { 0x80 } else { 0 };
     let other = if plan.has_other { 0x40 } else { 0 };
     let offer = Offer::Sender {
@@ -209,10 +205,8 @@ fn emit(advertisement: Advertisement<'_>, own: impl Into<IpAddr>) -> Vec<u8> {
 }
 
 /// The options of an IPv6 advertisement, in the order of their kinds.
-fn options(plan: &AdvertPlan, own: Ipv6Addr, network: Prefix) -> Vec<u8> {
+fn options(plan: &AdvertPlan, link: LinkAddress, network: Prefix) -> Vec<u8> {
     const DAY_S: u32 = 86_400;
-    let [.., low, last] = own.octets();
-    let link = [2, 0, 0, 0, low, last];
     let mut list = Vec::new();
     if plan.has_link {
         list.push(Discovery::SourceLink(&link));

@@ -47,6 +47,10 @@ pub(crate) enum Progress {
     Begun(Unfinished),
     /// Nothing yet, or nothing ever.
     Nothing,
+    /// Its length is no multiple of 8, though more follow: nothing ever.
+    Ragged,
+    /// It would end behind the largest datagram: nothing ever.
+    TooLong,
     /// The last piece: the datagram as if it had never been cut, and how it was.
     Whole(Vec<u8>, Cut),
 }
@@ -79,7 +83,13 @@ impl Assembly {
         let start = usize::from(fragment.offset_bytes);
         let end = start + datagram.payload.len();
         let is_ragged = fragment.more && !datagram.payload.len().is_multiple_of(8);
-        if is_ragged || datagram.payload.is_empty() || end > PAYLOAD_MAX_BYTES {
+        if is_ragged {
+            return Progress::Ragged;
+        }
+        if end > PAYLOAD_MAX_BYTES {
+            return Progress::TooLong;
+        }
+        if datagram.payload.is_empty() {
             return Progress::Nothing;
         }
         let is_new = !self.buffers.contains_key(&key);
@@ -223,6 +233,76 @@ mod tests {
     }
 
     #[test]
+    fn an_overlap_costs_the_whole_datagram_in_both_families() {
+        // RFC 5722 §4, RFC 8200 §4.5, and RFC 791 says nothing against it: what came before is
+        // thrown away too, and what comes after begins anew.
+        for (from, to) in [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")] {
+            for (offset, payload, more) in [
+                (0, &b"sixteen bytes .."[..], true),
+                (8, b"other...", true),
+                (8, b"mid", false),
+                (0, b"FIRST...", true),
+            ] {
+                let mut assembly = Assembly::default();
+                add(&mut assembly, &fragment(from, to, 0, b"first...", true));
+                add(&mut assembly, &fragment(from, to, 8, b"middle..", true));
+                let wrong = fragment(from, to, offset, payload, more);
+                assert_eq!(add(&mut assembly, &wrong), Progress::Nothing);
+                assert!(assembly.buffers.is_empty(), "{from} {offset}");
+                let last = fragment(from, to, 16, b"last", false);
+                assert!(matches!(add(&mut assembly, &last), Progress::Begun(_)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_fragment_once_more_does_no_harm() {
+        let mut assembly = Assembly::default();
+        let last = v4(8, b"last", false);
+        add(&mut assembly, &last);
+        assert_eq!(add(&mut assembly, &last), Progress::Nothing);
+        let whole = add(&mut assembly, &v4(0, b"first...", true));
+        assert!(matches!(whole, Progress::Whole(..)));
+    }
+
+    #[test]
+    fn datagrams_in_the_making_are_told_apart_by_four_things() {
+        // RFC 791 §3.2: source, destination, protocol and identification.
+        let mut assembly = Assembly::default();
+        let first = v4(0, b"first...", true);
+        add(&mut assembly, &first);
+        let mut others = [(); 4].map(|()| v4(8, b"last", false));
+        others[0][15] ^= 1;
+        others[1][19] ^= 1;
+        others[2][9] ^= 1;
+        others[3][5] ^= 1;
+        for other in &mut others {
+            packet::refresh_checksum(other);
+            assert!(matches!(add(&mut assembly, other), Progress::Begun(_)));
+        }
+        let last = add(&mut assembly, &v4(8, b"last", false));
+        assert!(matches!(last, Progress::Whole(..)));
+    }
+
+    #[test]
+    fn the_largest_datagram_is_put_together_and_no_larger_one() {
+        let mut assembly = Assembly::default();
+        for start in (0..65_512_u16).step_by(1_480) {
+            let bytes = usize::from(1_480.min(65_512 - start));
+            add(&mut assembly, &v4(start, &vec![7; bytes], true));
+        }
+        // 65,515 bytes of payload and a header of 20 fill the length field.
+        let Progress::Whole(whole, _) = add(&mut assembly, &v4(65_512, b"end", false)) else {
+            panic!("it is whole")
+        };
+        assert_eq!(whole.len(), 65_535);
+        assert_eq!(add(&mut assembly, &v4(65_528, &[0; 8], false)), Progress::TooLong);
+        assert_eq!(add(&mut assembly, &v4(65_528, &[0; 9], true)), Progress::Ragged);
+        assert_eq!(add(&mut assembly, &v4(16, b"", true)), Progress::Nothing);
+        assert!(assembly.buffers.is_empty());
+    }
+
+    #[test]
     fn memory_is_bounded_and_abandoned_in_time() {
         let mut assembly = Assembly::default();
         let mut tickets = Vec::new();
@@ -236,6 +316,6 @@ mod tests {
         assert!(assembly.abandon(tickets[3]).is_some());
         assert_eq!(assembly.abandon(tickets[3]), None);
         let huge = v4(65_528, b"past the end", false);
-        assert_eq!(add(&mut assembly, &huge), Progress::Nothing);
+        assert_eq!(add(&mut assembly, &huge), Progress::TooLong);
     }
 }

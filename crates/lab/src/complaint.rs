@@ -3,7 +3,7 @@
 
 use crate::address;
 use crate::mangle::Mangle;
-use crate::node::{Node, Turn};
+use crate::node::{Frame, Node, Turn};
 use crate::packet;
 use crate::rules;
 use crate::scenario::errors::Origin;
@@ -74,8 +74,10 @@ impl Node {
             return;
         }
         let Some(source) = self.error_source(turn, &datagram, about.came_by) else { return };
-        // Path MTU discovery lives on these; Linux does not limit them either.
-        if meaning != Meaning::PacketTooBig && !self.limiter.allows_error(turn.now, to) {
+        // Path MTU discovery lives on the first; the second have a limit of their own. Linux does
+        // not count them either (icmp_ratemask).
+        let is_free = matches!(meaning, Meaning::PacketTooBig | Meaning::RedirectHost);
+        if !is_free && !self.limiter.allows_error(turn.now, to) {
             return;
         }
         let rules = rules::of(family);
@@ -203,18 +205,30 @@ impl Node {
         Some(mangles[index])
     }
 
-    /// Learns from an error that is about something this node sent.
-    pub(crate) fn hear(&mut self, turn: &Turn<'_>, error: &icmp::Error<'_>) {
-        let Some(mtu_bytes) = error.mtu_bytes() else { return };
-        let Ok(quoted) = Datagram::parse_quoted(error.body) else { return };
-        if turn.map.holder(quoted.source) == Some(self.id)
-            && quoted.total_bytes > mtu_bytes as usize
-        {
-            self.learn_path_mtu(turn.now, quoted.destination, mtu_bytes);
+    /// Learns from an error that is about something this node sent, and tells who sent it.
+    pub(crate) fn hear(
+        &mut self,
+        turn: &mut Turn<'_>,
+        frame: &Frame,
+        datagram: &Datagram<'_>,
+        error: &icmp::Error<'_>,
+    ) {
+        if error.gateway().is_some() {
+            self.hear_redirect(turn, frame, datagram, error);
+            return self.tell_process(turn.now, error);
         }
+        let Ok(quoted) = Datagram::parse_quoted(error.body) else { return };
+        if turn.map.holder(quoted.source) != Some(self.id) {
+            return;
+        }
+        if error.meaning == Meaning::PacketTooBig {
+            let sizes = (error.mtu_bytes().unwrap_or(0), quoted.total_bytes as u32);
+            self.path_mtus.learn(turn.now, self.plan.stack, quoted.destination, sizes);
+        }
+        self.tell_process(turn.now, error);
     }
 
-    fn may_complain(
+    pub(crate) fn may_complain(
         &self,
         turn: &Turn<'_>,
         datagram: &Datagram<'_>,

@@ -4,6 +4,7 @@
 use crate::address;
 use crate::assembly::Progress;
 use crate::complaint::Subject;
+use crate::extension;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::rules;
 use crate::scenario::{Lies, Role};
@@ -27,6 +28,12 @@ impl Node {
                     turn.actions.push(Action::Later { after, what });
                 }
                 Progress::Nothing => {}
+                // RFC 8200 §4.5: points at the payload length, or at the fragment offset.
+                Progress::Ragged => self.refuse_fragment(turn, &frame, &datagram, 4),
+                Progress::TooLong => {
+                    let at = extension::fragment_offset_at(&datagram);
+                    self.refuse_fragment(turn, &frame, &datagram, at);
+                }
                 Progress::Whole(bytes, _) => self.keep(turn, Frame { bytes, ..frame }),
             }
             return;
@@ -60,6 +67,19 @@ impl Node {
             None => (Meaning::NextHeaderUnknown, next_header_offset(&datagram)),
         };
         self.complain(turn, frame.subject(), meaning, word);
+    }
+
+    /// Says that a fragment cannot be one, where the family has that said.
+    fn refuse_fragment(
+        &mut self,
+        turn: &mut Turn<'_>,
+        frame: &Frame,
+        datagram: &Datagram<'_>,
+        at: u32,
+    ) {
+        if rules::of(datagram.family()).reports_bad_fragments {
+            self.complain(turn, frame.subject(), Meaning::HeaderField, at);
+        }
     }
 
     /// Whether the node's filter refuses a datagram; says so then, if it is to.
@@ -126,7 +146,7 @@ impl Node {
             }
             Message::MaskRequest(asked) => self.answer_mask(turn, frame, datagram, asked),
             Message::RouterSolicitation { .. } => self.answer_solicitation(turn, frame, datagram),
-            Message::Error(error) => self.hear(turn, &error),
+            Message::Error(error) => self.hear(turn, frame, datagram, &error),
             _ => {}
         }
     }

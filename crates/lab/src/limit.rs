@@ -21,7 +21,7 @@ pub(crate) struct Limiter {
 
 /// A token bucket, kept as the time that its missing tokens take: empty when that is the burst's.
 #[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
+pub(crate) struct Bucket {
     /// When it is full again.
     full_at: Time,
 }
@@ -64,7 +64,8 @@ impl Limiter {
 }
 
 impl Bucket {
-    fn take(&mut self, now: Time, rate: Rate) -> bool {
+    /// Takes a token, if there is one.
+    pub(crate) fn take(&mut self, now: Time, rate: Rate) -> bool {
         let after = self.full_at.max(now) + rate.interval;
         let is_allowed = after.since(now) <= rate.interval.saturating_mul(rate.burst);
         if is_allowed {

@@ -156,6 +156,7 @@ mod tests {
         let plan = LinkPlan {
             name: "a-b".to_string(),
             ends: Vec::new(),
+            is_ethernet: false,
             networks: Vec::new(),
             there,
             back: Impairments::default(),

@@ -2,7 +2,8 @@
 //! in links, found when first asked for; static routes come before them if they are as specific.
 //! Of several ways that are as good, whoever asks picks one.
 
-use crate::address::{Pool, Prefix, is_for_all, is_for_routers};
+use crate::address::{self, Pool, Prefix, is_for_all, is_for_routers};
+use crate::ethernet::{self, FrameHeader, LinkAddress};
 use crate::rules::{self, Both};
 use crate::scenario::text::Source;
 use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario, StaticRoute};
@@ -11,6 +12,8 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use wire::Family;
+use wire::ip::Datagram;
+use wire::link::ether_type;
 
 /// The network as a graph.
 #[derive(Debug)]
@@ -67,6 +70,11 @@ impl Interface {
     pub(crate) fn mtu_bytes(&self, family: Family) -> u32 {
         self.mtu_bytes.max(rules::of(family).link_mtu_least_bytes)
     }
+
+    /// Its Ethernet address, if the link is such a one.
+    pub(crate) fn link_address(&self) -> LinkAddress {
+        ethernet::of_end(self.link, self.end)
+    }
 }
 
 /// A link as the graph sees it: nodes and the index of their interface, in the order of its ends.
@@ -74,6 +82,8 @@ impl Interface {
 struct Segment {
     /// Whether no way leads over it.
     is_down: bool,
+    /// Whether neighbours on it have to be found.
+    is_ethernet: bool,
     networks: Both<Prefix>,
     ends: Vec<(NodeId, usize)>,
 }
@@ -111,8 +121,12 @@ pub(crate) enum Recipient {
     Node(NodeId),
     /// All other ends.
     Everyone,
-    /// Nobody there holds the address.
-    Nobody,
+    /// Whoever there has the address, of whom the map knows nothing.
+    Address(IpAddr),
+    /// All others, who are asked which of them has the address. Nobody else does anything with it.
+    Asked(IpAddr),
+    /// Nobody there has the link-layer address.
+    Stranger(LinkAddress),
 }
 
 /// A node's interface as its user sees it.
@@ -232,7 +246,8 @@ impl Map {
         for network in networks.all() {
             self.by_network.insert(network.first(), (network, link));
         }
-        self.links.push(Segment { is_down: false, networks, ends });
+        let is_ethernet = plan.is_ethernet;
+        self.links.push(Segment { is_down: false, is_ethernet, networks, ends });
         self.ways.push(OnceCell::new());
         Ok(())
     }
@@ -341,6 +356,12 @@ impl Map {
         self.by_name.get(name).copied()
     }
 
+    /// The node of that name, in small letters or not.
+    pub(crate) fn node_named_alike(&self, name: &str) -> Option<NodeId> {
+        let alike = || self.by_name.iter().find(|(own, _)| own.eq_ignore_ascii_case(name));
+        self.node(name).or_else(|| alike().map(|(_, node)| *node))
+    }
+
     pub(crate) fn holder(&self, address: IpAddr) -> Option<NodeId> {
         self.by_address.get(&address).copied()
     }
@@ -424,12 +445,96 @@ impl Map {
     /// The nodes of a link that take a packet which one of them sends, and the interface by which
     /// they do.
     pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<(NodeId, usize)> {
+        let asked = match to {
+            Recipient::Asked(address) => self.holder_on(link, address),
+            _ => None,
+        };
+        let asked = asked.filter(|it| *it != from && !self.places[it.0 as usize].is_absent);
         let takes = |node: NodeId| match to {
             Recipient::Node(one) => node == one,
-            Recipient::Nobody => false,
+            Recipient::Address(_) | Recipient::Stranger(_) => false,
             Recipient::Everyone => node != from && !self.places[node.0 as usize].is_absent,
+            Recipient::Asked(_) => asked == Some(node),
         };
         self.ends(link).iter().copied().filter(|(node, _)| takes(*node)).collect()
+    }
+
+    /// Whether neighbours on a link have to be found.
+    pub(crate) fn is_ethernet(&self, link: usize) -> bool {
+        self.links[link].is_ethernet
+    }
+
+    pub(crate) fn is_down(&self, link: usize) -> bool {
+        self.links[link].is_down
+    }
+
+    /// The node that has an address on a link, link-local ones included.
+    pub(crate) fn holder_on(&self, link: usize, address: IpAddr) -> Option<NodeId> {
+        let network = self.links[link].networks.of(Family::of(address));
+        let holder = self.holder(address::in_network(address, network))?;
+        let is_there = self.places[holder.0 as usize].interfaces.iter().any(|it| it.link == link);
+        is_there.then_some(holder)
+    }
+
+    /// The node that has a link-layer address on a link.
+    pub(crate) fn station(&self, link: usize, address: LinkAddress) -> Option<NodeId> {
+        let end = ethernet::end_of(link, address)?;
+        let (node, _) = self.links[link].ends.get(end)?;
+        (!self.places[node.0 as usize].is_absent).then_some(*node)
+    }
+
+    /// The address by which the next hop to a destination is found on its link: the destination's
+    /// own, or the router's.
+    pub(crate) fn next_hop(
+        &self,
+        link: usize,
+        to: Recipient,
+        destination: IpAddr,
+    ) -> Option<IpAddr> {
+        let node = match to {
+            Recipient::Node(node) => node,
+            Recipient::Address(address) => return Some(address),
+            Recipient::Everyone | Recipient::Asked(_) | Recipient::Stranger(_) => return None,
+        };
+        let family = Family::of(destination);
+        let is_near = self.links[link].networks.of(family).contains(destination)
+            && self.holder(destination) == Some(node);
+        if is_near {
+            return Some(destination);
+        }
+        let mut interfaces = self.places[node.0 as usize].interfaces.iter();
+        let interface = interfaces.find(|interface| interface.link == link)?;
+        Some(address::on_link(interface.address(family)))
+    }
+
+    /// The Ethernet header of what a node sends, on links that have such.
+    pub(crate) fn frame_header(
+        &self,
+        from: &Interface,
+        to: Recipient,
+        is_arp: bool,
+        bytes: &[u8],
+    ) -> Option<FrameHeader> {
+        let link = &self.links[from.link];
+        if !link.is_ethernet {
+            return None;
+        }
+        let destination = Datagram::parse_quoted(bytes).ok().map(|datagram| datagram.destination);
+        let address = match to {
+            Recipient::Node(node) => {
+                let mut interfaces = self.places[node.0 as usize].interfaces.iter();
+                interfaces.find(|it| it.link == from.link)?.link_address()
+            }
+            Recipient::Stranger(address) => address,
+            _ if is_arp => ethernet::EVERYBODY,
+            _ => ethernet::of_group(destination?),
+        };
+        let kind = match destination {
+            _ if is_arp => ether_type::ARP,
+            Some(IpAddr::V6(_)) => ether_type::IPV6,
+            _ => ether_type::IPV4,
+        };
+        Some(ethernet::header(address, from.link_address(), kind))
     }
 
     /// Whether a node itself is meant by a destination: its own address, the loopback, or one that
@@ -505,7 +610,7 @@ impl Map {
         let stated = self.stated_route(place, destination);
         if let Some(route) = stated.filter(|route| network.is_none() || route.to.length() >= least)
         {
-            return self.follow(place, route, pick);
+            return self.follow(place, route, destination, pick);
         }
         match network {
             Some((_, link)) => self.route_to_link(node, link, destination, pick),
@@ -527,14 +632,20 @@ impl Map {
         !self.links[place.interfaces[way.interface].link].is_down
     }
 
-    fn follow(&self, place: &Place, route: &Route, pick: &mut dyn FnMut(usize) -> usize) -> Next {
+    fn follow(
+        &self,
+        place: &Place,
+        route: &Route,
+        destination: IpAddr,
+        pick: &mut dyn FnMut(usize) -> usize,
+    ) -> Next {
         let ways = match &route.by {
             Ok(ways) => ways.iter().filter(|way| self.is_up(place, way)),
             Err(reject) => return Next::Reject(*reject),
         };
         let count = ways.clone().count();
         let index = if count > 1 { pick(count) } else { 0 };
-        ways.copied().nth(index).map_or(Next::NoRoute, |way| self.step(way))
+        ways.copied().nth(index).map_or(Next::NoRoute, |way| self.step(place, way, destination))
     }
 
     fn route_to_link(
@@ -549,13 +660,13 @@ impl Map {
         if let Some(interface) = own {
             return match self.holder(destination) {
                 _ if self.links[link].is_down => Next::NoRoute,
-                Some(neighbour) => self.step(Way { interface, neighbour }),
-                None => Next::Out { interface, to: Recipient::Nobody },
+                Some(neighbour) => self.step(place, Way { interface, neighbour }, destination),
+                None => Next::Out { interface, to: Recipient::Address(destination) },
             };
         }
         if !place.computes_routes {
             return match self.stated_route(place, destination) {
-                Some(route) => self.follow(place, route, pick),
+                Some(route) => self.follow(place, route, destination, pick),
                 None => Next::NoRoute,
             };
         }
@@ -563,17 +674,22 @@ impl Map {
         let Some(first) = ways.first[node.0 as usize] else { return Next::NoRoute };
         match ways.others.get(&node).filter(|_| place.balances) {
             Some(others) => match pick(others.len() + 1) {
-                0 => self.step(first),
-                index => self.step(others[index - 1]),
+                0 => self.step(place, first, destination),
+                index => self.step(place, others[index - 1], destination),
             },
-            None => self.step(first),
+            None => self.step(place, first, destination),
         }
     }
 
-    fn step(&self, Way { interface, neighbour }: Way) -> Next {
+    fn step(&self, place: &Place, way: Way, destination: IpAddr) -> Next {
+        let Way { interface, neighbour } = way;
+        let node = Recipient::Node(neighbour);
         let to = match self.places[neighbour.0 as usize].is_absent {
-            true => Recipient::Nobody,
-            false => Recipient::Node(neighbour),
+            true => {
+                let hop = self.next_hop(place.interfaces[interface].link, node, destination);
+                Recipient::Address(hop.unwrap_or(destination))
+            }
+            false => node,
         };
         Next::Out { interface, to }
     }

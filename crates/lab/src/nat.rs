@@ -70,7 +70,7 @@ impl Node {
                     turn.actions.push(Action::Later { after, what });
                     return;
                 }
-                Progress::Nothing => return,
+                Progress::Nothing | Progress::Ragged | Progress::TooLong => return,
                 Progress::Whole(bytes, how) => {
                     frame.bytes = bytes;
                     cut = Some(how);

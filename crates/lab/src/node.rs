@@ -8,17 +8,22 @@ use crate::agent::Advert;
 use crate::assembly::{Assembly, Unfinished};
 use crate::balance::{Balancer, Flow};
 use crate::complaint::Subject;
+use crate::ethernet::{self, FrameHeader};
+use crate::extension;
 use crate::limit::Limiter;
 use crate::map::{Interface, Map, Next, Recipient};
 use crate::nat::{Gate, Road};
+use crate::neighbour::{Key, Neighbours, Timer};
 use crate::packet;
+use crate::path_mtu::PathMtus;
 use crate::random::Random;
+use crate::redirect::Redirects;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
 use crate::service::midnight_ms;
+use crate::socket::Process;
 use crate::tftp;
 use probe::{Carrier, Fragmentation, SendFault, SendFaultReason, Time};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use wire::Family;
@@ -33,12 +38,6 @@ const UNRESOLVED: Duration = Duration::from_secs(3);
 /// How long a packet to the node itself takes.
 const LOOP: Duration = Duration::from_micros(10);
 
-/// How long a path MTU is believed (RFC 1191 §6.3).
-const PATH_MTU_LIFE: Duration = Duration::from_secs(600);
-
-/// Destinations whose path MTU is remembered at most.
-const PATH_MTUS_MAX: usize = 4_096;
-
 /// A node and what it remembers.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -47,12 +46,18 @@ pub(crate) struct Node {
     pub(crate) limiter: Limiter,
     pub(crate) balancer: Balancer,
     pub(crate) assembly: Assembly,
-    /// What paths are known to carry, and until when that is believed.
-    path_mtus: BTreeMap<IpAddr, (u32, Time)>,
+    /// What paths are known to carry.
+    pub(crate) path_mtus: PathMtus,
+    /// Processes that send.
+    pub(crate) processes: Vec<Process>,
     /// The identification of the next datagram.
     identification: u32,
     /// Echo requests answered so far.
     pub(crate) answers: u64,
+    /// Who is who on its links, where that has to be found out.
+    pub(crate) neighbours: Neighbours,
+    /// Better hops that it was told of, and whom it told of some.
+    pub(crate) redirects: Redirects,
     /// Where connections are tracked and addresses translated.
     pub(crate) gate: Option<Box<Gate>>,
     pub(crate) tftp: Option<tftp::Server>,
@@ -88,6 +93,8 @@ impl Turn<'_> {
 pub(crate) enum Action {
     /// Send a packet out of an interface.
     Send { interface: usize, to: Recipient, bytes: Vec<u8> },
+    /// Likewise an ARP packet.
+    SendArp { interface: usize, to: Recipient, bytes: Vec<u8> },
     /// Come back to this after a while.
     Later { after: Duration, what: Later },
     /// Show a datagram to the instrument.
@@ -105,6 +112,10 @@ pub(crate) enum Later {
     Answer(Box<Header>, Vec<u8>),
     /// No neighbour has taken the packet.
     Unresolved(Vec<u8>),
+    /// A process sends, by its index.
+    Speak(usize),
+    /// A neighbour has not answered, or is to be asked again.
+    Neighbour(Timer),
     /// Fragments are given up.
     Abandon(Unfinished),
     /// An advertisement is due.
@@ -123,6 +134,8 @@ pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
     /// Whether the link brought it to all its ends (a link-layer broadcast).
     pub(crate) is_broadcast: bool,
+    /// The Ethernet header in front of it, on links that have such.
+    pub(crate) ethernet: Option<FrameHeader>,
     /// The interface that it came in by; `None` from the node itself.
     pub(crate) came_by: Option<usize>,
     /// Where it is known how it belongs to a connection.
@@ -130,6 +143,11 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
+    /// A packet that a node has sent to itself.
+    pub(crate) fn looped(bytes: Vec<u8>) -> Frame {
+        Frame { bytes, is_broadcast: false, ethernet: None, came_by: None, road: None }
+    }
+
     /// The packet as an error's subject.
     pub(crate) fn subject(&self) -> Subject<'_> {
         Subject { bytes: &self.bytes, is_broadcast: self.is_broadcast, came_by: self.came_by }
@@ -139,14 +157,18 @@ impl Frame {
 impl Node {
     pub(crate) fn new(id: NodeId, plan: NodePlan, seed: u64, map: &Map) -> Node {
         let random = Random::named(seed, &format!("identifications of {}", plan.name));
+        let patience = Random::named(seed, &format!("neighbours of {}", plan.name));
         Node {
             id,
             limiter: Limiter::new(plan.limit),
             balancer: Balancer::new(plan.balance, seed, &plan.name),
             assembly: Assembly::default(),
-            path_mtus: BTreeMap::new(),
+            path_mtus: PathMtus::default(),
+            processes: Vec::new(),
             identification: 0,
             answers: 0,
+            neighbours: Neighbours::new(patience),
+            redirects: Redirects::default(),
             gate: Gate::of(id, &plan, seed, map).map(Box::new),
             tftp: plan.tftp.clone().map(tftp::Server::new),
             mangled: 0,
@@ -158,6 +180,12 @@ impl Node {
 
     /// Takes a packet from a link.
     pub(crate) fn receive(&mut self, turn: &mut Turn<'_>, mut frame: Frame) {
+        if frame.ethernet.as_ref().is_some_and(ethernet::is_arp) {
+            return self.hear_arp(turn, &frame);
+        }
+        if self.hear_discovery(turn, &frame) {
+            return;
+        }
         if self.is_attached {
             return turn.actions.push(Action::HandOut(frame.bytes));
         }
@@ -166,12 +194,20 @@ impl Node {
         }
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         // Link padding is no part of it.
-        let whole = datagram.total_bytes;
+        frame.bytes.truncate(datagram.total_bytes);
+        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let is_mine = turn.map.is_for(self.id, datagram.destination);
         let has_options = !datagram.options.is_empty();
-        frame.bytes.truncate(whole);
         if self.gate.is_some() && frame.came_by.is_some() && frame.road.is_none() {
             return self.receive_tracked(turn, frame);
+        }
+        if !datagram.extensions.is_empty()
+            && let Some(problem) = extension::examine(&datagram, is_mine)
+        {
+            if let extension::Problem::Said { meaning, pointer } = problem {
+                self.complain(turn, frame.subject(), meaning, pointer);
+            }
+            return;
         }
         match (is_mine, self.plan.role) {
             (true, _) if has_options => self.receive_options(turn, frame),
@@ -206,6 +242,10 @@ impl Node {
         if let Ok(Some(next)) = turned {
             frame.bytes[16..20].copy_from_slice(&next.octets());
             packet::refresh_checksum(&mut frame.bytes);
+            if turn.map.route(self.id, next.into()) == Next::NoRoute {
+                let about = Subject { bytes: &original, ..frame.subject() };
+                return self.complain(turn, about, Meaning::SourceRouteFailed, 0);
+            }
             return self.forward_as(turn, frame, original);
         }
         match self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own) {
@@ -271,6 +311,7 @@ impl Node {
         let flow = Flow::of_message(&header, message);
         let next = self.balancer.next(turn.map, self.id, flow);
         let next = self.leave_by(turn.map, &header, next);
+        let next = self.redirected(turn, header.destination, next);
         if let IpAddr::V4(own) = header.source
             && self.stamp_options(turn, &mut header.options, own).is_err()
         {
@@ -318,10 +359,24 @@ impl Node {
         Ok(())
     }
 
-    /// Hands a packet to a link, or to the wait for a neighbour that nobody is.
-    pub(crate) fn put(&self, turn: &mut Turn<'_>, interface: usize, to: Recipient, bytes: Vec<u8>) {
+    /// Hands a packet to a link, once it is known who takes it there.
+    pub(crate) fn put(
+        &mut self,
+        turn: &mut Turn<'_>,
+        interface: usize,
+        to: Recipient,
+        bytes: Vec<u8>,
+    ) {
+        let link = turn.map.interface(self.id, interface).link;
+        if turn.map.is_ethernet(link)
+            && let Ok(datagram) = Datagram::parse(&bytes)
+            && let Some(address) = turn.map.next_hop(link, to, datagram.destination)
+        {
+            return self.put_by(turn, Key { interface, address }, bytes);
+        }
         turn.actions.push(match to {
-            Recipient::Nobody => {
+            // Without address resolution the map knows everybody.
+            Recipient::Address(_) => {
                 Action::Later { after: UNRESOLVED, what: Later::Unresolved(bytes) }
             }
             _ => Action::Send { interface, to, bytes },
@@ -332,8 +387,10 @@ impl Node {
     pub(crate) fn resume(&mut self, turn: &mut Turn<'_>, what: Later) {
         match what {
             Later::Looped(bytes) => {
-                self.receive(turn, Frame { bytes, is_broadcast: false, came_by: None, road: None });
+                self.receive(turn, Frame::looped(bytes));
             }
+            Later::Speak(index) => self.speak(turn, index),
+            Later::Neighbour(timer) => self.look_after(turn, timer),
             Later::Answer(header, message) => self.answer(turn, *header, &message),
             Later::Advertise(advert) => self.advertise(turn, advert),
             Later::Tftp(port) => self.wake_tftp(turn, port),
@@ -351,22 +408,14 @@ impl Node {
         }
     }
 
-    /// Learns what a path carries from a "packet too big".
-    pub(crate) fn learn_path_mtu(&mut self, now: Time, to: IpAddr, mtu_bytes: u32) {
-        let is_known = self.path_mtus.contains_key(&to);
-        if is_known || self.path_mtus.len() < PATH_MTUS_MAX {
-            let least = rules::of(Family::of(to)).path_mtu_least_bytes;
-            self.path_mtus.insert(to, (mtu_bytes.max(least), now + PATH_MTU_LIFE));
-        }
-    }
-
     fn fit(&self, now: Time, to: IpAddr, device: &Interface, how: Fragmentation) -> Fit {
         let family = Family::of(to);
         let device_bytes = device.mtu_bytes(family);
-        let known = self.path_mtus.get(&to).filter(|(_, until)| *until > now);
-        let path_bytes = known.map_or(device_bytes, |(mtu, _)| device_bytes.min(*mtu));
+        let known = self.path_mtus.of(now, to);
+        let path_bytes = known.map_or(device_bytes, |known| device_bytes.min(known.bytes));
+        let is_locked = known.is_some_and(|known| known.is_locked);
         let (limit_bytes, dont_fragment, may_split) = match how {
-            Fragmentation::System | Fragmentation::Want => (path_bytes, true, true),
+            Fragmentation::System | Fragmentation::Want => (path_bytes, !is_locked, true),
             // Routers would cut it further, if they do that.
             Fragmentation::Allowed if rules::of(family).routers_fragment => {
                 (device_bytes, false, true)

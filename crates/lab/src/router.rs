@@ -68,6 +68,7 @@ impl Node {
             }
             return self.complain(turn, quoted, Meaning::PacketTooBig, said);
         }
+        self.offer_better_hop(turn, quoted, interface, to);
         let source = turn.map.interface(self.id, interface).address(family);
         if let IpAddr::V4(own) = source
             && let Err(at) = self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own)

@@ -48,10 +48,14 @@ pub(crate) struct Rules {
     pub(crate) link_mtu_least_bytes: u32,
     /// Path MTUs below this are not believed (Linux's min_pmtu; RFC 8201 §4).
     pub(crate) path_mtu_least_bytes: u32,
+    /// Whether fragments of impossible length are reported (RFC 8200 §4.5).
+    pub(crate) reports_bad_fragments: bool,
     /// How long fragments wait for the missing ones (Linux's ipfrag_time; RFC 8200 §4.5).
     pub(crate) reassembly: Duration,
     /// The hop limit that router discovery must arrive with (RFC 4861 §6.1); `None` if any will do.
     pub(crate) discovery_hop_limit: Option<u8>,
+    /// Whether a sender that does not obey redirects is told less and less, then nothing (Linux).
+    pub(crate) redirects_back_off: bool,
     /// Whether a raw socket sees ICMP messages whose checksum is wrong.
     pub(crate) shows_bad_checksums: bool,
 }
@@ -79,8 +83,10 @@ const V4: Rules = Rules {
     routers_fragment: true,
     link_mtu_least_bytes: 68,
     path_mtu_least_bytes: 552,
+    reports_bad_fragments: false,
     reassembly: Duration::from_secs(30),
     discovery_hop_limit: None,
+    redirects_back_off: true,
     shows_bad_checksums: true,
 };
 
@@ -108,8 +114,10 @@ const V6: Rules = Rules {
     routers_fragment: false,
     link_mtu_least_bytes: 1_280,
     path_mtu_least_bytes: 1_280,
+    reports_bad_fragments: true,
     reassembly: Duration::from_secs(60),
     discovery_hop_limit: Some(255),
+    redirects_back_off: false,
     shows_bad_checksums: false,
 };
 

@@ -10,10 +10,12 @@ pub(crate) mod nat;
 mod nodes;
 pub(crate) mod text;
 pub(crate) mod tftp;
+pub(crate) mod traffic;
 
 use crate::address::Prefix;
 use crate::rules;
 use crate::service::{ClockPlan, Service};
+use crate::socket::disposition::Stack;
 use crate::{EPOCH_NS, NodeId, ScenarioFault};
 use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
@@ -26,6 +28,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 use text::{Source, Table, Value};
+use traffic::TrafficPlan;
 use wire::Family;
 
 /// A whole scenario.
@@ -41,6 +44,7 @@ pub(crate) struct Scenario {
     pub(crate) links: Vec<LinkPlan>,
     /// In the order in which they come.
     pub(crate) changes: Vec<ChangePlan>,
+    pub(crate) traffic: Vec<TrafficPlan>,
     pub(crate) expectations: Vec<Expectation>,
 }
 
@@ -60,6 +64,8 @@ pub(crate) struct NodePlan {
     pub(crate) role: Role,
     /// Hop limit of what it sends by itself.
     pub(crate) hop_limit: u8,
+    /// Whose network code it runs.
+    pub(crate) stack: Stack,
     /// Sends no ICMP message by itself.
     pub(crate) is_silent: bool,
     /// Has a name and addresses, but is not there.
@@ -79,6 +85,10 @@ pub(crate) struct NodePlan {
     pub(crate) lies: Option<Lies>,
     pub(crate) errors: ErrorPlan,
     pub(crate) forwarding: ForwardPlan,
+    /// Believes redirects.
+    pub(crate) accepts_redirects: bool,
+    /// Tells of better first hops, if it routes.
+    pub(crate) sends_redirects: bool,
     pub(crate) nat: Option<NatPlan>,
     pub(crate) dnat: Option<DnatPlan>,
     /// How it answers address mask requests, if it does.
@@ -196,6 +206,8 @@ pub(crate) struct Lies {
 pub(crate) struct LinkPlan {
     pub(crate) name: String,
     pub(crate) ends: Vec<NodeId>,
+    /// Whether it is Ethernet, on which neighbours have to be found.
+    pub(crate) is_ethernet: bool,
     /// Networks that the scenario chose, at most one of each family.
     pub(crate) networks: Vec<Prefix>,
     /// What happens to packets that the first end sends.
@@ -299,10 +311,21 @@ impl Scenario {
             Some(value) => node_named(&value, &names)?,
             None => first_host(&root, &nodes)?,
         };
+        let traffic = traffic::read(&mut root, &names)?;
         let expectations = expectations(source, &mut root)?;
         root.finish()?;
         let duration = duration.unwrap_or(Duration::from_secs(10));
-        Ok(Scenario { seed, epoch_ns, duration, from, nodes, links, changes, expectations })
+        Ok(Scenario {
+            seed,
+            epoch_ns,
+            duration,
+            from,
+            nodes,
+            links,
+            changes,
+            traffic,
+            expectations,
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! The small services of a host over UDP: echo (RFC 862), discard (RFC 863), daytime (RFC 867),
-//! time (RFC 868) and NTP (RFC 5905), and the clock that they and ICMP timestamps show. A scenario
-//! may let each of them answer wrongly.
+//! time (RFC 868), NTP (RFC 5905), names in `dns`; and the clock that they and ICMP timestamps
+//! show. A scenario may let each of them answer wrongly.
 
+mod dns;
 mod plan;
 
 pub(crate) use plan::{ClockPlan, NtpLie, Service, StampLie, TextLie, read_clock, read_services};
@@ -76,6 +77,10 @@ impl Node {
             Service::Discard => return,
             Service::Daytime => self.daytime(now_ns),
             Service::Time => self.time(now_ns),
+            Service::Dns => match dns::answer(turn.map, asked.payload) {
+                Some(payload) => payload,
+                None => return,
+            },
             Service::Ntp => {
                 let later_ns = self.clock_ns(turn.map.epoch_ns, turn.now + takes);
                 match self.ntp(asked.payload, now_ns, later_ns) {

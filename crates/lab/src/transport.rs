@@ -26,12 +26,15 @@ pub(crate) enum Kept {
 const WINDOW: u16 = 64_240;
 
 impl Node {
-    /// Takes a UDP datagram: sends its payload back from ports that do so.
+    /// Takes a UDP datagram: gives it to a process or a service, or sends its payload back.
     pub(crate) fn keep_udp(&mut self, turn: &mut Turn<'_>, datagram: &Datagram<'_>) -> Kept {
         let (source, destination) = (datagram.source, datagram.destination);
         let Ok(message) = udp::Message::parse(datagram.payload) else { return Kept::Done };
         let is_summed = message.has_checksum || !rules::of(datagram.family()).udp_must_be_summed;
         if !is_summed || !udp::verify(source, destination, datagram.payload) {
+            return Kept::Done;
+        }
+        if self.hand_to_process(turn.now, datagram, &message) {
             return Kept::Done;
         }
         let asked = message.destination_port;

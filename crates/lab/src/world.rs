@@ -3,13 +3,17 @@
 
 use crate::agent::Advert;
 use crate::conntrack::{Listed, Tracker};
+use crate::ethernet;
 use crate::link::{Link, LinkCounts};
 use crate::map::{Device, Map, Recipient, Route};
+use crate::neighbour::Neighbour;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::noise::Noise;
 use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
+use crate::scenario::traffic::{Destination, TrafficPlan};
+use crate::socket::{Process, Socket};
 use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
 use std::cmp::Reverse;
@@ -133,6 +137,7 @@ impl World {
             outgoing: VecDeque::new(),
             actions: Vec::new(),
         };
+        world.start(&scenario.traffic);
         for (at, change) in changes {
             world.schedule(at, Event::Change(Box::new(change)));
         }
@@ -250,6 +255,23 @@ impl World {
         Some(&mut gate.tracker)
     }
 
+    /// The sockets of all processes that send, node by node, and what has happened to them.
+    pub fn sockets(&self) -> impl Iterator<Item = &Socket> {
+        self.nodes.iter().flat_map(|node| node.processes.iter().map(|process| &process.socket))
+    }
+
+    /// The neighbours that a node knows on Ethernet, in the order of interfaces and addresses.
+    pub fn neighbours(&self, node: NodeId) -> Vec<Neighbour> {
+        let node = self.nodes.get(node.0 as usize);
+        node.map(|node| node.neighbours.list(self.now)).unwrap_or_default()
+    }
+
+    /// The destinations for which a node was told of a better first hop, and that hop.
+    pub fn redirects(&self, node: NodeId) -> Vec<(IpAddr, IpAddr)> {
+        let node = self.nodes.get(node.0 as usize);
+        node.map(|node| node.redirects.list(self.now)).unwrap_or_default()
+    }
+
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
         let is_counted = |entry: &&Reverse<Entry>| {
@@ -278,6 +300,25 @@ impl World {
         self.heap.push(Reverse(Entry { at, sequence, event }));
     }
 
+    /// Starts the processes that send: one a family.
+    fn start(&mut self, plans: &[TrafficPlan]) {
+        for plan in plans {
+            for family in &plan.families {
+                let to = match plan.to {
+                    Destination::Node(node) => self.map.addresses(node, *family).first().copied(),
+                    Destination::Address(to) => Some(to).filter(|to| Family::of(*to) == *family),
+                };
+                let Some(to) = to else { continue };
+                let processes = &mut self.nodes[plan.from.0 as usize].processes;
+                let index = processes.len();
+                processes.push(Process::new(plan.from, plan.clone(), to, index));
+                let what = Later::Speak(index);
+                let at = Time::ZERO + plan.start;
+                self.schedule(at, Event::Resumption { node: plan.from, what });
+            }
+        }
+    }
+
     /// Moves the clock to the next event and lets it happen.
     pub(crate) fn step(&mut self) {
         let Some(Reverse(entry)) = self.heap.pop() else { return };
@@ -304,6 +345,12 @@ impl World {
                 let [there, back] = *directions;
                 self.map.set_link(link, is_down, [there.mtu_bytes, back.mtu_bytes]);
                 self.links[link].change(is_down, there, back);
+                if is_down {
+                    // Without a carrier nobody is sure who is there.
+                    for (node, interface) in self.map.ends(link) {
+                        self.nodes[node.0 as usize].neighbours.forget(*interface);
+                    }
+                }
             }
             Change::Node { node, is_silent, .. } => {
                 self.nodes[node.0 as usize].plan.is_silent = is_silent;
@@ -331,7 +378,12 @@ impl World {
         let result = act(&mut self.nodes[id.0 as usize], &mut turn);
         for action in actions.drain(..) {
             match action {
-                Action::Send { interface, to, bytes } => self.carry(id, interface, to, bytes),
+                Action::Send { interface, to, bytes } => {
+                    self.carry(id, interface, to, false, bytes);
+                }
+                Action::SendArp { interface, to, bytes } => {
+                    self.carry(id, interface, to, true, bytes);
+                }
                 Action::Later { after, what } => {
                     self.schedule(self.now + after, Event::Resumption { node: id, what });
                 }
@@ -343,17 +395,32 @@ impl World {
         result
     }
 
-    /// Puts a packet on a link.
-    fn carry(&mut self, from: NodeId, interface: usize, to: Recipient, bytes: Vec<u8>) {
+    /// Puts a packet on a link: behind an Ethernet header, if the link has such.
+    fn carry(
+        &mut self,
+        from: NodeId,
+        interface: usize,
+        to: Recipient,
+        is_arp: bool,
+        bytes: Vec<u8>,
+    ) {
         let interface = *self.map.interface(from, interface);
         let takers = self.map.takers(interface.link, from, to);
+        let ethernet = self.map.frame_header(&interface, to, is_arp, &bytes);
+        let is_broadcast = match &ethernet {
+            Some(header) => ethernet::is_to_many(header),
+            None => to == Recipient::Everyone,
+        };
         for crossing in self.links[interface.link].cross(interface.end, self.now, bytes) {
             let mut counted = Some((interface.link, interface.end));
-            let is_broadcast = to == Recipient::Everyone;
+            if takers.is_empty() {
+                // It comes out where nobody takes it.
+                self.links[interface.link].delivered(interface.end);
+            }
             for (node, interface) in &takers {
                 let came_by = Some(*interface);
                 let bytes = crossing.bytes.clone();
-                let frame = Frame { bytes, is_broadcast, came_by, road: None };
+                let frame = Frame { bytes, is_broadcast, ethernet, came_by, road: None };
                 let counted = counted.take();
                 self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
             }
@@ -403,6 +470,8 @@ impl Event {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
                 Later::Answer(_, message) => size_of::<Header>() + message.len(),
                 Later::Abandon(_)
+                | Later::Neighbour(_)
+                | Later::Speak(_)
                 | Later::AbandonPassing(_)
                 | Later::Advertise(_)
                 | Later::Release
@@ -418,7 +487,12 @@ impl Event {
         let is_promised = |what: &Later| {
             matches!(
                 what,
-                Later::Abandon(_) | Later::AbandonPassing(_) | Later::Release | Later::Tftp(_)
+                Later::Abandon(_)
+                    | Later::AbandonPassing(_)
+                    | Later::Neighbour(_)
+                    | Later::Speak(_)
+                    | Later::Release
+                    | Later::Tftp(_)
             )
         };
         match self {

@@ -56,6 +56,16 @@ impl Error<'_> {
         }
     }
 
+    /// The destination that a redirect is about: stated in IPv6 (RFC 4861 §4.5), in IPv4 that of
+    /// the quoted datagram (RFC 792).
+    pub fn redirected(&self) -> Option<IpAddr> {
+        match self.kind {
+            REDIRECT_V4 => Some(self.parse_quoted().ok()?.datagram.destination),
+            REDIRECT_V6 => Some(IpAddr::from(array::<16>(self.body, 16).ok()?)),
+            _ => None,
+        }
+    }
+
     /// Where in the quoted datagram a parameter problem lies.
     pub fn pointer(&self) -> Option<u32> {
         match (self.meaning, self.kind) {

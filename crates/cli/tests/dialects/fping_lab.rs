@@ -56,7 +56,7 @@ fn answers_after_the_timeout() {
 fn answers_from_elsewhere() {
     let from = " [<- 192.0.2.3]";
     check("wrong-source", "-4 b", "b is alive\n", from, 0);
-    check("wrong-source", "-4 -e --print-ttl b", "b is alive (TTL 64) (2.00 ms)\n", from, 0);
+    check("wrong-source", "-4 -e --print-ttl b", "b is alive (TTL 64) (4.00 ms)\n", from, 0);
     check("wrong-source", "-4 --check-source b", "b is unreachable\n", "", 1);
     let lost = "\nb : xmt/rcv/%loss = 1/0/100%\n";
     let line = "b : [0], timed out (NaN avg, 100% loss)\n";

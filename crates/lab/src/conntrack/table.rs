@@ -37,25 +37,26 @@ pub(crate) mod status {
     pub const GROUPED: u16 = 0x20;
 }
 
-/// One connection.
+/// One connection. What every look-up needs stands in front, so that it is near.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(crate) struct Entry {
     /// Of what began it, and of what answers that, each as it arrives.
     pub(crate) tuples: [Tuple; 2],
     pub(crate) expires: Time,
-    pub(crate) born: Time,
-    tags: [u32; 2],
     pub(crate) status: u16,
     pub(crate) tcp: tcp::Connection,
-    pub(crate) wheel: Links,
-    group_tag: u32,
-    group: Neighbours,
+    /// Tells it from others that had its place before.
+    pub(crate) serial: u32,
     /// The mapping that it uses, and the second one if it goes out and comes in again.
     pub(crate) mapping: u32,
     pub(crate) second_mapping: u32,
-    /// Tells it from others that had its place before.
-    pub(crate) serial: u32,
+    pub(crate) born: Time,
     pub(crate) counts: [Count; 2],
+    pub(crate) wheel: Links,
+    tags: [u32; 2],
+    group_tag: u32,
+    group: Neighbours,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,17 +70,17 @@ impl Entry {
         Entry {
             tuples: [original, reply],
             expires: now,
-            born: now,
-            tags: [0; 2],
             status: 0,
             tcp: tcp::Connection::default(),
-            wheel: Links::default(),
-            group_tag: 0,
-            group: Neighbours { before: NONE, behind: NONE },
+            serial: 0,
             mapping: NONE,
             second_mapping: NONE,
-            serial: 0,
+            born: now,
             counts: [Count::default(); 2],
+            wheel: Links::default(),
+            tags: [0; 2],
+            group_tag: 0,
+            group: Neighbours { before: NONE, behind: NONE },
         }
     }
 
@@ -301,5 +302,16 @@ pub(crate) fn by_peer(inward: &Tuple) -> Group {
 impl Hung for Table {
     fn links(&mut self, number: u32) -> &mut Links {
         &mut self.at_mut(number).wheel
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_small() {
+        // With its slots in the index, a connection takes less than 300 bytes.
+        assert!(size_of::<Entry>() <= 248, "{}", size_of::<Entry>());
     }
 }

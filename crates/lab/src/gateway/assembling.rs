@@ -29,7 +29,7 @@ impl Gateway {
         let Ok(datagram) = Datagram::parse(bytes) else { return };
         let after = rules::of(Family::of(datagram.source)).reassembly;
         match self.assembly.add(&datagram, bytes) {
-            Progress::Nothing => {}
+            Progress::Nothing | Progress::Ragged | Progress::TooLong => {}
             Progress::Begun(unfinished) => {
                 if self.pending.0.len() >= KEPT_MAX {
                     let assembly = &self.assembly;

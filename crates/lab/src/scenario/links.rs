@@ -52,10 +52,14 @@ fn read_link(
         Some(list) => read_networks(&list)?,
         None => Vec::new(),
     };
+    let is_ethernet = match table.take("kind") {
+        Some(kind) => kind.word(&[("ethernet", true), ("plain", false)])?,
+        None => ends.len() > 2,
+    };
     let usual = Impairments::default();
     let (there, back) = read_directions(&mut table, &usual, &usual)?;
     table.finish()?;
-    Ok(LinkPlan { name, ends, networks, there, back, at: value.at() })
+    Ok(LinkPlan { name, ends, is_ethernet, networks, there, back, at: value.at() })
 }
 
 /// What a table says of both directions, or of one; what it does not say is as given.

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::address::Prefix;
 use crate::service::{read_clock, read_services};
+use crate::socket::disposition::Stack;
 use crate::{NodeId, ScenarioFault};
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
@@ -80,6 +81,9 @@ fn declare(
     Ok(end)
 }
 
+/// Whose network code a node may run.
+const STACKS: [(&str, Stack); 2] = [("linux", Stack::Linux), ("bsd", Stack::Bsd)];
+
 fn read_node(
     name: &str,
     role: Role,
@@ -90,6 +94,10 @@ fn read_node(
     let mut yes = |key| table.take(key).map_or(Ok(false), |value| value.boolean());
     let (is_silent, is_absent) = (yes("silent")?, yes("absent")?);
     let answers_broadcast = yes("answers_broadcast")?;
+    let stack = table.take("stack").map(|v| v.word(&STACKS)).transpose()?.unwrap_or_default();
+    let mut says = |key| table.take(key).map(|value| value.boolean()).transpose();
+    let accepts_redirects = says("accepts_redirects")?.unwrap_or(role == Role::Host);
+    let sends_redirects = says("sends_redirects")?.unwrap_or(true);
     let hop_limit = table.take("hop_limit").map(|v| v.number(1, 255)).transpose()?.unwrap_or(64);
     let limit = table.take("icmp_limit").map(|v| read_limit(&v)).transpose()?.flatten();
     let routing = [("computed", true), ("static", false)];
@@ -110,6 +118,7 @@ fn read_node(
         name: name.to_string(),
         role,
         hop_limit: u8::try_from(hop_limit).expect("number checked the bounds"),
+        stack,
         is_silent,
         is_absent,
         refusal: forwarding::refusal(table)?,
@@ -122,6 +131,8 @@ fn read_node(
         lies: table.take("lies").map(|v| read_lies(&v, names)).transpose()?,
         errors: errors::read(table, names)?,
         forwarding: forwarding::read(table)?,
+        accepts_redirects,
+        sends_redirects,
         nat: nat::read_nat(table, names)?,
         dnat: nat::read_dnat(table, names)?,
         mask: agents::mask(table)?,

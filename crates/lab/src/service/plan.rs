@@ -17,6 +17,8 @@ pub(crate) enum Service {
     Time,
     /// NTP.
     Ntp,
+    /// The names of the lab's nodes.
+    Dns,
 }
 
 impl Service {
@@ -26,6 +28,7 @@ impl Service {
         ("daytime", Service::Daytime),
         ("time", Service::Time),
         ("ntp", Service::Ntp),
+        ("dns", Service::Dns),
     ];
 
     /// Its port.
@@ -36,6 +39,7 @@ impl Service {
             Service::Daytime => 13,
             Service::Time => 37,
             Service::Ntp => 123,
+            Service::Dns => 53,
         }
     }
 }

@@ -398,9 +398,11 @@ fn random_network(random: &mut Random) -> (String, u64) {
         let percent = |random: &mut Random| random.below(10);
         write!(
             text,
-            "[[link]]\nname = \"{name}\"\nends = [\"{a}\", \"{b}\"]\nloss = \"{}%\"\n\
+            "[[link]]\nname = \"{name}\"\nends = [\"{a}\", \"{b}\"]\nkind = \"{}\"\n\
+             loss = \"{}%\"\n\
              duplicate = \"{}%\"\nreorder = \"{}%\"\ndelay = \"{}us\"\njitter = \"1ms\"\n\
              mtu = {}\n",
+            ["ethernet", "plain"][random.below(2) as usize],
             percent(random),
             percent(random),
             percent(random),
@@ -527,7 +529,13 @@ fn check_next(world: &World) {
     let Some(Reverse(Entry { event: Event::Arrival { frame, .. }, .. })) = world.heap.peek() else {
         return;
     };
-    let packet = SlicedPacket::from_ip(&frame.bytes).expect("well-formed");
+    let header = frame.ethernet.map(|header| header.to_vec()).unwrap_or_default();
+    let whole = [header, frame.bytes.clone()].concat();
+    let packet = match frame.ethernet {
+        Some(_) => SlicedPacket::from_ethernet(&whole),
+        None => SlicedPacket::from_ip(&whole),
+    };
+    let packet = packet.expect("well-formed");
     let addresses = match packet.net.expect("an IP header") {
         NetSlice::Ipv4(ip) => {
             let header = ip.header().to_header();
@@ -535,7 +543,10 @@ fn check_next(world: &World) {
             None
         }
         NetSlice::Ipv6(ip) => Some((ip.header().source(), ip.header().destination())),
-        other => panic!("{other:?}"),
+        NetSlice::Arp(arp) => {
+            assert_eq!((arp.hw_addr_size(), arp.proto_addr_size()), (6, 4));
+            return;
+        }
     };
     let ipv4 = match &addresses {
         None => Ipv4HeaderSlice::from_slice(&frame.bytes).map(|slice| slice.to_header()).ok(),
@@ -615,3 +626,7 @@ fn ways_are_short_and_stated_ones_come_first() {
         );
     }
 }
+
+mod neighbours;
+mod redirects;
+mod rules_of_errors;

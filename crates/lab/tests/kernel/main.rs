@@ -1,7 +1,9 @@
-//! The tracker beside the kernel's: the same packets through a namespace that masquerades with
-//! nftables and through ours; what leaves and what `conntrack -L` lists must be the same.
+//! The lab beside the kernel. The tracker: the same packets through a namespace that masquerades
+//! with nftables and through ours; what leaves and what `conntrack -L` lists must be the same.
+//! Sockets: what they hear of ICMP errors.
 
 mod child;
+mod errors;
 mod scripts;
 mod worlds;
 
@@ -10,5 +12,13 @@ mod worlds;
 fn child() {
     if let Ok(path) = std::env::var(child::VARIABLE) {
         child::run(&path);
+    }
+}
+
+/// Likewise: whose socket hears of errors in a namespace.
+#[test]
+fn listener() {
+    if let Ok(path) = std::env::var(errors::VARIABLE) {
+        errors::listen(&path);
     }
 }

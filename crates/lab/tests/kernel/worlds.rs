@@ -86,18 +86,24 @@ pub struct Kernel {
 }
 
 /// A child in a namespace, and the line to it.
-struct Wire {
+pub struct Wire {
     to: UnixStream,
     from: BufReader<UnixStream>,
     _child: Running,
 }
 
 impl Wire {
-    fn new(bed: &Bed, node: &Node, name: &str) -> Wire {
+    pub fn new(bed: &Bed, node: &Node, name: &str) -> Wire {
+        Wire::to(bed, node, name, ("child", VARIABLE))
+    }
+
+    /// To a child that is another test of this program, called so, which is told the path in a
+    /// variable of the environment.
+    pub fn to(bed: &Bed, node: &Node, name: &str, (test, variable): (&str, &str)) -> Wire {
         let path = bed.scratch().join(name);
         let program = std::env::current_exe().expect("this program has a path");
-        let launch = node.launch(program).args(&["--exact", "child", "--nocapture"]);
-        let launch = launch.env(VARIABLE, path.to_str().expect("plain letters"));
+        let launch = node.launch(program).args(&["--exact", test, "--nocapture"]);
+        let launch = launch.env(variable, path.to_str().expect("plain letters"));
         let mut child = launch.limit(std::time::Duration::from_secs(120)).start();
         child.wait_for_stdout("ready");
         let to = UnixStream::connect(&path).expect("the child listens");
@@ -105,11 +111,11 @@ impl Wire {
         Wire { to, from, _child: child }
     }
 
-    fn send(&mut self, datagram: &[u8]) {
+    pub fn send(&mut self, datagram: &[u8]) {
         writeln!(self.to, "{}", hex(datagram)).expect("the child listens");
     }
 
-    fn hear(&mut self) -> Vec<u8> {
+    pub fn hear(&mut self) -> Vec<u8> {
         let mut line = String::new();
         self.from.read_line(&mut line).expect("the child speaks");
         assert!(!line.is_empty(), "the child has ended");

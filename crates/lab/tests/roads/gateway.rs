@@ -75,14 +75,14 @@ fn rfc4787_req_14_fragments_pass_in_any_order() {
     for method in carrying() {
         for family in Family::ALL {
             for (name, _) in Personality::ALL {
-                // The first fragment comes last.
-                let late = "reorder = [1]\nreorder_by = \"50ms\"";
+                // The first fragment comes last. Before it the gateway was asked for.
+                let late = "reorder = [2]\nreorder_by = \"50ms\"";
                 let text = home(&of(name), late, "");
                 let ride = large(method, family, Fragmentation::Allowed).over(&text);
                 assert_eq!(ride.name(0), "b", "{name} {family}");
                 assert_eq!(ride.heard(0).quoted_or_own(), ride.prober.source);
                 // One is lost: nothing is passed on, and nothing stays.
-                let text = home(&of(name), "loss = [1]", "");
+                let text = home(&of(name), "loss = [2]", "");
                 let ride = large(method, family, Fragmentation::Allowed).over(&text);
                 assert_eq!(ride.name(0), "*");
             }

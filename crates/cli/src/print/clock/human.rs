@@ -439,7 +439,7 @@ mod tests {
 
     #[test]
     fn spans_are_as_exact_as_their_bound() {
-        assert_eq!(span(1_499_950_000, 150_000), "+1499.950 ms");
+        assert_eq!(span(1_499_950_000, 150_000), "+1499.95 ms");
         assert_eq!(span(-1_499_950_000, 15_000_000), "-1500.0 ms");
         assert_eq!(span(3_600_000_000_000, 1_000_000), "+3600.0000 s");
         assert_eq!(span(i64::MIN, u64::MAX), "-9223372036.9 s");

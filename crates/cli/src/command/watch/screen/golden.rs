@@ -1,6 +1,8 @@
 //! Pictures of the live view over runs through labs, in virtual time. `ASKWAY_BLESS=1` writes what
 //! is seen into the files.
 
+mod svg;
+
 use super::View;
 use super::state::{Key, State};
 use crate::args;
@@ -189,4 +191,34 @@ fn what_is_chosen_is_reversed() {
     let buffer = terminal.backend().buffer();
     let is_reversed = |y: u16| buffer[(1, y)].modifier.contains(Modifier::REVERSED);
     assert_eq!((0..8).filter(|y| is_reversed(*y)).collect::<Vec<u16>>(), [4]);
+}
+
+/// The pictures of README.md, by their files below `docs/pictures`.
+const PICTURES: &[Case] = &[
+    Case {
+        name: "watch",
+        words: "-c 120 -i 250ms evening server",
+        keys: "vvvvv\n",
+        size: (112, 18),
+    },
+    Case {
+        name: "watch.zh",
+        words: "-c 120 -i 250ms --lang zh evening server",
+        keys: "vvvvv\n",
+        size: (112, 18),
+    },
+];
+
+#[test]
+fn the_pictures_of_the_manual_are_what_is_drawn() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pictures");
+    for case in PICTURES {
+        let path = folder.join(format!("{}.svg", case.name));
+        let drawn = svg::draw(picture(case, true).backend().buffer());
+        if std::env::var_os("ASKWAY_BLESS").is_some() {
+            fs::write(&path, &drawn).expect("writable");
+        }
+        let stands = fs::read_to_string(&path).unwrap_or_default();
+        assert!(stands == drawn, "{}: if this is as it should be: ASKWAY_BLESS=1", case.name);
+    }
 }
