@@ -6,8 +6,6 @@ mod run;
 mod tracked;
 mod up;
 
-pub use internet::wall_clock_ns;
-
 use super::Command;
 use crate::args::Common;
 use crate::failure::{Exit, Failure};

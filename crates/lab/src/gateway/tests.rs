@@ -255,12 +255,12 @@ fn noise_breaks_nothing() {
                 let at = (random.next() % 60) as usize % bytes.len();
                 bytes[at] = random.next() as u8;
             }
-            if random.next() % 4 == 0 && bytes[0] >> 4 == 4 && bytes[0] & 15 == 5 {
+            if random.next().is_multiple_of(4) && bytes[0] >> 4 == 4 && bytes[0] & 15 == 5 {
                 packet::refresh_checksum(&mut bytes);
             }
             let side = Side::BOTH[(random.next() % 2) as usize];
             let sums = [Sums::Unknown, Sums::Good, Sums::Partial][(random.next() % 3) as usize];
-            let segment_bytes = (random.next() % 8 == 0).then_some(random.next() as u16);
+            let segment_bytes = random.next().is_multiple_of(8).then_some(random.next() as u16);
             let now = Time(number * 3_000_000);
             gateway.advance(now);
             let shape = Shape { sums, segment_bytes };

@@ -5,7 +5,6 @@ use lab::{NodeId, World};
 use net::live::Internet;
 use net::tun::Shape;
 use probe::Time;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A world, and the nodes whose places are taken, by device.
 pub struct Inside {
@@ -49,10 +48,4 @@ impl Inside {
         let now = self.world.now();
         self.tracked.end(&mut self.world, now);
     }
-}
-
-/// Nanoseconds since 1970-01-01 UTC: where the time of a network in real time begins.
-pub fn wall_clock_ns() -> i128 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i128::try_from(since.as_nanos()).unwrap_or(i128::MAX)
 }
