@@ -34,6 +34,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("zsh", "zsh"),
     ("fish", "fish"),
     ("curl", "curl"),
+    ("dig", "bind9-dnsutils"),
     ("iperf3", "iperf3"),
     ("turnserver", "coturn"),
     ("turnutils_natdiscovery", "coturn"),

@@ -2,7 +2,7 @@
 //! their time has come. One thread; nothing sleeps while a packet is under way.
 
 use crate::cell::Cell;
-use crate::clock::Clock;
+use crate::clock::{Clock, Readings};
 use crate::sys::{self, Signals, SystemClocks, Watch};
 use crate::tun::{Frame, Shape, Tun};
 use crate::{Fault, rights};
@@ -36,6 +36,12 @@ pub trait Internet {
 
     /// Called before a sleep, and now and then: time to write down what happened.
     fn idle(&mut self, _now: Time) {}
+}
+
+/// The wall clock where the time of a network begins that is about to run: nanoseconds since
+/// 1970-01-01 UTC.
+pub fn wall_clock_ns() -> i128 {
+    SystemClocks.wall_ns().into()
 }
 
 /// Packets that are read of one device before the others get their turn.

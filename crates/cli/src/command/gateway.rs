@@ -6,7 +6,6 @@ mod passing;
 mod screen;
 
 use super::Command;
-use super::lab::wall_clock_ns;
 use crate::args::{Common, Format};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
@@ -39,7 +38,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     options.check(common)?;
     let format = common.format();
-    let epoch_ns = wall_clock_ns();
+    let epoch_ns = live::wall_clock_ns();
     let ledger = Ledger { format, has_events: options.events, has_roads: options.why, epoch_ns };
     let mut gateway = Gateway::new(plan(&options, common, epoch_ns));
     ledger.begin(gateway.tracker_mut());

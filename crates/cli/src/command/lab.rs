@@ -10,8 +10,6 @@ mod show;
 mod tracked;
 mod up;
 
-pub use internet::wall_clock_ns;
-
 use super::Command;
 use crate::args::Common;
 use crate::capture;

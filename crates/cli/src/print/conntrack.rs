@@ -1,5 +1,5 @@
-//! Tracked connections for people and machines: tables, events, counters, and packets' roads. People
-//! get the lines of conntrack(8), so that what reads those reads these.
+//! Tracked connections for people and machines: tables, events, counters, and packets' roads.
+//! People get the lines of conntrack(8), so that what reads those reads these.
 
 use crate::args::Format;
 use crate::escape::escape;
@@ -29,7 +29,8 @@ impl Ledger {
         tracker.explain(self.has_roads);
     }
 
-    /// What happened since it was asked last, line by line. `node` says where, if there are several.
+    /// What happened since it was asked last, line by line. `node` says where, if there are
+    /// several.
     pub fn news(&self, node: Option<&str>, tracker: &mut Tracker) -> Vec<(Time, String)> {
         let mut lines = Vec::new();
         if self.has_roads {

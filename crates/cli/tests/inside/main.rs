@@ -145,3 +145,92 @@ fn up_joins_namespaces_that_stand() {
     assert_eq!(ran.code(), Some(0), "{said}");
     assert!(said.contains("ttl=62") && round_trip_ms(&said) >= 70.0, "{said}");
 }
+
+/// A lab between two nodes of a bed, once its devices stand.
+fn up(shelter: &Node, name: &str, ends: [(&Node, &str); 2], more: &[&str]) -> testbed::Running {
+    let [a, b] = ends.map(|(node, at)| format!("{at}=lab0@{}", node.namespace()));
+    let file = scenario(name);
+    let file = file.to_str().expect("UTF-8");
+    let arguments = ["lab", "up", file, "--tun", &a, "--tun", &b];
+    let launch = shelter.launch(ASKWAY).args(&arguments).args(more).env("LC_ALL", "C");
+    let mut lab = launch.limit(Duration::from_secs(60)).start();
+    lab.wait_for_stdout(&format!("is {}", ends[1].1));
+    lab
+}
+
+#[test]
+fn mtr_sees_every_router() {
+    let Some((_bed, node)) = shelter(&["mtr"]) else { return };
+    let (ran, said) =
+        inside(&node, "line", &["mtr", "-4", "-n", "-r", "-c", "2", "-i", "0.2", "r3"]);
+    assert_eq!(ran.code(), Some(0), "{said}");
+    for hop in ["192.0.2.2", "192.0.2.6", "192.0.2.10"] {
+        let line = said.lines().find(|line| line.contains(hop));
+        assert!(line.is_some_and(|line| line.contains(" 0.0%")), "{hop}: {said}");
+    }
+}
+
+#[test]
+fn pages_cross_a_translator_and_what_it_tracks_is_listed() {
+    let Some((mut bed, node)) = shelter(&["curl", "socat"]) else { return };
+    let [a, b] = ["a", "b"].map(|name| bed.node(name));
+    let lab = up(&node, "nat", [(&a, "a"), (&b, "b")], &["--conntrack", "all", "--stats"]);
+    let page = bed.scratch().join("page");
+    fs::write(&page, "HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello\n")
+        .expect("it takes files");
+    let answer = format!("SYSTEM:read line; cat {}", page.display());
+    for (listen, family) in [("TCP4-LISTEN:80", "-4"), ("TCP6-LISTEN:81", "-6")] {
+        let launch = b.launch("socat").args(&["-d", "-d", listen, &answer]);
+        let mut server = launch.limit(Duration::from_secs(30)).start();
+        server.wait_for_stderr("listening on");
+        let shown = b.ip(&["-o", family, "address", "show", "dev", "lab0", "scope", "global"]);
+        let address = shown.split_whitespace().nth(3).and_then(|it| it.split('/').next());
+        let address = address.expect("it has an address");
+        let url = match family {
+            "-4" => format!("http://{address}:80/"),
+            _ => format!("http://[{address}]:81/"),
+        };
+        let ran = a.run("curl", &["-sS", "--noproxy", "*", "--max-time", "9", &url]);
+        assert_eq!(ran.stdout(), "hello\n", "{}", ran.stderr());
+        drop(server.finish());
+    }
+    lab.signal("INT");
+    let said = lab.finish().stdout();
+    // Two translators, two families.
+    for (router, count) in [("home: tcp ", 2), ("carrier: tcp ", 2), ("home: cpu=0", 1)] {
+        let lines = said.lines().filter(|line| line.starts_with(router)).count();
+        assert_eq!(lines, count, "{router}: {said}");
+    }
+}
+
+#[test]
+fn streams_cross_losses_whole() {
+    let Some((mut bed, node)) = shelter(&["iperf3"]) else { return };
+    let [a, b] = ["a", "b"].map(|name| bed.node(name));
+    let lab = up(&node, "small-mtu", [(&a, "a"), (&b, "b")], &[]);
+    let server = b.launch("iperf3").args(&["-s", "-1"]).limit(Duration::from_secs(30)).start();
+    testbed::poll_until("iperf3 listens", || b.run("ss", &["-Hltn"]).stdout().contains(":5201"));
+    let shown = b.ip(&["-o", "-4", "address", "show", "dev", "lab0"]);
+    let address = shown.split_whitespace().nth(3).and_then(|it| it.split('/').next());
+    let to = address.expect("it has an address");
+    let launch = a.launch("iperf3").args(&["-c", to, "-n", "300K"]);
+    let ran = launch.limit(Duration::from_secs(30)).run();
+    assert_eq!(ran.code(), Some(0), "{}{}", ran.stdout(), ran.stderr());
+    assert!(ran.stdout().contains("receiver"), "{}", ran.stdout());
+    drop(server.finish());
+    lab.signal("INT");
+    assert_eq!(lab.finish().code(), Some(0));
+}
+
+#[test]
+fn names_are_asked_of_a_server_of_the_lab() {
+    let Some((_bed, node)) = shelter(&["dig"]) else { return };
+    let addresses =
+        [("A", "192.0.2.6\n192.0.2.9\n"), ("AAAA", "2001:db8:0:2::2\n2001:db8:0:3::1\n")];
+    for (kind, answer) in addresses {
+        let command = ["dig", "+short", "+tries=1", "@192.0.2.10", "r2.lab", kind];
+        let (ran, said) = inside(&node, "names", &command);
+        assert_eq!(ran.code(), Some(0), "{said}");
+        assert_eq!(said, answer);
+    }
+}

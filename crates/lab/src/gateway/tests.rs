@@ -260,7 +260,7 @@ fn noise_breaks_nothing() {
             }
             let side = Side::BOTH[(random.next() % 2) as usize];
             let sums = [Sums::Unknown, Sums::Good, Sums::Partial][(random.next() % 3) as usize];
-            let segment_bytes = (random.next().is_multiple_of(8)).then_some(random.next() as u16);
+            let segment_bytes = random.next().is_multiple_of(8).then_some(random.next() as u16);
             let now = Time(number * 3_000_000);
             gateway.advance(now);
             let shape = Shape { sums, segment_bytes };

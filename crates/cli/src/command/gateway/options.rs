@@ -101,7 +101,7 @@ impl FromStr for End {
     }
 }
 
-/// The next address of a network that a host can have, else the one before; `None` if there is none.
+/// The next address of a network that a host can have, else the one before, if there is any.
 fn neighbour(address: IpAddr, bits: u8) -> Option<IpAddr> {
     let (width, own) = match address {
         IpAddr::V4(own) => (32, u128::from(own.to_bits())),

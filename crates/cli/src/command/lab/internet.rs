@@ -8,7 +8,7 @@ use net::live::Internet;
 use net::tun::Shape;
 use probe::Time;
 use std::io::Write;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// A world, and the nodes whose places are taken, by device.
 pub struct Inside {
@@ -83,10 +83,4 @@ impl Inside {
         self.world.close_captures();
         if self.is_told { Ok(()) } else { self.captured.told() }
     }
-}
-
-/// Nanoseconds since 1970-01-01 UTC: where the time of a network in real time begins.
-pub fn wall_clock_ns() -> i128 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i128::try_from(since.as_nanos()).unwrap_or(i128::MAX)
 }

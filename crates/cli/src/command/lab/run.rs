@@ -1,6 +1,6 @@
 //! `askway lab run FILE -- COMMAND`: a program in the place of a node.
 
-use super::internet::{Inside, wall_clock_ns};
+use super::internet::Inside;
 use super::tracked::{To, Tracking};
 use super::{Action, load, node};
 use crate::args::Common;
@@ -49,7 +49,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         Some(name) => node(&world, &options.file, name)?,
         None => world.default_node(),
     };
-    let epoch_ns = wall_clock_ns();
+    let epoch_ns = live::wall_clock_ns();
     let tracked = options.tracking.begin(&mut world, epoch_ns, To::Error, common)?;
     let setup = setup(&mut world, at, &EVERYWHERE);
     let (mut cell, tun) = Cell::start(&options.command, &setup, Some(hosts(&world)))?;

@@ -1,6 +1,6 @@
 //! `askway lab up FILE --tun NODE=NAME`: a network between devices of this host, until interrupted.
 
-use super::internet::{Inside, wall_clock_ns};
+use super::internet::Inside;
 use super::run::{EVERYWHERE, setup};
 use super::tracked::{To, Tracking};
 use super::{Action, load, node, wrong};
@@ -68,7 +68,7 @@ impl FromStr for Wire {
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     let (mut world, captured) = load(&options.file, common)?;
-    let epoch_ns = wall_clock_ns();
+    let epoch_ns = live::wall_clock_ns();
     let tracked = options.tracking.begin(&mut world, epoch_ns, To::Output, common)?;
     let (mut nodes, mut setups) = (Vec::new(), Vec::new());
     // The networks that lead somewhere already, as seen from here.
