@@ -148,10 +148,11 @@ mod tests {
                 }
             }
         }
-        // The diamond is even.
+        // The diamond is even, but for what the five hosts behind it pull.
         let row = |name: &str| {
             layout.row[sketch.nodes.iter().position(|it| it.name == name).expect("a node")]
         };
-        assert!((row("r2") + row("r3") - 2.0 * row("r1")).abs() < 0.2);
+        let off = (row("r2") + row("r3") - 2.0 * row("r1")).abs();
+        assert!(off < 0.3, "{off}: {:?}", layout.row);
     }
 }
