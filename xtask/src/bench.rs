@@ -7,6 +7,7 @@
 mod arena;
 mod figures;
 mod gateway;
+mod lab;
 mod launcher;
 mod live;
 mod rows;

@@ -32,6 +32,10 @@ pub struct Common {
     /// The seed of everything random: the same seed, the same run of a lab
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Write what enters the lab's links to this file, as pcapng with a comment on what became of
+    /// each packet; LINK=FILE: of one link
+    #[arg(long, value_name = "FILE")]
+    pub capture: Vec<String>,
     /// When to use colour: auto, always, never
     #[arg(
         long,
@@ -81,7 +85,8 @@ impl Common {
     /// The lab, if there is one.
     pub fn lab_choice(&self) -> Option<LabChoice> {
         let file = self.lab.clone()?;
-        Some(LabChoice { file, from: self.from.clone(), seed: self.seed })
+        let (from, captures) = (self.from.clone(), self.capture.clone());
+        Some(LabChoice { file, from, seed: self.seed, captures })
     }
 
     /// The language of what people read.

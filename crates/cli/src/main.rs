@@ -3,6 +3,7 @@
 
 mod args;
 mod as_;
+mod capture;
 mod clerk;
 mod command;
 mod escape;

@@ -2,6 +2,7 @@
 
 pub mod witness;
 
+use crate::capture;
 use crate::failure::{Exit, Failure};
 use crate::resolve::{self, Resolved, Unresolved};
 use lab::{Device, NodeId, World};
@@ -22,7 +23,7 @@ const LAB_IDENTIFIER: u16 = 0x4157;
 const LAB_PORT: u16 = 41_570;
 
 /// A lab chosen on the command line: `--lab FILE --from NODE --seed N`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LabChoice {
     /// The scenario.
     pub file: PathBuf,
@@ -30,6 +31,8 @@ pub struct LabChoice {
     pub from: Option<String>,
     /// Overrides the scenario's seed.
     pub seed: Option<u64>,
+    /// Files for what enters its links: see [`capture::begin`].
+    pub captures: Vec<String>,
 }
 
 /// Where a run goes.
@@ -47,6 +50,7 @@ pub struct Walk {
     carrier: Carrier,
     envelope: Envelope,
     identifiers: Vec<u16>,
+    captured: capture::Outcome,
 }
 
 /// The wall clock at [`Time::ZERO`].
@@ -273,13 +277,15 @@ impl Road {
         match self {
             Road::Network(network, _) => network.drive(engine, observer)?,
             Road::Lab(walk) => {
-                let Walk { world, at, carrier, envelope, .. } = &mut **walk;
+                let Walk { world, at, carrier, envelope, captured, .. } = &mut **walk;
                 let signals = Signals::install().map_err(|error| Failure {
                     message: format!("cannot listen for signals: {error}"),
                     hint: None,
                     exit: Exit::Failed,
                 })?;
                 world.drive(*at, *carrier, envelope, engine, observer, &mut || signals.take());
+                world.flush_captures();
+                captured.told()?;
             }
         }
         Ok(())
@@ -326,12 +332,14 @@ impl Walk {
                 exit: Exit::Usage,
             })?,
         };
+        let captured = capture::begin(&mut world, &choice.captures)?;
         let usual = if want.carrier == Carrier::Icmp { LAB_IDENTIFIER } else { LAB_PORT };
         let first = want.identifier.unwrap_or(usual);
         witness::before(&mut world)?;
         Ok(Walk {
             world,
             at,
+            captured,
             carrier: want.carrier,
             envelope: want.envelope.clone(),
             identifiers: (0..want.lanes.max(1)).map(|lane| first.wrapping_add(lane)).collect(),

@@ -1,5 +1,6 @@
 //! Scenarios: small networks as text, with what a user would see who asks in them. Each file below
-//! `crates/lab/scenarios` is a test; `ASKWAY_BLESS=1` writes what is seen into the files.
+//! `crates/lab/scenarios` and `crates/lab/examples` is a test; `ASKWAY_BLESS=1` writes what is seen
+//! into the files.
 
 use lab::{Expectation, NodeId, Said, World};
 use probe::kind;
@@ -9,6 +10,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use wire::Family;
+use wire::pcapng::{Direction, Reader};
 
 /// A scenario file.
 struct Scenario {
@@ -112,6 +114,48 @@ fn a_run_repeats_byte_for_byte() {
 }
 
 #[test]
+fn captures_repeat_byte_for_byte_and_change_nothing() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let files = ["one", "other"].map(|name| folder.join(format!("capture-{name}.pcapng")));
+    let mut packets = 0;
+    for scenario in scenarios() {
+        let Some(expectation) = scenario.expectations.first() else { continue };
+        // A dialect has its tool's options.
+        if expectation.command.starts_with("as ") {
+            continue;
+        }
+        let family = expectation.families[0];
+        let [one, other] = files.each_ref().map(|file| {
+            let command = format!("{} --capture {}", expectation.command, file.display());
+            let seen = scenario.run(&command, family);
+            assert_eq!(seen, scenario.run(&expectation.command, family));
+            fs::read(file).expect("the capture is there")
+        });
+        assert!(one == other, "{}", scenario.path.display());
+        packets += count(&one);
+    }
+    assert!(packets > 1_000, "only {packets} packets");
+    for file in files {
+        fs::remove_file(file).expect("it is there");
+    }
+}
+
+/// The packets of a capture, each with its story.
+fn count(capture: &[u8]) -> usize {
+    let mut reader = Reader::default();
+    reader.push(capture);
+    let mut packets = 0;
+    while let Some(record) = reader.read().expect("well-formed") {
+        let comment = String::from_utf8_lossy(record.packet.comment.expect("a story"));
+        assert!(comment.contains(" -> ") || comment == "duplicate", "{comment}");
+        assert_ne!(record.packet.direction, Direction::Unknown);
+        packets += 1;
+    }
+    reader.finish().expect("whole");
+    packets
+}
+
+#[test]
 fn every_kind_of_probe_sees_the_same_network() {
     let mut compared = 0;
     for scenario in scenarios() {
@@ -145,8 +189,9 @@ fn events(stdout: &str) -> Vec<[String; 3]> {
 
 /// Every scenario, in the order of the file names.
 fn scenarios() -> Vec<Scenario> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/scenarios");
-    let entries = fs::read_dir(&folder).expect("the scenarios are in the tree");
+    let folder = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab").join(name);
+    let entries = ["scenarios", "examples"].map(|name| fs::read_dir(folder(name)));
+    let entries = entries.into_iter().flat_map(|it| it.expect("the scenarios are in the tree"));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();

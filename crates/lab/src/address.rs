@@ -3,6 +3,7 @@
 
 use crate::rules;
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wire::Family;
 
@@ -85,6 +86,35 @@ impl Prefix {
         let address = bits(self.first).checked_add(u128::from(index))?.checked_add(skipped)?;
         let host = with_bits(self.first, address);
         (address <= bits(self.last()) && !self.is_broadcast(host)).then_some(host)
+    }
+}
+
+/// Hashes addresses, the same in every run. They are of the scenario, so nobody chooses them to
+/// collide but whoever would wait for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        // The golden ratio, as in Knuth's multiplicative hashing.
+        let product = u128::from(self.0 ^ word) * 0x9e37_79b9_7f4a_7c15;
+        self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+
+    fn write_usize(&mut self, word: usize) {
+        self.0 = self.0.wrapping_add(word as u64 + 1);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 

@@ -6,10 +6,13 @@
 use std::fmt;
 
 mod address;
+mod agenda;
 mod agent;
 mod assembly;
 mod attach;
 mod balance;
+mod capture;
+mod check;
 mod complaint;
 pub mod conntrack;
 mod drive;
@@ -33,16 +36,20 @@ mod router;
 mod rules;
 mod scenario;
 mod service;
+mod sketch;
 mod socket;
 mod tftp;
 mod transport;
 mod world;
 
 pub use attach::Place;
+pub use capture::{CapturePlan, Sink};
+pub use check::{Checked, check};
 pub use link::LinkCounts;
 pub use map::{Device, Number};
 pub use neighbour::{Neighbour, Reachability};
 pub use scenario::{Expectation, Said};
+pub use sketch::{Sketch, SketchLink, SketchNode, Trait};
 pub use socket::disposition::Errno;
 pub use socket::{Deaf, Socket, SocketEvent};
 pub use world::World;
@@ -82,5 +89,6 @@ impl std::error::Error for ScenarioFault {}
 /// # Errors
 /// If the text is not a scenario.
 pub fn expectations(text: &str, origin: &str) -> Result<Vec<Expectation>, ScenarioFault> {
-    scenario::Scenario::read(text, origin).map(|scenario| scenario.expectations)
+    let source = scenario::text::Source::new(text, origin);
+    scenario::Scenario::read(source).map(|scenario| scenario.expectations)
 }

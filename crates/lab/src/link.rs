@@ -1,10 +1,22 @@
-//! What a link does to the packets that cross it: delay, loss, duplication, corruption, reordering.
-//! Each sender has a stream of random numbers of its own.
+//! What a link does to the packets that cross it: rate and queue, delay, loss, duplication,
+//! corruption, reordering. Each sender has a stream of random numbers of its own.
 
-use crate::random::Random;
-use crate::scenario::{Chance, Impairments, LinkPlan};
+mod chance;
+mod jitter;
+mod queue;
+pub(crate) mod select;
+mod story;
+#[cfg(test)]
+mod tests;
+
+use crate::random::{Random, mixed};
+use crate::scenario::LinkPlan;
+use crate::scenario::impairments::{DELAY_LEAST, Impairments, Odds};
+use chance::{Hit, Tally};
 use probe::Time;
+use queue::Line;
 use std::time::Duration;
+pub(crate) use story::{Fate, Loss, Story};
 
 /// A link and the state of its directions.
 #[derive(Debug)]
@@ -22,9 +34,15 @@ pub(crate) struct Link {
 pub struct LinkCounts {
     /// Packets sent into the link.
     pub sent: u64,
+    /// Bytes of those.
+    pub sent_bytes: u64,
+    /// Packets that had to wait, because another was being sent.
+    pub queued: u64,
+    /// Packets that found the queue full.
+    pub dropped: u64,
     /// Packets that the link doubled.
     pub duplicated: u64,
-    /// Packets that it lost.
+    /// Packets that it lost on the way.
     pub lost: u64,
     /// Packets that it damaged.
     pub corrupted: u64,
@@ -32,29 +50,46 @@ pub struct LinkCounts {
     pub reordered: u64,
     /// Packets that came out at the other end.
     pub delivered: u64,
+    /// Bytes of those.
+    pub delivered_bytes: u64,
 }
 
 #[derive(Debug)]
 struct Direction {
     random: Random,
+    line: Line,
     /// When the latest packet that must not be overtaken comes out.
     latest: Time,
+    /// What the jitter of the packet before was made of.
+    jitter: u64,
+    /// What the rules have seen, in the order of [`effects`].
+    tallies: [Vec<Tally>; 4],
     counts: LinkCounts,
 }
 
-/// A packet on its way.
+/// A packet that entered a link, and what becomes of it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Crossing {
-    pub(crate) arrives: Time,
+    pub(crate) story: Story,
+    /// As they come out; of a lost packet, as they went in.
     pub(crate) bytes: Vec<u8>,
+    /// The packet once more, undamaged, if it is doubled.
+    pub(crate) twin: Option<Vec<u8>>,
+}
+
+/// The rules of each effect.
+fn effects(rules: &Impairments) -> [&Odds; 4] {
+    [&rules.loss, &rules.duplicate, &rules.corrupt, &rules.reorder]
 }
 
 impl Link {
     pub(crate) fn new(plan: &LinkPlan, seed: u64, names: &[&str]) -> Link {
-        let stream = |name: &&str| format!("link {} from {name}", plan.name);
-        let direction = |name: &&str| Direction {
-            random: Random::named(seed, &stream(name)),
+        let direction = |(end, name): (usize, &&str)| Direction {
+            random: Random::named(seed, &format!("link {} from {name}", plan.name)),
+            line: Line::default(),
             latest: Time::ZERO,
+            jitter: 0,
+            tallies: effects(if end == 0 { &plan.there } else { &plan.back }).map(chance::tallies),
             counts: LinkCounts::default(),
         };
         Link {
@@ -62,41 +97,41 @@ impl Link {
             there: plan.there.clone(),
             back: plan.back.clone(),
             is_down: false,
-            directions: names.iter().map(direction).collect(),
+            directions: names.iter().enumerate().map(direction).collect(),
         }
     }
 
-    /// What becomes of a packet that an end sends: nothing, one packet, or two.
-    pub(crate) fn cross(&mut self, end: usize, now: Time, mut bytes: Vec<u8>) -> Vec<Crossing> {
+    /// What becomes of a packet that an end sends.
+    pub(crate) fn cross(&mut self, end: usize, now: Time, bytes: Vec<u8>) -> Crossing {
         let rules = if end == 0 { &self.there } else { &self.back };
         let direction = &mut self.directions[end];
         direction.counts.sent += 1;
-        let number = direction.counts.sent;
+        direction.counts.sent_bytes += bytes.len() as u64;
         // Every packet draws the same numbers whatever happens to it, so that a change to one rule
         // does not change what the others do.
         let [loss, duplicate, corrupt, reorder, jitter, bit] =
             std::array::from_fn(|_| direction.random.next());
-        if self.is_down || rules.loss.hits(number, loss) {
+        let draws = [loss, duplicate, corrupt, reorder];
+        let hits = direction.hits(rules, draws, &bytes);
+        let jitter = direction.jitter(rules, jitter);
+        if self.is_down {
             direction.counts.lost += 1;
-            return Vec::new();
+            return Crossing::ended(Story::new(now), Loss::Down, bytes);
         }
-        let mut crossings = Vec::with_capacity(1);
-        let arrives = direction.arrival(rules, now, rules.reorder.hits(number, reorder), jitter);
-        if rules.duplicate.hits(number, duplicate) {
-            direction.counts.duplicated += 1;
-            crossings.push(Crossing { arrives, bytes: bytes.clone() });
-        }
-        if rules.corrupt.hits(number, corrupt) && !bytes.is_empty() {
-            direction.counts.corrupted += 1;
-            let bit = scale(bit, bytes.len() as u64 * 8);
-            bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
-        }
-        crossings.insert(0, Crossing { arrives, bytes });
-        crossings
+        direction.cross(rules, now, bytes, hits, (jitter, bit))
     }
 
-    /// Becomes another link, as it were; what is under way arrives.
+    /// Becomes another link, as it were; what is under way arrives. Rules that stay go on counting.
     pub(crate) fn change(&mut self, is_down: bool, there: Impairments, back: Impairments) {
+        for (end, direction) in self.directions.iter_mut().enumerate() {
+            let (old, new) = if end == 0 { (&self.there, &there) } else { (&self.back, &back) };
+            let changes = effects(old).into_iter().zip(effects(new));
+            for ((old, new), tallies) in changes.zip(&mut direction.tallies) {
+                if old != new {
+                    *tallies = chance::tallies(new);
+                }
+            }
+        }
         (self.is_down, self.there, self.back) = (is_down, there, back);
     }
 
@@ -105,135 +140,106 @@ impl Link {
         self.directions[end].counts.lost += 1;
     }
 
-    /// Takes the news that a packet from that end came out.
-    pub(crate) fn delivered(&mut self, end: usize) {
-        self.directions[end].counts.delivered += 1;
+    /// Takes the news that a packet of so many bytes from that end came out.
+    pub(crate) fn delivered(&mut self, end: usize, bytes: usize) {
+        let counts = &mut self.directions[end].counts;
+        counts.delivered += 1;
+        counts.delivered_bytes += bytes as u64;
     }
 
     pub(crate) fn counts(&self, end: usize) -> LinkCounts {
         self.directions[end].counts
     }
-}
 
-impl Direction {
-    fn arrival(&mut self, rules: &Impairments, now: Time, is_held: bool, jitter: u64) -> Time {
-        let spread = u64::try_from(rules.jitter.as_nanos()).unwrap_or(u64::MAX);
-        let extra = Duration::from_nanos(scale(jitter, spread.saturating_add(1)));
-        let arrives = now + rules.delay + extra;
-        if is_held {
-            self.counts.reordered += 1;
-            return arrives + rules.reorder_by;
-        }
-        if rules.jitter_reorders {
-            return arrives;
-        }
-        self.latest = arrives.max(self.latest);
-        self.latest
+    /// What happens to what an end sends.
+    pub(crate) fn rules(&self, end: usize) -> &Impairments {
+        if end == 0 { &self.there } else { &self.back }
     }
 }
 
-impl Chance {
-    /// Whether it befalls the packet with that 1-based number and that random number.
-    fn hits(&self, number: u64, random: u64) -> bool {
-        match self {
-            Chance::Never => false,
-            Chance::Share(ppm) => scale(random, 1_000_000) < u64::from(*ppm),
-            Chance::Numbers(numbers) => numbers.binary_search(&number).is_ok(),
+impl Direction {
+    /// Which rule of each effect hits the packet.
+    fn hits(&mut self, rules: &Impairments, draws: [u64; 4], bytes: &[u8]) -> [Option<Hit>; 4] {
+        let number = self.counts.sent;
+        let mut hits = [None; 4];
+        let effects = effects(rules).into_iter().zip(&mut self.tallies).zip(draws);
+        for (hit, ((odds, tallies), random)) in hits.iter_mut().zip(effects) {
+            *hit = chance::hit(odds, tallies, number, random, bytes);
         }
+        hits
+    }
+
+    /// What the packet's jitter is made of: sometimes the same as before.
+    fn jitter(&mut self, rules: &Impairments, random: u64) -> u64 {
+        if !chance::is_within(mixed(random, 1), rules.jitter.correlation_ppm) {
+            self.jitter = random;
+        }
+        self.jitter
+    }
+
+    fn cross(
+        &mut self,
+        rules: &Impairments,
+        now: Time,
+        mut bytes: Vec<u8>,
+        [loss, duplicate, corrupt, reorder]: [Option<Hit>; 4],
+        (jitter, bit): (u64, u64),
+    ) -> Crossing {
+        let mut story = Story::new(now);
+        let Some(turn) = self.line.enter(&rules.wire, now, bytes.len()) else {
+            self.counts.dropped += 1;
+            return Crossing::ended(story, Loss::Queue, bytes);
+        };
+        self.counts.queued += u64::from(turn.starts > now);
+        (story.starts, story.ends) = (turn.starts, turn.ends);
+        if let Some(hit) = loss {
+            self.counts.lost += 1;
+            return Crossing::ended(story, Loss::Rule(hit), bytes);
+        }
+        let is_held = reorder.is_some();
+        self.arrive(rules, &mut story, is_held, jitter);
+        let twin = duplicate.map(|_| bytes.clone());
+        self.counts.duplicated += u64::from(twin.is_some());
+        if corrupt.is_some() && !bytes.is_empty() {
+            self.counts.corrupted += 1;
+            let bit = scale(bit, bytes.len() as u64 * 8);
+            bytes[(bit / 8) as usize] ^= 1 << (bit % 8);
+            story.flipped = Some(bit);
+        }
+        Crossing { story, bytes, twin }
+    }
+
+    /// When the packet comes out.
+    fn arrive(&mut self, rules: &Impairments, story: &mut Story, is_held: bool, jitter: u64) {
+        story.delay = match rules.jitter.spread {
+            Duration::ZERO => rules.delay,
+            _ => {
+                let extra_ns = jitter::extra_ns(&rules.jitter, jitter);
+                jitter::delayed(rules.delay, extra_ns, DELAY_LEAST)
+            }
+        };
+        story.usual = rules.delay;
+        let mut arrives = story.ends + story.delay;
+        if is_held {
+            self.counts.reordered += 1;
+            story.held = rules.reorder_by;
+            arrives = arrives + rules.reorder_by;
+        } else if !rules.jitter.reorders {
+            self.latest = arrives.max(self.latest);
+            story.kept = self.latest.since(arrives);
+            arrives = self.latest;
+        }
+        story.fate = Fate::Arrives(arrives);
+    }
+}
+
+impl Crossing {
+    fn ended(story: Story, loss: Loss, bytes: Vec<u8>) -> Crossing {
+        Crossing { story: Story { fate: Fate::Lost(loss), ..story }, bytes, twin: None }
     }
 }
 
 /// A 64-bit random number as one from 0 to `bound` - 1.
 fn scale(random: u64, bound: u64) -> u64 {
     ((u128::from(random) * u128::from(bound)) >> 64) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn link(there: Impairments) -> Link {
-        let plan = LinkPlan {
-            name: "a-b".to_string(),
-            ends: Vec::new(),
-            is_ethernet: false,
-            networks: Vec::new(),
-            there,
-            back: Impairments::default(),
-            at: 0,
-        };
-        Link::new(&plan, 1, &["a", "b"])
-    }
-
-    fn ms(n: u64) -> Time {
-        Time(n * 1_000_000)
-    }
-
-    fn arrivals(link: &mut Link, end: usize, sends: &[Time]) -> Vec<Vec<Time>> {
-        let crossings = sends.iter().map(|now| link.cross(end, *now, vec![0; 8]));
-        crossings.map(|c| c.iter().map(|c| c.arrives).collect()).collect()
-    }
-
-    #[test]
-    fn a_plain_link_delays() {
-        let mut link =
-            link(Impairments { delay: Duration::from_millis(5), ..Impairments::default() });
-        let crossings = link.cross(0, ms(1), vec![1, 2, 3]);
-        assert_eq!(crossings, [Crossing { arrives: ms(6), bytes: vec![1, 2, 3] }]);
-        assert_eq!(arrivals(&mut link, 1, &[ms(1)]), [[Time(1_100_000)]]);
-    }
-
-    #[test]
-    fn scripts_hit_exactly_the_numbered() {
-        let mut link = link(Impairments {
-            delay: Duration::from_millis(1),
-            loss: Chance::Numbers(vec![2]),
-            duplicate: Chance::Numbers(vec![3]),
-            reorder: Chance::Numbers(vec![4]),
-            reorder_by: Duration::from_millis(20),
-            ..Impairments::default()
-        });
-        let got = arrivals(&mut link, 0, &[ms(0), ms(1), ms(2), ms(3), ms(4)]);
-        assert_eq!(got, [vec![ms(1)], vec![], vec![ms(3), ms(3)], vec![ms(24)], vec![ms(5)]]);
-        let counts = link.counts(0);
-        assert_eq!((counts.sent, counts.lost, counts.duplicated, counts.reordered), (5, 1, 1, 1));
-        assert_eq!(link.counts(1), LinkCounts::default());
-    }
-
-    #[test]
-    fn corruption_flips_one_bit() {
-        let mut link =
-            link(Impairments { corrupt: Chance::Share(1_000_000), ..Impairments::default() });
-        for _ in 0..100 {
-            let crossings = link.cross(0, ms(0), vec![0; 16]);
-            let ones: u32 = crossings[0].bytes.iter().map(|byte| byte.count_ones()).sum();
-            assert_eq!(ones, 1);
-        }
-    }
-
-    #[test]
-    fn jitter_keeps_the_order_unless_told_otherwise() {
-        let jittery = |jitter_reorders| Impairments {
-            jitter: Duration::from_millis(50),
-            jitter_reorders,
-            ..Impairments::default()
-        };
-        let sends: Vec<Time> = (0..200).map(ms).collect();
-        let times = |mut link: Link| arrivals(&mut link, 0, &sends).concat();
-        let kept = times(link(jittery(false)));
-        assert!(kept.is_sorted());
-        let free = times(link(jittery(true)));
-        assert!(!free.is_sorted());
-        let most = Duration::from_micros(50_100);
-        assert!(free.iter().zip(&sends).all(|(out, sent)| out.since(*sent) <= most));
-    }
-
-    #[test]
-    fn shares_are_met() {
-        let mut link = link(Impairments { loss: Chance::Share(10_000), ..Impairments::default() });
-        for _ in 0..100_000 {
-            link.cross(0, ms(0), Vec::new());
-        }
-        assert!((800..1_200).contains(&link.counts(0).lost), "{:?}", link.counts(0));
-    }
 }

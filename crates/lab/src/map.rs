@@ -2,14 +2,15 @@
 //! in links, found when first asked for; static routes come before them if they are as specific.
 //! Of several ways that are as good, whoever asks picks one.
 
-use crate::address::{self, Pool, Prefix, is_for_all, is_for_routers};
+use crate::address::{self, AddressHasher, Pool, Prefix, is_for_all, is_for_routers};
 use crate::ethernet::{self, FrameHeader, LinkAddress};
 use crate::rules::{self, Both};
 use crate::scenario::text::Source;
 use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario, StaticRoute};
 use crate::{NodeId, ScenarioFault};
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 use wire::Family;
 use wire::ip::Datagram;
@@ -23,7 +24,7 @@ pub(crate) struct Map {
     places: Vec<Place>,
     links: Vec<Segment>,
     by_name: BTreeMap<String, NodeId>,
-    by_address: BTreeMap<IpAddr, NodeId>,
+    by_address: HashMap<IpAddr, NodeId, BuildHasherDefault<AddressHasher>>,
     /// First address of each network, the network, and its link; networks do not overlap.
     by_network: BTreeMap<IpAddr, (Prefix, usize)>,
     /// Ways to each link from every node, once somebody asked.
@@ -157,7 +158,7 @@ impl Map {
             places: scenario.nodes.iter().map(Place::new).collect(),
             links: Vec::new(),
             by_name: BTreeMap::new(),
-            by_address: BTreeMap::new(),
+            by_address: HashMap::default(),
             by_network: BTreeMap::new(),
             ways: Vec::new(),
         };
@@ -442,21 +443,31 @@ impl Map {
         &self.links[link].ends
     }
 
-    /// The nodes of a link that take a packet which one of them sends, and the interface by which
-    /// they do.
+    /// The interface by which a node is on a link, if it is.
+    pub(crate) fn interface_on(&self, node: NodeId, link: usize) -> Option<usize> {
+        let (interfaces, ends) = (&self.places[node.0 as usize].interfaces, self.ends(link));
+        if interfaces.len() < ends.len() {
+            return interfaces.iter().position(|interface| interface.link == link);
+        }
+        ends.iter().find(|(other, _)| *other == node).map(|(_, interface)| *interface)
+    }
+
+    /// The nodes of a link that take a packet which one of them sends to more than one, and the
+    /// interface by which they do.
     pub(crate) fn takers(&self, link: usize, from: NodeId, to: Recipient) -> Vec<(NodeId, usize)> {
-        let asked = match to {
-            Recipient::Asked(address) => self.holder_on(link, address),
-            _ => None,
+        let is_there = |node: NodeId| node != from && !self.places[node.0 as usize].is_absent;
+        let asked = |address| self.holder_on(link, address).filter(|it| is_there(*it));
+        let one = match to {
+            Recipient::Everyone => {
+                let ends = self.ends(link).iter().copied();
+                return ends.filter(|(node, _)| is_there(*node)).collect();
+            }
+            Recipient::Node(node) => Some(node),
+            Recipient::Asked(address) => asked(address),
+            Recipient::Address(_) | Recipient::Stranger(_) => None,
         };
-        let asked = asked.filter(|it| *it != from && !self.places[it.0 as usize].is_absent);
-        let takes = |node: NodeId| match to {
-            Recipient::Node(one) => node == one,
-            Recipient::Address(_) | Recipient::Stranger(_) => false,
-            Recipient::Everyone => node != from && !self.places[node.0 as usize].is_absent,
-            Recipient::Asked(_) => asked == Some(node),
-        };
-        self.ends(link).iter().copied().filter(|(node, _)| takes(*node)).collect()
+        let one = one.and_then(|node| Some((node, self.interface_on(node, link)?)));
+        one.into_iter().collect()
     }
 
     /// Whether neighbours on a link have to be found.
@@ -540,9 +551,11 @@ impl Map {
     /// Whether a node itself is meant by a destination: its own address, the loopback, or one that
     /// all hosts of a link of it listen to.
     pub(crate) fn is_for(&self, node: NodeId, destination: IpAddr) -> bool {
-        destination.is_loopback()
-            || self.holder(destination) == Some(node)
-            || self.is_for_many(node, destination)
+        // What one node holds is not for many.
+        match self.holder(destination) {
+            Some(holder) => holder == node,
+            None => destination.is_loopback() || self.is_for_many(node, destination),
+        }
     }
 
     /// Whether a destination is the broadcast address of a link of the node, or of all nodes.
@@ -592,18 +605,22 @@ impl Map {
         destination: IpAddr,
         pick: &mut dyn FnMut(usize) -> usize,
     ) -> Next {
-        if destination.is_loopback() || self.holder(destination) == Some(node) {
+        let holder = self.holder(destination);
+        if destination.is_loopback() || holder == Some(node) {
             return Next::Local;
         }
         let place = &self.places[node.0 as usize];
-        if is_for_all(destination) || is_for_routers(destination) {
-            return match place.interfaces.is_empty() {
-                true => Next::NoRoute,
-                false => Next::Out { interface: 0, to: Recipient::Everyone },
-            };
-        }
-        if let Some(interface) = self.broadcast_interface(node, destination) {
-            return Next::Out { interface, to: Recipient::Everyone };
+        // What one node holds is not for many.
+        if holder.is_none() {
+            if is_for_all(destination) || is_for_routers(destination) {
+                return match place.interfaces.is_empty() {
+                    true => Next::NoRoute,
+                    false => Next::Out { interface: 0, to: Recipient::Everyone },
+                };
+            }
+            if let Some(interface) = self.broadcast_interface(node, destination) {
+                return Next::Out { interface, to: Recipient::Everyone };
+            }
         }
         let network = self.network_of(destination);
         let least = network.map_or(0, |(network, _)| network.length());

@@ -40,6 +40,12 @@ impl Random {
     }
 }
 
+/// Another random number made of one, another for each `salt`.
+pub(crate) fn mixed(random: u64, salt: u64) -> u64 {
+    let mut state = random.wrapping_add(salt.wrapping_mul(0xd134_2543_de82_ef95));
+    splitmix64(&mut state)
+}
+
 fn splitmix64(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;

@@ -5,6 +5,7 @@ pub(crate) mod agents;
 pub(crate) mod changes;
 pub(crate) mod errors;
 pub(crate) mod forwarding;
+pub(crate) mod impairments;
 mod links;
 pub(crate) mod nat;
 mod nodes;
@@ -13,6 +14,7 @@ pub(crate) mod tftp;
 pub(crate) mod traffic;
 
 use crate::address::Prefix;
+use crate::capture::CapturePlan;
 use crate::rules;
 use crate::service::{ClockPlan, Service};
 use crate::socket::disposition::Stack;
@@ -21,6 +23,7 @@ use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
 use errors::ErrorPlan;
 use forwarding::{ForwardPlan, Refusal};
+use impairments::Impairments;
 use nat::{DnatPlan, NatPlan};
 use probe::clock::way::daytime::Date;
 use std::collections::BTreeMap;
@@ -44,6 +47,7 @@ pub(crate) struct Scenario {
     pub(crate) links: Vec<LinkPlan>,
     /// In the order in which they come.
     pub(crate) changes: Vec<ChangePlan>,
+    pub(crate) captures: Vec<CapturePlan>,
     pub(crate) traffic: Vec<TrafficPlan>,
     pub(crate) expectations: Vec<Expectation>,
 }
@@ -218,51 +222,6 @@ pub(crate) struct LinkPlan {
     pub(crate) at: usize,
 }
 
-/// What a link does to the packets of one direction.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Impairments {
-    pub(crate) delay: Duration,
-    /// Added to the delay, uniform from zero to this.
-    pub(crate) jitter: Duration,
-    /// Whether jitter lets packets overtake each other.
-    pub(crate) jitter_reorders: bool,
-    pub(crate) loss: Chance,
-    pub(crate) duplicate: Chance,
-    pub(crate) corrupt: Chance,
-    /// Packets that are held back, and let others overtake them.
-    pub(crate) reorder: Chance,
-    /// How long those are held back.
-    pub(crate) reorder_by: Duration,
-    pub(crate) mtu_bytes: u32,
-}
-
-impl Default for Impairments {
-    fn default() -> Impairments {
-        Impairments {
-            delay: Duration::from_micros(100),
-            jitter: Duration::ZERO,
-            jitter_reorders: false,
-            loss: Chance::Never,
-            duplicate: Chance::Never,
-            corrupt: Chance::Never,
-            reorder: Chance::Never,
-            reorder_by: Duration::from_millis(10),
-            mtu_bytes: 1_500,
-        }
-    }
-}
-
-/// Which packets something happens to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Chance {
-    /// None.
-    Never,
-    /// Each, independently, with a probability in parts per million.
-    Share(u32),
-    /// Those with these 1-based numbers, in the order in which they enter the link.
-    Numbers(Vec<u64>),
-}
-
 /// What a command is expected to print when it runs over a scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expectation {
@@ -295,9 +254,9 @@ pub struct Said {
 pub(crate) type Names = BTreeMap<String, Vec<NodeId>>;
 
 impl Scenario {
-    /// Reads a scenario.
-    pub(crate) fn read(text: &str, origin: &str) -> Result<Scenario, ScenarioFault> {
-        let source = Source { text, origin };
+    /// Reads a scenario. If its source gathers faults, those that reading went on after are missing
+    /// from it: it is of no use then.
+    pub(crate) fn read(source: Source<'_>) -> Result<Scenario, ScenarioFault> {
         let document = source.parse()?;
         let mut root = Table::new(source, document.get_ref(), 0);
         let seed = root.take("seed").map(|v| v.number(0, u64::MAX)).transpose()?.unwrap_or(1);
@@ -305,10 +264,18 @@ impl Scenario {
         let duration = root.take("duration").map(|v| v.duration()).transpose()?;
         let (mut nodes, names) = nodes::read(&mut root)?;
         let links = links::read(&mut root, &names, &nodes)?;
-        nat::find_interfaces(&mut nodes, &links, source)?;
-        let changes = changes::read(&mut root, &names, &nodes, &links)?;
+        let is_sound = source.gathered() == 0;
+        let mut changes = Vec::new();
+        let mut captures = Vec::new();
+        // What names links cannot be judged without them.
+        let (at, capture) = (root.take("at"), root.take("capture"));
+        if is_sound {
+            source.bear(nat::find_interfaces(&mut nodes, &links, source))?;
+            changes = changes::read(at, &names, &nodes, &links)?;
+            captures = read_captures(capture, &links)?;
+        }
         let from = match root.take("from") {
-            Some(value) => node_named(&value, &names)?,
+            Some(value) => source.bear(node_named(&value, &names))?.unwrap_or(NodeId(0)),
             None => first_host(&root, &nodes)?,
         };
         let traffic = traffic::read(&mut root, &names)?;
@@ -323,6 +290,7 @@ impl Scenario {
             nodes,
             links,
             changes,
+            captures,
             traffic,
             expectations,
         })
@@ -369,12 +337,58 @@ pub(crate) fn nodes_named(value: &Value<'_>, names: &Names) -> Result<Vec<NodeId
     })
 }
 
+/// Captures of one scenario at most.
+const CAPTURES_MAX: usize = 64;
+
+/// The tables `[[capture]]`.
+fn read_captures(
+    value: Option<Value<'_>>,
+    links: &[LinkPlan],
+) -> Result<Vec<CapturePlan>, ScenarioFault> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let list = value.list()?;
+    if list.len() > CAPTURES_MAX {
+        return Err(value.fault(format!("more than {CAPTURES_MAX} captures")));
+    }
+    let mut captures = Vec::with_capacity(list.len());
+    for item in &list {
+        captures.extend(value.source().bear(capture(item, links))?);
+    }
+    Ok(captures)
+}
+
+fn capture(value: &Value<'_>, links: &[LinkPlan]) -> Result<CapturePlan, ScenarioFault> {
+    let mut table = value.table()?;
+    let file = table.need("file")?;
+    let name = file.text()?;
+    // Whoever runs a stranger's scenario has at most a capture of that name replaced, and in the
+    // folder that they are in.
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let is_safe = name.chars().all(is_plain) && !name.starts_with(['.', '-']);
+    if !is_safe || !name.ends_with(".pcapng") || name.len() > 255 {
+        let hint = "a name without a path, such as \"uplink.pcapng\"".to_string();
+        return Err(
+            file.fault_with("a capture is written to a .pcapng file here".to_string(), hint)
+        );
+    }
+    let link = match table.take("link") {
+        Some(link) => Some(links[changes::link_named(&link, links)?].name.clone()),
+        None => None,
+    };
+    table.finish()?;
+    Ok(CapturePlan { link, file: name.to_string() })
+}
+
 fn expectations(
     source: Source<'_>,
     root: &mut Table<'_>,
 ) -> Result<Vec<Expectation>, ScenarioFault> {
     let list = root.take("expect").map(|value| value.list()).transpose()?.unwrap_or_default();
-    list.iter().map(|value| expectation(source, value)).collect()
+    let mut expectations = Vec::with_capacity(list.len());
+    for value in &list {
+        expectations.extend(source.bear(expectation(source, value))?);
+    }
+    Ok(expectations)
 }
 
 fn expectation(source: Source<'_>, value: &Value<'_>) -> Result<Expectation, ScenarioFault> {

@@ -1,10 +1,12 @@
-//! The world's clock and its heap of events, keyed by time and sequence number: what happens at one
-//! moment happens in the order in which it was caused.
+//! The world's clock and its events: what happens at one moment happens in the order in which it
+//! was caused.
 
+use crate::agenda::Agenda;
 use crate::agent::Advert;
+use crate::capture::{CapturePlan, Captures, Entering};
 use crate::conntrack::{Listed, Tracker};
 use crate::ethernet;
-use crate::link::{Link, LinkCounts};
+use crate::link::{Fate, Link, LinkCounts};
 use crate::map::{Device, Map, Recipient, Route};
 use crate::neighbour::Neighbour;
 use crate::node::{Action, Frame, Later, Node, Turn};
@@ -16,8 +18,7 @@ use crate::scenario::traffic::{Destination, TrafficPlan};
 use crate::socket::{Process, Socket};
 use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
@@ -31,15 +32,16 @@ const EVENTS_MAX_BYTES: usize = 1 << 30;
 #[derive(Debug)]
 pub struct World {
     pub(crate) now: Time,
-    heap: BinaryHeap<Reverse<Entry>>,
-    /// Memory that the heap takes, and may take.
-    heap_bytes: usize,
-    heap_max_bytes: usize,
-    /// The sequence number of the next event.
-    sequence: u64,
+    agenda: Agenda<Event>,
+    /// Memory that the events take, and may take.
+    events_bytes: usize,
+    events_max_bytes: usize,
     pub(crate) map: Map,
     pub(crate) nodes: Vec<Node>,
-    links: Vec<Link>,
+    pub(crate) links: Vec<Link>,
+    pub(crate) capture_plans: Vec<CapturePlan>,
+    /// What is captured, if anything is.
+    pub(crate) captures: Option<Captures>,
     from: NodeId,
     seed: u64,
     /// When an endless run is interrupted, from its start.
@@ -63,13 +65,6 @@ pub(crate) struct Watch {
     pub(crate) node: NodeId,
     /// What it hears besides ICMP.
     pub(crate) carrier: Carrier,
-}
-
-#[derive(Debug)]
-struct Entry {
-    at: Time,
-    sequence: u64,
-    event: Event,
 }
 
 /// What happens at a moment.
@@ -104,8 +99,16 @@ impl World {
     /// # Errors
     /// If the text is not TOML, or describes a network that cannot be.
     pub fn load(text: &str, origin: &str, seed: Option<u64>) -> Result<World, ScenarioFault> {
-        let scenario = Scenario::read(text, origin)?;
-        let source = Source { text, origin };
+        let source = Source::new(text, origin);
+        World::build(Scenario::read(source)?, source, seed)
+    }
+
+    /// Builds the network of a scenario.
+    pub(crate) fn build(
+        scenario: Scenario,
+        source: Source<'_>,
+        seed: Option<u64>,
+    ) -> Result<World, ScenarioFault> {
         let map = Map::build(&scenario, source)?;
         let changes = turnabouts(&map, scenario.changes, source)?;
         let seed = seed.unwrap_or(scenario.seed);
@@ -120,13 +123,14 @@ impl World {
             .collect();
         let mut world = World {
             now: Time::ZERO,
-            heap: BinaryHeap::new(),
-            heap_bytes: 0,
-            heap_max_bytes: EVENTS_MAX_BYTES,
-            sequence: 0,
+            agenda: Agenda::default(),
+            events_bytes: 0,
+            events_max_bytes: EVENTS_MAX_BYTES,
             map,
             nodes,
             links,
+            capture_plans: scenario.captures,
+            captures: None,
             from: scenario.from,
             seed,
             duration: scenario.duration,
@@ -274,30 +278,26 @@ impl World {
 
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
-        let is_counted = |entry: &&Reverse<Entry>| {
-            matches!(entry.0.event, Event::Arrival { counted: Some(_), .. })
-        };
-        self.heap.iter().filter(is_counted).count()
+        let is_counted = |event: &&Event| matches!(event, Event::Arrival { counted: Some(_), .. });
+        self.agenda.iter().filter(is_counted).count()
     }
 
     /// When the next event is due.
     pub fn next_event(&self) -> Time {
-        self.heap.peek().map_or(Time::NEVER, |Reverse(entry)| entry.at)
+        self.agenda.next().unwrap_or(Time::NEVER)
     }
 
     /// Lets something happen at a time, unless there is no memory for it.
     pub(crate) fn schedule(&mut self, at: Time, event: Event) {
-        let heap_bytes = self.heap_bytes + event.bytes();
-        if heap_bytes > self.heap_max_bytes && event.may_be_lost() {
+        let events_bytes = self.events_bytes + event.bytes();
+        if events_bytes > self.events_max_bytes && event.may_be_lost() {
             if let Event::Arrival { counted: Some((link, end)), .. } = event {
                 self.links[link].lost(end);
             }
             return;
         }
-        self.heap_bytes = heap_bytes;
-        let sequence = self.sequence;
-        self.sequence += 1;
-        self.heap.push(Reverse(Entry { at, sequence, event }));
+        self.events_bytes = events_bytes;
+        self.agenda.push(at, event);
     }
 
     /// Starts the processes that send: one a family.
@@ -321,13 +321,13 @@ impl World {
 
     /// Moves the clock to the next event and lets it happen.
     pub(crate) fn step(&mut self) {
-        let Some(Reverse(entry)) = self.heap.pop() else { return };
-        self.heap_bytes -= entry.event.bytes();
-        self.now = self.now.max(entry.at);
-        match entry.event {
+        let Some((at, event)) = self.agenda.pop() else { return };
+        self.events_bytes -= event.bytes();
+        self.now = self.now.max(at);
+        match event {
             Event::Arrival { node, frame, counted } => {
                 if let Some((link, end)) = counted {
-                    self.links[link].delivered(end);
+                    self.links[link].delivered(end, frame.bytes.len());
                 }
                 self.turn(node, |node, turn| node.receive(turn, frame));
             }
@@ -404,25 +404,41 @@ impl World {
         is_arp: bool,
         bytes: Vec<u8>,
     ) {
-        let interface = *self.map.interface(from, interface);
-        let takers = self.map.takers(interface.link, from, to);
-        let ethernet = self.map.frame_header(&interface, to, is_arp, &bytes);
+        let device = self.map.interface(from, interface);
+        let (link, end) = (device.link, device.end);
+        let ethernet = self.map.frame_header(device, to, is_arp, &bytes);
         let is_broadcast = match &ethernet {
             Some(header) => ethernet::is_to_many(header),
             None => to == Recipient::Everyone,
         };
-        for crossing in self.links[interface.link].cross(interface.end, self.now, bytes) {
-            let mut counted = Some((interface.link, interface.end));
+        let crossing = self.links[link].cross(end, self.now, bytes);
+        if let Some(captures) = &mut self.captures {
+            let ethernet = ethernet.as_ref();
+            let it = Entering { now: self.now, link, end, to, ethernet, crossing: &crossing };
+            captures.note(&self.map, &self.links[link], &it);
+        }
+        let Fate::Arrives(at) = crossing.story.fate else { return };
+        for bytes in std::iter::once(crossing.bytes).chain(crossing.twin) {
+            let mut frame = Frame { bytes, is_broadcast, ethernet, came_by: None, road: None };
+            let counted = Some((link, end));
+            if let Recipient::Node(node) = to
+                && let Some(came_by) = self.map.interface_on(node, link)
+            {
+                frame.came_by = Some(came_by);
+                self.schedule(at, Event::Arrival { node, frame, counted });
+                continue;
+            }
+            let takers = self.map.takers(link, from, to);
             if takers.is_empty() {
                 // It comes out where nobody takes it.
-                self.links[interface.link].delivered(interface.end);
+                self.links[link].delivered(end, frame.bytes.len());
             }
-            for (node, interface) in &takers {
-                let came_by = Some(*interface);
-                let bytes = crossing.bytes.clone();
-                let frame = Frame { bytes, is_broadcast, ethernet, came_by, road: None };
-                let counted = counted.take();
-                self.schedule(crossing.arrives, Event::Arrival { node: *node, frame, counted });
+            let counts = std::iter::once(counted).chain(std::iter::repeat(None));
+            for ((node, came_by), counted) in takers.into_iter().zip(counts) {
+                let bytes = frame.bytes.clone();
+                let frame =
+                    Frame { bytes, is_broadcast, ethernet, came_by: Some(came_by), road: None };
+                self.schedule(at, Event::Arrival { node, frame, counted });
             }
         }
     }
@@ -478,7 +494,8 @@ impl Event {
                 | Later::Tftp(_) => 0,
             },
         };
-        size_of::<Entry>() + held
+        // Its key, besides.
+        size_of::<Option<Event>>() + 24 + held
     }
 
     /// Whether nobody waits for it: fragments must be given up, or no others are taken; transfers
@@ -500,26 +517,6 @@ impl Event {
             Event::Change(_) => false,
             Event::Arrival { .. } | Event::Noise(_) => true,
         }
-    }
-}
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Entry) -> bool {
-        (self.at, self.sequence) == (other.at, other.sequence)
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
-        (self.at, self.sequence).cmp(&(other.at, other.sequence))
     }
 }
 

@@ -5,7 +5,7 @@ use super::figures::{
     fping_times_us, json_number, median, number_before, ping_times_us, quantile, shown,
 };
 use super::launcher::Cost;
-use super::{gateway, live, sockets, traces, track};
+use super::{gateway, lab, live, sockets, traces, track};
 use std::time::Duration;
 
 /// Rows that are measured together.
@@ -29,6 +29,7 @@ pub const ALL: &[Group] = &[
     Group { name: "once", measure: once },
     Group { name: "trace", measure: traces::measure },
     Group { name: "sockets", measure: sockets::measure },
+    Group { name: "lab", measure: lab::measure },
     Group { name: "size", measure: size },
     Group { name: "track", measure: track::measure },
     Group { name: "gateway", measure: gateway::measure },

@@ -1,14 +1,20 @@
-//! `askway lab ACTION FILE`: networks of scenario files, in real time around real programs.
+//! `askway lab ACTION FILE`: networks of scenario files judged, drawn, and run in real time around
+//! real programs.
 
+mod check;
 mod conntrack;
+mod examples;
 mod internet;
 mod run;
+mod show;
 mod tracked;
 mod up;
 
 use super::Command;
 use crate::args::Common;
+use crate::capture;
 use crate::failure::{Exit, Failure};
+use crate::print::Out;
 use clap::{ArgMatches, FromArgMatches};
 use lab::{NodeId, World};
 use std::fs;
@@ -33,7 +39,8 @@ pub struct Action {
 }
 
 /// Every one, in the order in which help shows them.
-pub const ACTIONS: &[Action] = &[run::ACTION, up::ACTION, conntrack::ACTION];
+pub const ACTIONS: &[Action] =
+    &[check::ACTION, show::ACTION, examples::ACTION, run::ACTION, up::ACTION, conntrack::ACTION];
 
 fn define(parser: clap::Command) -> clap::Command {
     let parser = parser.mut_args(|argument| argument.global(true)).subcommand_required(true);
@@ -55,12 +62,34 @@ fn run(matches: &ArgMatches, _: &Common) -> Result<Exit, Failure> {
     (action.run)(matches, &common)
 }
 
-/// Loads a scenario.
-fn load(file: &Path, common: &Common) -> Result<World, Failure> {
+/// Loads a scenario, and begins what it and the command line want captured.
+fn load(file: &Path, common: &Common) -> Result<(World, capture::Outcome), Failure> {
+    let (text, origin) = read(file)?;
+    let mut world = World::load(&text, &origin, common.seed)?;
+    let captured = capture::begin(&mut world, &common.capture)?;
+    Ok((world, captured))
+}
+
+/// The text of a file, and what it is called.
+fn read(file: &Path) -> Result<(String, String), Failure> {
     let origin = file.display().to_string();
     let text = fs::read_to_string(file)
         .map_err(|error| wrong(&format!("cannot read {origin}: {error}"), "FILE is a scenario"))?;
-    Ok(World::load(&text, &origin, common.seed)?)
+    Ok((text, origin))
+}
+
+/// Writes to standard output.
+fn say(text: &str) -> Result<(), Failure> {
+    let mut out = Out { text: text.as_bytes().to_vec() };
+    out.flush().map_or_else(|closed| closed.failure().map_or(Ok(()), Err), Ok)
+}
+
+/// Refuses options that are for labs that run.
+fn refuse_captures(common: &Common) -> Result<(), Failure> {
+    match common.capture.is_empty() {
+        true => Ok(()),
+        false => Err(wrong("nothing runs that could be captured", "leave out --capture")),
+    }
 }
 
 /// The node of that name.

@@ -2,6 +2,7 @@
 //! neither network nor privilege is needed.
 
 mod golden;
+mod scenario;
 mod schema;
 mod shape;
 mod streams;

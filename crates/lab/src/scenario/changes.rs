@@ -1,7 +1,8 @@
 //! The tables `[[at]]` of a scenario: what changes at some moment.
 
+use super::impairments::Impairments;
 use super::text::{Table, Value};
-use super::{Impairments, LinkPlan, Names, NodePlan, StaticRoute, links, node_named, nodes};
+use super::{LinkPlan, Names, NodePlan, StaticRoute, links, node_named, nodes};
 use crate::{NodeId, ScenarioFault};
 use probe::Time;
 
@@ -10,6 +11,8 @@ use probe::Time;
 pub(crate) struct ChangePlan {
     pub(crate) at: Time,
     pub(crate) what: Change,
+    /// Where it stands in the text.
+    pub(crate) place: usize,
 }
 
 /// What changes.
@@ -23,25 +26,28 @@ pub(crate) enum Change {
 
 /// Reads all changes, in the order in which they come.
 pub(super) fn read(
-    root: &mut Table<'_>,
+    list: Option<Value<'_>>,
     names: &Names,
     nodes: &[NodePlan],
     links: &[LinkPlan],
 ) -> Result<Vec<ChangePlan>, ScenarioFault> {
-    let Some(list) = root.take("at") else { return Ok(Vec::new()) };
+    let Some(list) = list else { return Ok(Vec::new()) };
+    let source = list.source();
     let mut timed = Vec::new();
     for value in list.list()? {
-        let time = value.table()?.need("time")?.duration()?;
-        timed.push((Time::ZERO + time, value));
+        let time = value.table().and_then(|mut table| table.need("time")?.duration());
+        timed.extend(source.bear(time)?.map(|time| (Time::ZERO + time, value)));
     }
     timed.sort_by_key(|(at, _)| *at);
     let silent = nodes.iter().map(|node| node.is_silent).collect();
     let states = links.iter().map(|link| (false, link.there.clone(), link.back.clone())).collect();
     let mut state = State { names, links, states, silent };
-    timed
-        .into_iter()
-        .map(|(at, value)| Ok(ChangePlan { at, what: state.change(&value)? }))
-        .collect()
+    let mut changes = Vec::with_capacity(timed.len());
+    for (at, value) in timed {
+        let what = source.bear(state.change(&value))?;
+        changes.extend(what.map(|what| ChangePlan { at, what, place: value.at() }));
+    }
+    Ok(changes)
 }
 
 /// How things stand after the changes read so far; each says only what it changes.

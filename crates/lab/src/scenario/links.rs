@@ -1,17 +1,14 @@
 //! The tables `[[link]]` of a scenario.
 
+use super::impairments::Impairments;
 use super::text::{Table, Value};
-use super::{Chance, Impairments, LinkPlan, Names, NodePlan, nodes_named};
+use super::{LinkPlan, Names, NodePlan, nodes_named};
 use crate::address::Prefix;
 use crate::{NodeId, ScenarioFault};
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 /// Links of one scenario at most, as many as the address pool has networks for in IPv6.
 const LINKS_MAX: usize = 65_535;
-
-/// A packet takes at least this long across a link, so that no loop of packets stands still.
-const DELAY_LEAST: Duration = Duration::from_micros(1);
 
 /// Reads all links.
 pub(super) fn read(
@@ -23,10 +20,11 @@ pub(super) fn read(
     let mut taken = BTreeSet::new();
     let mut links = Vec::new();
     for value in list.list()? {
-        let link = read_link(&value, names, nodes)?;
+        let Some(link) = list.source().bear(read_link(&value, names, nodes))? else { continue };
         if !taken.insert(link.name.clone()) {
             let message = format!("two links are named `{}`", link.name);
-            return Err(value.fault_with(message, "give one of them a `name`".to_string()));
+            let fault = value.fault_with(message, "give one of them a `name`".to_string());
+            value.source().bear(Err::<(), _>(fault))?;
         }
         links.push(link);
         if links.len() > LINKS_MAX {
@@ -69,10 +67,10 @@ pub(super) fn read_directions(
     back: &Impairments,
 ) -> Result<(Impairments, Impairments), ScenarioFault> {
     let mut direction = |key, base| -> Result<Impairments, ScenarioFault> {
-        let both = read_impairments(table, base)?;
+        let both = Impairments::read(table, base)?;
         let Some(value) = table.take(key) else { return Ok(both) };
         let mut table = value.table()?;
-        let impairments = read_impairments(&mut table, &both)?;
+        let impairments = Impairments::read(&mut table, &both)?;
         table.finish()?;
         Ok(impairments)
     };
@@ -117,56 +115,6 @@ fn read_networks(value: &Value<'_>) -> Result<Vec<Prefix>, ScenarioFault> {
         networks.push(prefix);
     }
     Ok(networks)
-}
-
-/// What a table says of impairments; what it does not say is as in `base`.
-fn read_impairments(
-    table: &mut Table<'_>,
-    base: &Impairments,
-) -> Result<Impairments, ScenarioFault> {
-    let mut impairments = base.clone();
-    if let Some(value) = table.take("delay") {
-        impairments.delay = value.duration()?;
-        if impairments.delay < DELAY_LEAST {
-            return Err(value.fault("a delay is at least 1us".to_string()));
-        }
-    }
-    if let Some(value) = table.take("jitter") {
-        impairments.jitter = value.duration()?;
-    }
-    if let Some(value) = table.take("jitter_reorders") {
-        impairments.jitter_reorders = value.boolean()?;
-    }
-    if let Some(value) = table.take("reorder_by") {
-        impairments.reorder_by = value.duration()?;
-    }
-    if let Some(value) = table.take("mtu") {
-        // RFC 791 §3.2: every module forwards 68 bytes whole.
-        let mtu = value.number(68, 65_535)?;
-        impairments.mtu_bytes = u32::try_from(mtu).expect("number checked the bounds");
-    }
-    for (key, chance) in [
-        ("loss", &mut impairments.loss),
-        ("duplicate", &mut impairments.duplicate),
-        ("corrupt", &mut impairments.corrupt),
-        ("reorder", &mut impairments.reorder),
-    ] {
-        if let Some(value) = table.take(key) {
-            *chance = read_chance(&value)?;
-        }
-    }
-    Ok(impairments)
-}
-
-/// `"1%"`, or the numbers of the packets.
-fn read_chance(value: &Value<'_>) -> Result<Chance, ScenarioFault> {
-    if value.is_list() {
-        return numbers(value).map(Chance::Numbers);
-    }
-    Ok(match value.share_ppm()? {
-        0 => Chance::Never,
-        ppm => Chance::Share(ppm),
-    })
 }
 
 /// 1-based numbers, in ascending order.

@@ -12,6 +12,7 @@ use crate::{NodeId, ScenarioFault};
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::time::Duration;
+use toml::de::DeTable;
 
 /// The most nodes that a scenario may have.
 const NODES_MAX: usize = 100_000;
@@ -31,13 +32,16 @@ pub(super) fn read(root: &mut Table<'_>) -> Result<(Vec<NodePlan>, Names), Scena
     let mut nodes = Vec::with_capacity(first);
     // A second pass, since nodes name each other.
     for (name, role, value) in &entries {
-        let mut table = value.table()?;
-        let is_group = table.take("count").is_some();
-        let plan = read_node(name, *role, value, &mut table, &names)?;
-        if is_group && !plan.addresses.is_empty() {
-            return Err(value.fault("a group's addresses cannot be chosen".to_string()));
-        }
-        table.finish()?;
+        let is_group = value.table()?.take("count").is_some();
+        let plan = match value.source().bear(read_entry(name, *role, value, &names))? {
+            Some(plan) => plan,
+            // Another in its place, so that nodes keep their numbers.
+            None => {
+                let nothing = DeTable::new();
+                let mut table = Table::new(value.source(), &nothing, value.at());
+                read_node(name, *role, value, &mut table, &names)?
+            }
+        };
         let member = |number| NodePlan { name: format!("{name}{number}"), ..plan.clone() };
         match is_group {
             true => nodes.extend((1..=names[*name].len()).map(member)),
@@ -45,6 +49,22 @@ pub(super) fn read(root: &mut Table<'_>) -> Result<(Vec<NodePlan>, Names), Scena
         }
     }
     Ok((nodes, names))
+}
+
+fn read_entry(
+    name: &str,
+    role: Role,
+    value: &Value<'_>,
+    names: &Names,
+) -> Result<NodePlan, ScenarioFault> {
+    let mut table = value.table()?;
+    let is_group = table.take("count").is_some();
+    let plan = read_node(name, role, value, &mut table, names)?;
+    if is_group && !plan.addresses.is_empty() {
+        return Err(value.fault("a group's addresses cannot be chosen".to_string()));
+    }
+    table.finish()?;
+    Ok(plan)
 }
 
 /// Claims the name of a node, or of a group and its members; the id behind the last of them.

@@ -2,6 +2,7 @@
 //! the known one nearest to it.
 
 use crate::ScenarioFault;
+use std::cell::RefCell;
 use std::ops::Range;
 use std::time::Duration;
 use toml::Spanned;
@@ -12,9 +13,44 @@ use toml::de::{DeTable, DeValue};
 pub(crate) struct Source<'a> {
     pub(crate) text: &'a str,
     pub(crate) origin: &'a str,
+    /// Where faults are gathered, if reading goes on after them.
+    gathers: Option<&'a RefCell<Vec<ScenarioFault>>>,
 }
 
 impl<'a> Source<'a> {
+    /// Reading ends at the first fault.
+    pub(crate) fn new(text: &'a str, origin: &'a str) -> Source<'a> {
+        Source { text, origin, gathers: None }
+    }
+
+    /// Reading goes on wherever what follows can be understood without what is wrong.
+    pub(crate) fn gathering(
+        text: &'a str,
+        origin: &'a str,
+        faults: &'a RefCell<Vec<ScenarioFault>>,
+    ) -> Source<'a> {
+        Source { text, origin, gathers: Some(faults) }
+    }
+
+    /// Goes on without what could not be read, if faults are gathered.
+    pub(crate) fn bear<T>(
+        &self,
+        outcome: Result<T, ScenarioFault>,
+    ) -> Result<Option<T>, ScenarioFault> {
+        match (outcome, self.gathers) {
+            (Err(fault), Some(gathered)) => {
+                gathered.borrow_mut().push(fault);
+                Ok(None)
+            }
+            (outcome, _) => outcome.map(Some),
+        }
+    }
+
+    /// How many faults are gathered.
+    pub(crate) fn gathered(&self) -> usize {
+        self.gathers.map_or(0, |gathered| gathered.borrow().len())
+    }
+
     /// The text as TOML.
     pub(crate) fn parse(&self) -> Result<Spanned<DeTable<'a>>, ScenarioFault> {
         DeTable::parse(self.text).map_err(|error| {
@@ -78,14 +114,31 @@ impl<'a> Table<'a> {
 
     /// Refuses every key that was not asked for.
     pub(crate) fn finish(self) -> Result<(), ScenarioFault> {
-        let unknown = self.table.keys().filter(|key| !self.asked.contains(&key.get_ref().as_ref()));
-        let Some(key) = unknown.min_by_key(|key| key.span().start) else { return Ok(()) };
-        let hint = match nearest(key.get_ref(), &self.asked) {
-            Some(known) => format!("did you mean `{known}`?"),
-            None => format!("known here: {}", self.asked.join(", ")),
+        let is_unknown = |key: &&Spanned<_>| {
+            let key: &std::borrow::Cow<'_, str> = key.get_ref();
+            !self.asked.contains(&key.as_ref())
         };
-        let message = format!("unknown key `{}`", key.get_ref());
-        Err(self.source.fault(key.span().start, message, Some(hint)))
+        let mut unknown: Vec<_> = self.table.keys().filter(is_unknown).collect();
+        unknown.sort_by_key(|key| key.span().start);
+        let mut known: Vec<&str> = Vec::new();
+        for key in &self.asked {
+            if !known.contains(key) {
+                known.push(key);
+            }
+        }
+        for key in unknown {
+            let hint = match nearest(key.get_ref(), &self.asked) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("known here: {}", known.join(", ")),
+            };
+            let message = format!("unknown key `{}`", key.get_ref());
+            self.source.bear(Err::<(), _>(self.source.fault(
+                key.span().start,
+                message,
+                Some(hint),
+            )))?;
+        }
+        Ok(())
     }
 
     /// A fault of the table as a whole.
@@ -118,6 +171,11 @@ impl<'a> Value<'a> {
         self.source.fault(self.at, message, hint)
     }
 
+    /// Where its faults go.
+    pub(crate) fn source(&self) -> Source<'a> {
+        self.source
+    }
+
     /// The byte offset at which it stands.
     pub(crate) fn at(&self) -> usize {
         self.at
@@ -134,6 +192,14 @@ impl<'a> Value<'a> {
 
     pub(crate) fn is_boolean(&self) -> bool {
         matches!(self.value.get_ref(), DeValue::Boolean(_))
+    }
+
+    pub(crate) fn is_table(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Table(_))
+    }
+
+    pub(crate) fn is_number(&self) -> bool {
+        matches!(self.value.get_ref(), DeValue::Integer(_))
     }
 
     pub(crate) fn is_text(&self) -> bool {
@@ -195,6 +261,25 @@ impl<'a> Value<'a> {
         parsed.ok_or_else(|| self.wrong("a span of time", HINT))
     }
 
+    /// Bits a second: `"10mbit"`; `None` for `"none"`.
+    pub(crate) fn rate_bits(&self) -> Result<Option<u64>, ScenarioFault> {
+        const HINT: &str = "a number and a unit: bit, kbit, mbit or gbit, as in \"10mbit\"";
+        let text = self.is_text().then(|| self.text()).transpose()?;
+        if text == Some("none") {
+            return Ok(None);
+        }
+        let rate = text.and_then(|text| parse_units(text, RATES)).filter(|rate| *rate > 0);
+        rate.map(Some).ok_or_else(|| self.wrong("a rate", HINT))
+    }
+
+    /// A number of bytes: `"64kB"`.
+    pub(crate) fn bytes(&self) -> Result<u64, ScenarioFault> {
+        const HINT: &str = "a number and a unit: B, kB, MB, KiB or MiB, as in \"64kB\"";
+        let text = self.is_text().then(|| self.text()).transpose()?;
+        let bytes = text.and_then(|text| parse_units(text, SIZES));
+        bytes.ok_or_else(|| self.wrong("a number of bytes", HINT))
+    }
+
     /// A share as a percentage, in parts per million: `"0.5%"` is 5,000.
     pub(crate) fn share_ppm(&self) -> Result<u32, ScenarioFault> {
         const HINT: &str = "from \"0%\" to \"100%\", four decimals at most";
@@ -206,21 +291,70 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A span of time: a decimal number and a unit.
-fn parse_duration(text: &str) -> Option<Duration> {
-    const UNITS: &[(&str, u32, u64)] = &[
-        ("ns", 0, 1),
-        ("us", 3, 1),
-        ("µs", 3, 1),
-        ("ms", 6, 1),
-        ("s", 9, 1),
-        ("m", 9, 60),
-        ("h", 9, 3_600),
-    ];
+/// Units: a name, the decimals that it allows, and what it is times 10 to the power of those.
+type Units = &'static [(&'static str, u32, u64)];
+
+const SPANS: Units = &[
+    ("ns", 0, 1),
+    ("us", 3, 1),
+    ("µs", 3, 1),
+    ("ms", 6, 1),
+    ("s", 9, 1),
+    ("m", 9, 60),
+    ("h", 9, 3_600),
+];
+
+const RATES: Units = &[("bit", 0, 1), ("kbit", 3, 1), ("mbit", 6, 1), ("gbit", 9, 1)];
+
+const SIZES: Units =
+    &[("B", 0, 1), ("kB", 3, 1), ("MB", 6, 1), ("KiB", 0, 1 << 10), ("MiB", 0, 1 << 20)];
+
+/// A decimal number and a unit.
+fn parse_units(text: &str, units: Units) -> Option<u64> {
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(split);
-    let (_, decimals, factor) = UNITS.iter().find(|(name, _, _)| *name == unit.trim())?;
-    parse_decimal(number, *decimals)?.checked_mul(*factor).map(Duration::from_nanos)
+    let (_, decimals, factor) = units.iter().find(|(name, _, _)| *name == unit.trim())?;
+    parse_decimal(number, *decimals)?.checked_mul(*factor)
+}
+
+/// A span of time: a decimal number and a unit.
+fn parse_duration(text: &str) -> Option<Duration> {
+    parse_units(text, SPANS).map(Duration::from_nanos)
+}
+
+/// A span of time as [`Value::duration`] reads it.
+pub(crate) fn duration(span: Duration) -> String {
+    let ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    match ns {
+        0 => "0s".to_string(),
+        _ => decimal(ns, &[("s", 9), ("ms", 6), ("us", 3), ("ns", 0)]),
+    }
+}
+
+/// A share as [`Value::share_ppm`] reads it.
+pub(crate) fn share(ppm: u32) -> String {
+    decimal(ppm.into(), &[("%", 4)])
+}
+
+/// A rate as [`Value::rate_bits`] reads it.
+pub(crate) fn rate(bits: u64) -> String {
+    decimal(bits, &[("gbit", 9), ("mbit", 6), ("kbit", 3), ("bit", 0)])
+}
+
+/// A number of bytes as [`Value::bytes`] reads it.
+pub(crate) fn bytes(bytes: u64) -> String {
+    decimal(bytes, &[("MB", 6), ("kB", 3), ("B", 0)])
+}
+
+/// A number in the first unit, a name and its decimals, that it has one of; else in the last.
+fn decimal(number: u64, units: &[(&str, u32)]) -> String {
+    let has_one = |(_, decimals): &&(&str, u32)| number >= 10_u64.pow(*decimals);
+    let (unit, decimals) = units.iter().find(has_one).unwrap_or(&units[units.len() - 1]);
+    let scale = 10_u64.pow(*decimals);
+    let fraction = format!("{:0width$}", number % scale, width = *decimals as usize);
+    let fraction = if *decimals == 0 { "" } else { fraction.trim_end_matches('0') };
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{}{point}{fraction}{unit}", number / scale)
 }
 
 /// A decimal number times 10^`decimals`; `None` if that is not whole, or too large.
@@ -277,6 +411,35 @@ mod tests {
     }
 
     #[test]
+    fn rates_and_sizes_have_units() {
+        let rates =
+            ["10mbit", "1.5 mbit", "9600bit", "2.5gbit", "1.0005bit", "10", "10Mb", "-1bit"];
+        let rates = rates.map(|text| parse_units(text, RATES));
+        let wanted = [10_000_000, 1_500_000, 9_600, 2_500_000_000];
+        assert_eq!(rates[..4], wanted.map(Some));
+        assert_eq!(rates[4..], [None; 4]);
+        let sizes = ["64kB", "64KiB", "1.5MB", "9B", "0.5B"].map(|it| parse_units(it, SIZES));
+        assert_eq!(sizes, [Some(64_000), Some(65_536), Some(1_500_000), Some(9), None]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_as_the_same() {
+        for ns in [0, 1, 999, 1_000, 1_500, 12_300_000, 999_999_999, 1_000_000_000, 60_000_000_000]
+        {
+            assert_eq!(
+                parse_duration(&duration(Duration::from_nanos(ns))).map(|it| it.as_nanos()),
+                Some(ns.into())
+            );
+        }
+        for bits in [1, 9_600, 1_000_000, 1_500_001] {
+            assert_eq!(parse_units(&rate(bits), RATES), Some(bits));
+            assert_eq!(parse_units(&bytes(bits), SIZES), Some(bits));
+        }
+        assert_eq!([1, 10_000, 5_000, 1_000_000].map(share).join(" "), "0.0001% 1% 0.5% 100%");
+        assert_eq!(duration(Duration::from_micros(12_300)), "12.3ms");
+    }
+
+    #[test]
     fn the_nearest_word_is_near() {
         assert_eq!(nearest("dealy", &["delay", "loss"]), Some("delay"));
         assert_eq!(nearest("los", &["delay", "loss"]), Some("loss"));
@@ -286,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_fault_counts_lines_and_characters() {
-        let source = Source { text: "a = 1\nö = \u{1f600} x", origin: "t" };
+        let source = Source::new("a = 1\nö = \u{1f600} x", "t");
         let fault = source.fault(source.text.find('x').expect("there"), "m".into(), None);
         assert_eq!((fault.line, fault.column), (2, 7));
         assert_eq!(source.fault(0, "m".into(), None).line, 1);

@@ -48,7 +48,7 @@ pub(super) fn read(root: &mut Table<'_>, names: &Names) -> Result<Vec<TrafficPla
         if plans.len() >= PROCESSES_MAX {
             return Err(value.fault(format!("more than {PROCESSES_MAX} processes")));
         }
-        plans.push(process(&value, names)?);
+        plans.extend(value.source().bear(process(&value, names))?);
     }
     Ok(plans)
 }

@@ -477,7 +477,8 @@ fn send_something(world: &mut World, random: &mut Random, hosts: u64) {
 /// Every packet that entered a link has come out, was lost or is still there.
 fn check_counts(world: &World) {
     let counts = world.link_counts().map(|(.., counts)| counts);
-    let balance: u64 = counts.map(|c| c.sent + c.duplicated - c.lost - c.delivered).sum();
+    let balance: u64 =
+        counts.map(|c| c.sent + c.duplicated - c.lost - c.dropped - c.delivered).sum();
     assert_eq!(balance, world.in_flight() as u64);
 }
 
@@ -497,7 +498,7 @@ duplicate = "100%"
 "#;
     for (family, nowhere) in [(Family::V4, "203.0.113.9"), (Family::V6, "2001:db8:ffff::9")] {
         let mut world = load(text);
-        world.heap_max_bytes = 200_000;
+        world.events_max_bytes = 200_000;
         let source = world.address("a", family);
         let to = nowhere.parse().expect("an address");
         let bytes = emit(&Header::new(source, to, protocol::UDP), &[0; 1_000]);
@@ -505,7 +506,7 @@ duplicate = "100%"
         world.exchange(bytes, r1);
         let lost: u64 = world.link_counts().map(|(.., counts)| counts.lost).sum();
         assert!(lost > 0);
-        assert_eq!(world.heap_bytes, 0);
+        assert_eq!(world.events_bytes, 0);
         check_counts(&world);
     }
 }
@@ -526,7 +527,7 @@ fn large_networks_load() {
 
 /// What comes out of a link is what another implementation calls well-formed, checksums included.
 fn check_next(world: &World) {
-    let Some(Reverse(Entry { event: Event::Arrival { frame, .. }, .. })) = world.heap.peek() else {
+    let Some(Event::Arrival { frame, .. }) = world.agenda.peek() else {
         return;
     };
     let header = frame.ethernet.map(|header| header.to_vec()).unwrap_or_default();

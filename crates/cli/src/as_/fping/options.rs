@@ -367,7 +367,7 @@ impl Reading {
             out_interface: false,
             stamped: false,
             stamp: Stamp::Unix,
-            lab: LabChoice { file: PathBuf::new(), from: None, seed: None },
+            lab: LabChoice::default(),
             in_lab: false,
         }
     }

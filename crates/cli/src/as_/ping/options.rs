@@ -371,7 +371,7 @@ impl Options {
     }
 
     fn take_lab(&mut self, id: char, argument: &str, console: &mut Console) -> Result<(), Stop> {
-        let none = || LabChoice { file: Default::default(), from: None, seed: None };
+        let none = || LabChoice::default();
         let lab = self.lab.get_or_insert_with(none);
         match id {
             LAB => lab.file = argument.into(),

@@ -4,7 +4,6 @@ use crate::as_::console::Console;
 use crate::as_::getopt::{Fault, Options as Getopt, Style};
 use crate::road::LabChoice;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use wire::Family;
 
 /// Ends the program with that exit code; everything has been said.
@@ -160,7 +159,7 @@ pub fn take_lab(arguments: &mut Vec<OsString>) -> Option<LabChoice> {
             others.push(word);
             continue;
         };
-        let none = || LabChoice { file: PathBuf::new(), from: None, seed: None };
+        let none = || LabChoice::default();
         let lab = lab.get_or_insert_with(none);
         let text = value.to_string_lossy().into_owned();
         match name {

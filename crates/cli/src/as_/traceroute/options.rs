@@ -189,7 +189,7 @@ impl Options {
 pub fn lab(arguments: &[OsString]) -> Option<LabChoice> {
     let mut lab: Option<LabChoice> = None;
     for found in CommandLine::new(KNOWN, arguments.to_vec()).flatten() {
-        let none = || LabChoice { file: Default::default(), from: None, seed: None };
+        let none = || LabChoice::default();
         match found.id {
             LAB => lab.get_or_insert_with(none).file = found.argument.into(),
             FROM => lab.get_or_insert_with(none).from = Some(found.argument),

@@ -195,7 +195,7 @@ impl Options {
     }
 
     fn lab(&mut self) -> &mut LabChoice {
-        let none = || LabChoice { file: PathBuf::new(), from: None, seed: None };
+        let none = || LabChoice::default();
         self.lab.get_or_insert_with(none)
     }
 }

@@ -76,12 +76,14 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     }
     let mut looker = Looker { options: options.clone(), common: common.clone(), tracked: None };
     let Some((name, arguments)) = options.command.split_first() else {
-        let mut world = load(&options.file, common)?;
+        let (mut world, captured) = load(&options.file, common)?;
         looker.before(&mut world)?;
         if options.time.is_zero() {
             world.advance(Time::ZERO);
         }
         looker.after(&mut world);
+        world.close_captures();
+        captured.told()?;
         return Ok(Exit::Yes);
     };
     let command = command::by_name(&name.to_string_lossy()).filter(|it| it.name != "lab");

@@ -1,16 +1,25 @@
 //! A lab as the network between devices.
 
 use super::tracked::Tracked;
+use crate::capture;
+use crate::failure::Failure;
 use lab::{NodeId, World};
 use net::live::Internet;
 use net::tun::Shape;
 use probe::Time;
+use std::io::Write;
+use std::time::Duration;
 
 /// A world, and the nodes whose places are taken, by device.
 pub struct Inside {
     pub world: World,
     pub nodes: Vec<NodeId>,
     pub tracked: Tracked,
+    /// When captures were last written.
+    written: Time,
+    captured: capture::Outcome,
+    /// Whether it was told that they cannot be written.
+    is_told: bool,
 }
 
 impl Internet for Inside {
@@ -27,6 +36,19 @@ impl Internet for Inside {
         self.world.next_event()
     }
 
+    fn idle(&mut self, now: Time) {
+        self.tracked.news(&mut self.world, now);
+        if now.since(self.written) >= WRITES {
+            self.written = now;
+            self.world.flush_captures();
+            if let (Err(failure), false) = (self.captured.told(), self.is_told) {
+                self.is_told = true;
+                // Nobody is left to tell if this fails. What runs inside goes on.
+                let _ = writeln!(std::io::stderr(), "{failure}");
+            }
+        }
+    }
+
     fn take(&mut self, packet: &mut Vec<u8>) -> Option<usize> {
         let (node, bytes) = self.world.take_outgoing()?;
         *packet = bytes;
@@ -36,16 +58,29 @@ impl Internet for Inside {
     fn show(&mut self, now: Time) {
         self.tracked.show(&mut self.world, now);
     }
-
-    fn idle(&mut self, now: Time) {
-        self.tracked.news(&mut self.world, now);
-    }
 }
 
+/// Captures are written at least so often, for who looks on.
+const WRITES: Duration = Duration::from_secs(1);
+
 impl Inside {
+    pub fn new(
+        world: World,
+        nodes: Vec<NodeId>,
+        tracked: Tracked,
+        captured: capture::Outcome,
+    ) -> Inside {
+        Inside { world, nodes, tracked, written: Time::ZERO, captured, is_told: false }
+    }
+
     /// Writes what is due at the end.
-    pub fn end(&mut self) {
+    ///
+    /// # Errors
+    /// If captures could not be written, and nobody was told yet.
+    pub fn end(&mut self) -> Result<(), Failure> {
         let now = self.world.now();
         self.tracked.end(&mut self.world, now);
+        self.world.close_captures();
+        if self.is_told { Ok(()) } else { self.captured.told() }
     }
 }

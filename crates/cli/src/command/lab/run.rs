@@ -44,7 +44,7 @@ pub const EVERYWHERE: [(IpAddr, u8); 2] =
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
-    let mut world = load(&options.file, common)?;
+    let (mut world, captured) = load(&options.file, common)?;
     let at = match &options.at {
         Some(name) => node(&world, &options.file, name)?,
         None => world.default_node(),
@@ -53,9 +53,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let tracked = options.tracking.begin(&mut world, epoch_ns, To::Error, common)?;
     let setup = setup(&mut world, at, &EVERYWHERE);
     let (mut cell, tun) = Cell::start(&options.command, &setup, Some(hosts(&world)))?;
-    let mut inside = Inside { world, nodes: vec![at], tracked };
+    let mut inside = Inside::new(world, vec![at], tracked, captured);
     let code = live::run_around(&mut cell, tun, &mut inside)?;
-    inside.end();
+    inside.end()?;
     Ok(Exit::Other(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 

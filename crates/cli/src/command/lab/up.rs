@@ -67,7 +67,7 @@ impl FromStr for Wire {
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
-    let mut world = load(&options.file, common)?;
+    let (mut world, captured) = load(&options.file, common)?;
     let epoch_ns = live::wall_clock_ns();
     let tracked = options.tracking.begin(&mut world, epoch_ns, To::Output, common)?;
     let (mut nodes, mut setups) = (Vec::new(), Vec::new());
@@ -105,9 +105,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         let _ = writeln!(out, "{}", line(wire, setup, tun, common.language()));
     }
     drop(out);
-    let mut inside = Inside { world, nodes, tracked };
+    let mut inside = Inside::new(world, nodes, tracked, captured);
     live::run(&tuns, &mut inside)?;
-    inside.end();
+    inside.end()?;
     Ok(Exit::Yes)
 }
 

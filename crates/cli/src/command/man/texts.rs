@@ -31,6 +31,7 @@ const FILES: &[(&str, &str)] = &[
     ("dump", include_str!("../../../data/man/dump.txt")),
     ("sockets", include_str!("../../../data/man/sockets.txt")),
     ("lab", include_str!("../../../data/man/lab.txt")),
+    ("gateway", include_str!("../../../data/man/gateway.txt")),
     ("man", include_str!("../../../data/man/man.txt")),
     ("completions", include_str!("../../../data/man/completions.txt")),
 ];

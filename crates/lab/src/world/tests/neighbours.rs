@@ -32,12 +32,10 @@ pub(super) struct Seen {
 /// Lets everything happen; the frames on Ethernet.
 pub(super) fn watch(world: &mut World) -> Vec<Seen> {
     let mut seen = Vec::new();
-    while let Some(Reverse(entry)) = world.heap.peek() {
-        if let Event::Arrival { frame: Frame { ethernet: Some(header), bytes, .. }, .. } =
-            &entry.event
-        {
+    while let Some(event) = world.agenda.peek() {
+        if let Event::Arrival { frame: Frame { ethernet: Some(header), bytes, .. }, .. } = event {
             seen.push(Seen {
-                at: entry.at,
+                at: world.next_event(),
                 to: header[..6].try_into().expect("six bytes"),
                 from: header[6..12].try_into().expect("six bytes"),
                 kind: u16::from_be_bytes([header[12], header[13]]),
