@@ -26,6 +26,7 @@ pub struct Options {
     /// closed, close-wait, last-ack, listen, closing; all, connected, synchronized
     #[arg(long, value_name = "STATE", value_parser = states)]
     pub state: Vec<States>,
+    #[allow(rustdoc::broken_intra_doc_links, reason = "the help shows the brackets")]
     /// Our end: an address or a prefix, :PORT, or both: 192.0.2.0/24:80, [2001:db8::1]:80
     #[arg(long, value_name = "PLACE", value_parser = place)]
     pub local: Option<Place>,

@@ -21,6 +21,7 @@ pub struct Options {
     /// get (a file comes) or put (a file goes)
     #[arg(value_name = "get|put", hide_possible_values = true)]
     pub verb: Verb,
+    #[allow(rustdoc::broken_intra_doc_links, reason = "the help shows the brackets")]
     /// The server: HOST, HOST:PORT or [IPv6]:PORT
     #[arg(value_name = "HOST")]
     pub host: String,
