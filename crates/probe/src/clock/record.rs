@@ -19,7 +19,7 @@ pub const KEPT_MAX: usize = 4_096;
 const WATCHED: usize = 64;
 
 /// What the bounds of a way in whole seconds cannot be narrowed below, besides the round trip.
-const SHARP_NS: u64 = 2_000_000;
+const SHARP_NS: u64 = 7_000_000;
 
 /// Answers that must agree before seconds are called byte-swapped, and how near ours they must be.
 const SWAPPED_MIN: usize = 2;

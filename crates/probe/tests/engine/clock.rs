@@ -351,7 +351,7 @@ fn whole_seconds_are_narrowed_down_by_asking_at_the_right_moment() {
     for way in [&TIME as &'static dyn Way, &DAYTIME] {
         let reports = run(plan(way), prompt(way, Host { ahead_ns: 123_456_789 }));
         let estimate = verdict(&reports).estimate.expect("all agree");
-        assert!(estimate.bound_ns < 10_000_000, "{way:?}: {estimate:?}");
+        assert!(estimate.bound_ns < 15_000_000, "{way:?}: {estimate:?}");
     }
 }
 

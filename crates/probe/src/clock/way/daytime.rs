@@ -2,7 +2,7 @@
 //! that of inetd, which is local time and names no zone, those that RFC 867 suggests, that of the
 //! NIST, and those of mail and of ISO 8601.
 
-use super::{Heard, Proof, Question, Reading, Said, Way};
+use super::{Heard, Proof, Question, Reading, Said, WHOLE_SECOND_NS, Way};
 use crate::Carrier;
 use crate::clock::{Doubt, SECOND_NS};
 use std::time::Duration;
@@ -129,7 +129,7 @@ impl Way for DaytimeWay {
         let Said::Text(text) = said else { return Err(Doubt::Unfilled) };
         let date = Date::parse(text).ok_or(Doubt::Unreadable)?;
         let cycle_ns = date.zone_s.is_none().then_some(i128::from(ZONE_STEP_S) * SECOND_NS);
-        Ok(Reading::once(i128::from(date.unix_s()) * SECOND_NS, SECOND_NS, cycle_ns))
+        Ok(Reading::once(i128::from(date.unix_s()) * SECOND_NS, WHOLE_SECOND_NS, cycle_ns))
     }
 }
 

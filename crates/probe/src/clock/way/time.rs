@@ -1,7 +1,7 @@
 //! The time protocol (RFC 868): seconds since 1900-01-01 UTC in 32 bits, which are full in 2036 and
 //! begin anew; the era is the one that brings it nearest to our clock.
 
-use super::{ERA_NS, Heard, Proof, Question, Reading, Said, UNIX_EPOCH_NS, Way};
+use super::{ERA_NS, Heard, Proof, Question, Reading, Said, UNIX_EPOCH_NS, WHOLE_SECOND_NS, Way};
 use crate::Carrier;
 use crate::clock::{Doubt, SECOND_NS};
 use std::time::Duration;
@@ -84,7 +84,7 @@ impl Way for TimeWay {
             return Err(Doubt::Unfilled);
         }
         let unix_ns = i128::from(seconds) * SECOND_NS - UNIX_EPOCH_NS;
-        Ok(Reading::once(unix_ns, SECOND_NS, Some(ERA_NS)))
+        Ok(Reading::once(unix_ns, WHOLE_SECOND_NS, Some(ERA_NS)))
     }
 }
 
