@@ -72,7 +72,6 @@ const UNFINISHED: &[&str] = &[
     "#[ignore",
     "/home/",
     "/root/",
-    "/tmp/wt",
     "/work/",
     "Co-Authored-By",
 ];

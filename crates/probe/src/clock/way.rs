@@ -196,8 +196,8 @@ fn quoted(message: &[u8], port: u16, payload_bytes: usize) -> Option<(u16, &[u8]
     is_ours.then_some((u16::from_be_bytes([s0, s1]), payload))
 }
 
-/// The step of a clock that is told in whole seconds: kernels tell programs that ask for no more the
-/// second as of their last tick, at most 10 ms ago.
+/// The step of a clock that is told in whole seconds: kernels tell programs that ask for no more
+/// the second as of their last tick, at most 10 ms ago.
 const WHOLE_SECOND_NS: i128 = SECOND_NS + 10_000_000;
 
 /// 2^32 seconds: what the time protocol and NTP count up to.
