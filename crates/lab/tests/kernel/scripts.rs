@@ -12,8 +12,17 @@ use wire::{icmp, tcp, udp};
 struct Stage<'a> {
     gateway: &'a mut dyn Gateway,
     told: Vec<String>,
-    /// Ports that chance chose, in order.
-    new_ports: Vec<u16>,
+    /// Ports that chance chose, the latest last.
+    drawn: Vec<Drawn>,
+}
+
+/// A port that chance chose for a connection.
+struct Drawn {
+    /// Who is inside, and whom it speaks to.
+    ends: (End, End),
+    port: u16,
+    /// What it is called: a number, so that two gateways need not draw the same.
+    name: usize,
 }
 
 impl Stage<'_> {
@@ -31,15 +40,14 @@ impl Stage<'_> {
         let mut arrived = self.gateway.pass(from, bytes);
         assert!(arrived.len() <= 1, "{arrived:x?}");
         let arrived = arrived.pop();
-        let known = [(A, 0), (B, 0), (N, 0), (S, 0)];
+        let known = [A, B, N, S];
         if let (Some(arrived), Some(sent)) = (&arrived, ends(bytes))
             && let Some((source, _)) = ends(arrived)
             && source.1 != sent.0.1
-            && known.iter().any(|(address, _)| *address == source.0)
-            && !self.new_ports.contains(&source.1)
+            && known.contains(&source.0)
             && from == Realm::Inside
         {
-            self.new_ports.push(source.1);
+            self.note_drawn(sent, source.1);
         }
         let text = arrived.as_deref().map_or("nothing arrives".to_string(), describe);
         let text = format!("{from:?} sends {}: {text} ", describe(bytes));
@@ -55,10 +63,22 @@ impl Stage<'_> {
         self.told.extend(lines);
     }
 
+    /// A port of a connection goes by one name, also if another is drawn for it later: one that is
+    /// free again may be drawn for somebody else, so that ports alone name nothing.
+    fn note_drawn(&mut self, ends: (End, End), port: u16) {
+        let is_same = |it: &Drawn| it.ends.0 == ends.0 && (it.port == port || it.ends == ends);
+        let names = self.drawn.iter().map(|it| it.name + 1).max().unwrap_or(0);
+        let name = match self.drawn.iter().position(is_same) {
+            Some(index) => self.drawn.remove(index).name,
+            None => names,
+        };
+        self.drawn.push(Drawn { ends, port, name });
+    }
+
     /// Ports that chance chose get names.
     fn with_names(&self, text: &str) -> String {
-        self.new_ports.iter().enumerate().fold(text.to_string(), |text, (index, port)| {
-            let name = format!("new{index}");
+        self.drawn.iter().rev().fold(text.to_string(), |text, Drawn { port, name, .. }| {
+            let name = format!("new{name}");
             ["port=", "id=", ":"].iter().fold(text, |text, before| {
                 text.replace(&format!("{before}{port} "), &format!("{before}{name} "))
             })
@@ -195,7 +215,7 @@ const MASQUERADE: &str = "oifname \"g1\" masquerade";
 fn compare(kernel: Option<Kernel>, plan: Plan, script: fn(&mut Stage<'_>)) {
     let Some(mut kernel) = kernel else { return };
     let run = |gateway: &mut dyn Gateway| {
-        let mut stage = Stage { gateway, told: Vec::new(), new_ports: Vec::new() };
+        let mut stage = Stage { gateway, told: Vec::new(), drawn: Vec::new() };
         script(&mut stage);
         stage.told
     };
@@ -482,4 +502,65 @@ fn pools_are_chosen_from_alike() {
         plan.behaviour.pooling = pooling;
         compare(Kernel::new("", rule, &[]), plan, script);
     }
+}
+
+/// Random segments, near what would be right: as good a question as any that one thinks of.
+#[test]
+fn random_segments_fare_alike() {
+    compare(Kernel::new("", MASQUERADE, &[]), plan(), |stage| {
+        let mut state = 0x2545_f491_4f6c_dd1d_u64;
+        let mut dice = |sides: u64| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 33) % sides
+        };
+        // Each end's next number, as it would be if all went well.
+        // From a class whose new ports are others (600 to 1023), so that names stay unique.
+        for port in 520..560 {
+            let (a, s, n) = ((A, port), (S, 80), (N, port));
+            let mut next = [100_u32, 500].map(|number| match dice(3) {
+                0 => number.wrapping_add(0x7fff_ff00),
+                1 => number.wrapping_add(0xffff_fd00),
+                _ => number,
+            });
+            for _ in 0..16 {
+                let end = dice(2) as usize;
+                let flags = match dice(16) {
+                    0..=1 => SYN,
+                    2..=3 => SYN | ACK,
+                    4..=9 => ACK,
+                    10..=12 => FIN | ACK,
+                    13 => RST,
+                    14 => RST | ACK,
+                    _ => ACK | flag::PSH,
+                };
+                let off = |dice: &mut dyn FnMut(u64) -> u64| match dice(6) {
+                    0 => dice(2_000) as u32,
+                    1 => (dice(2_000) as u32).wrapping_neg(),
+                    2 => dice(200_000) as u32,
+                    _ => 0,
+                };
+                let sequence = next[end].wrapping_add(off(&mut dice));
+                let acknowledgment = match flags & ACK {
+                    0 => 0,
+                    _ => next[1 - end].wrapping_add(off(&mut dice)),
+                };
+                let packet = match end {
+                    0 => segment(a, s, flags, sequence, acknowledgment),
+                    _ => segment(s, n, flags, sequence, acknowledgment),
+                };
+                let arrived = match end {
+                    0 => stage.out(&packet),
+                    _ => stage.back(&packet),
+                };
+                if arrived.is_some() && flags & (SYN | FIN) != 0 {
+                    next[end] = sequence.wrapping_add(1);
+                }
+            }
+            if port % 8 == 7 {
+                stage.list();
+            }
+        }
+    });
 }
