@@ -16,7 +16,6 @@ mod index;
 mod list;
 mod mapping;
 mod rewrite;
-mod sip;
 mod source;
 mod table;
 mod tcp;
@@ -43,7 +42,7 @@ use hold::Hold;
 use index::NONE;
 use mapping::Mappings;
 use probe::Time;
-use sip::Key;
+use probe::token::Key;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -87,8 +86,7 @@ impl Tracker {
     /// An empty tracker; all its chance, and the key of its hashes, come from the seed.
     pub fn new(plan: Plan, seed: u64) -> Tracker {
         let mut random = Random::named(seed, "connection tracking");
-        let keys: [Key; 2] =
-            std::array::from_fn(|_| Key::new(std::array::from_fn(|_| random.next())));
+        let keys: [Key; 2] = std::array::from_fn(|_| Key(std::array::from_fn(|_| random.next())));
         let pool = addresses(&plan.pool);
         Tracker {
             plan,
