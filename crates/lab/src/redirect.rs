@@ -2,6 +2,7 @@
 //! Linux does it; which hosts believe (RFC 1122 §3.2.2.2, RFC 4861 §8.1), and for how long.
 
 use crate::address;
+use crate::bounded::has_room;
 use crate::complaint::Subject;
 use crate::limit::Bucket;
 use crate::map::{Map, Next, Recipient};
@@ -68,11 +69,9 @@ impl Redirects {
 
     /// Whether a sender may be told once more.
     pub(crate) fn allows(&mut self, now: Time, to: IpAddr) -> bool {
-        if self.told.len() >= REMEMBERED_MAX && !self.told.contains_key(&to) {
-            self.told.retain(|_, told| now.since(told.last) <= SILENCE);
-            if self.told.len() >= REMEMBERED_MAX {
-                return false;
-            }
+        let counts = |told: &Told| now.since(told.last) <= SILENCE;
+        if !has_room(&mut self.told, &to, REMEMBERED_MAX, counts) {
+            return false;
         }
         let told = self.told.entry(to).or_default();
         if !rules::of(Family::of(to)).redirects_back_off {
@@ -96,13 +95,10 @@ impl Redirects {
     }
 
     fn believe(&mut self, now: Time, destination: IpAddr, hop: Key) {
-        if self.better.len() >= REMEMBERED_MAX && !self.better.contains_key(&destination) {
-            self.better.retain(|_, better| better.until > now);
-            if self.better.len() >= REMEMBERED_MAX {
-                return;
-            }
+        let counts = |better: &Better| better.until > now;
+        if has_room(&mut self.better, &destination, REMEMBERED_MAX, counts) {
+            self.better.insert(destination, Better { hop, until: now + LIFE });
         }
-        self.better.insert(destination, Better { hop, until: now + LIFE });
     }
 
     fn hop(&self, now: Time, map: &Map, node: crate::NodeId, to: IpAddr) -> Option<Key> {
