@@ -8,6 +8,7 @@ use crate::limit::Bucket;
 use crate::map::{Map, Next, Recipient};
 use crate::neighbour::Key;
 use crate::node::{Frame, Node, Turn};
+use crate::packet;
 use crate::rules;
 use crate::scenario::Rate;
 use probe::Time;
@@ -17,7 +18,6 @@ use std::time::Duration;
 use wire::Family;
 use wire::icmp::neighbour::{Discovery, Options};
 use wire::icmp::{self, Error, Meaning, Message};
-use wire::ip::options::{self, Ipv4Option};
 use wire::ip::{Datagram, Header};
 
 /// Destinations for which a better hop is remembered at most, and senders that were told of one.
@@ -145,7 +145,7 @@ impl Node {
         let (family, source) = (datagram.family(), datagram.source);
         let Some(hop) = turn.map.next_hop(device.link, to, datagram.destination) else { return };
         let is_near = turn.map.network(self.id, interface, family).contains(source);
-        if !is_near || hop == source || is_source_routed(&datagram) {
+        if !is_near || hop == source || packet::is_source_routed(datagram.options) {
             return;
         }
         if !self.may_complain(turn, &datagram, about.is_broadcast, Meaning::RedirectHost)
@@ -166,7 +166,7 @@ impl Node {
                     Discovery::TargetLink(&link).emit(&mut body).expect("eight bytes");
                 }
                 let rules = rules::of(family);
-                let room = rules.error_max_bytes - rules.header_bytes - 8 - body.len() - 8;
+                let room = rules.quote_max_bytes() - body.len() - 8;
                 let quoted = about.bytes.len().min(room) / 8 * 8;
                 let quote = Discovery::Redirected(&about.bytes[..quoted]);
                 quote.emit(&mut body).expect("fewer than 1,280 bytes");
@@ -243,13 +243,6 @@ impl Node {
             _ => None,
         }
     }
-}
-
-fn is_source_routed(datagram: &Datagram<'_>) -> bool {
-    let mut options = options::Options::new(datagram.options).map_while(Result::ok);
-    options.any(|option| {
-        matches!(option, Ipv4Option::LooseSourceRoute(_) | Ipv4Option::StrictSourceRoute(_))
-    })
 }
 
 /// The link-layer address of the better hop, if a redirect names it (RFC 4861 §4.5).

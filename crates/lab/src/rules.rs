@@ -60,6 +60,13 @@ pub(crate) struct Rules {
     pub(crate) shows_bad_checksums: bool,
 }
 
+impl Rules {
+    /// What an error can quote, behind the IP header and eight bytes of its own.
+    pub(crate) fn quote_max_bytes(&self) -> usize {
+        self.error_max_bytes - self.header_bytes - 8
+    }
+}
+
 const V4: Rules = Rules {
     address_bits: 32,
     has_broadcast: true,
