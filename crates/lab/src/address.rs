@@ -1,7 +1,7 @@
 //! Addresses of a lab: prefixes, and which ones links get if the scenario names none: small links
 //! from the documentation ranges (RFC 5737, RFC 3849), large ones from RFC 2544's test range.
 
-use crate::rules;
+use crate::rules::{self, Both};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -190,12 +190,15 @@ impl Pool {
     }
 }
 
+/// The group of all hosts of a link (RFC 1112 §4, RFC 4291 §2.7.1).
+pub(crate) const EVERYBODY: Both<IpAddr> = Both::new(
+    IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+);
+
 /// An address that all hosts of a link listen to.
 pub(crate) fn is_for_all(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(a) => a.is_broadcast() || a == Ipv4Addr::new(224, 0, 0, 1),
-        IpAddr::V6(a) => a == Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
-    }
+    address == Ipv4Addr::BROADCAST || address == EVERYBODY.of(Family::of(address))
 }
 
 /// An address that all routers of a link listen to (RFC 1112, RFC 4291 §2.7.1).

@@ -169,6 +169,10 @@ pub(crate) struct Both<T> {
 }
 
 impl<T: Copy> Both<T> {
+    pub(crate) const fn new(v4: T, v6: T) -> Both<T> {
+        Both { v4, v6 }
+    }
+
     /// What `make` makes of each family.
     pub(crate) fn try_of<E>(mut make: impl FnMut(Family) -> Result<T, E>) -> Result<Both<T>, E> {
         Ok(Both { v4: make(Family::V4)?, v6: make(Family::V6)? })
