@@ -38,6 +38,7 @@ pub use tuple::{Sums, Tuple};
 pub use why::{Hook, Road, Station, Step, What, road};
 
 use crate::random::Random;
+pub(crate) use hold::HELD;
 use hold::Hold;
 use index::NONE;
 use mapping::Mappings;
@@ -107,12 +108,6 @@ impl Tracker {
     /// What was decided about it.
     pub fn plan(&self) -> &Plan {
         &self.plan
-    }
-
-    /// Gives out other outer addresses from now on. Connections keep those that they have.
-    pub fn set_pool(&mut self, pool: Vec<IpAddr>) {
-        self.pool = addresses(&pool);
-        self.plan.pool = pool;
     }
 
     /// Behaves otherwise from now on. Connections stay as they are translated, and become mappings
