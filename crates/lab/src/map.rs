@@ -384,9 +384,9 @@ impl Map {
         &self.places[node.0 as usize].interfaces[interface]
     }
 
-    /// How many interfaces a node has.
-    pub(crate) fn interfaces(&self, node: NodeId) -> usize {
-        self.places[node.0 as usize].interfaces.len()
+    /// The interfaces of a node, in the order of the scenario's links.
+    pub(crate) fn interfaces(&self, node: NodeId) -> &[Interface] {
+        &self.places[node.0 as usize].interfaces
     }
 
     /// The length of the prefix of an interface's network, in bits.
