@@ -1,6 +1,9 @@
 //! The few rtnetlink messages that set up a device (rtnetlink(7)): bytes only, nothing is sent.
 
+use crate::netlink::{Messages, append_attribute, append_message, u32_at};
+use crate::sys::domain;
 use std::net::IpAddr;
+use wire::Family;
 
 /// A request that is to be acknowledged.
 const REQUEST: u16 = 0x0001 | 0x0004;
@@ -31,94 +34,58 @@ const NO_DETECTION: u32 = 0x02;
 /// Brings a device up. `mtu_bytes` and the length of its queue in packets stay where they are
 /// `None`.
 pub(crate) fn raise(device: u32, mtu_bytes: Option<u32>, queue: Option<u32>) -> Vec<u8> {
-    let mut message = Message::begin(NEW_LINK, REQUEST);
-    message.bytes.extend_from_slice(&[0; 4]);
-    message.word(device).word(IS_UP).word(IS_UP);
-    for (kind, value) in [(attribute::LINK_MTU, mtu_bytes), (attribute::LINK_QUEUE, queue)] {
-        if let Some(value) = value {
-            message.attribute(kind, &value.to_ne_bytes());
+    message(NEW_LINK, REQUEST, |body| {
+        for word in [0, device, IS_UP, IS_UP] {
+            body.extend_from_slice(&word.to_ne_bytes());
         }
-    }
-    message.end()
+        for (kind, value) in [(attribute::LINK_MTU, mtu_bytes), (attribute::LINK_QUEUE, queue)] {
+            if let Some(value) = value {
+                append_attribute(body, kind, &value.to_ne_bytes());
+            }
+        }
+    })
 }
 
 /// Gives a device an address.
 pub(crate) fn add_address(device: u32, address: IpAddr, prefix_bits: u8) -> Vec<u8> {
-    let mut message = Message::begin(NEW_ADDRESS, REQUEST | CREATE);
-    message.bytes.extend_from_slice(&[family(address), prefix_bits, 0, 0]);
-    message.word(device);
-    let octets = octets(address);
-    message.attribute(attribute::ADDRESS_LOCAL, &octets);
-    message.attribute(attribute::ADDRESS, &octets);
-    message.attribute(attribute::ADDRESS_FLAGS, &NO_DETECTION.to_ne_bytes());
-    message.end()
+    message(NEW_ADDRESS, REQUEST | CREATE, |body| {
+        body.extend_from_slice(&[domain(Family::of(address)), prefix_bits, 0, 0]);
+        body.extend_from_slice(&device.to_ne_bytes());
+        let octets = octets(address);
+        append_attribute(body, attribute::ADDRESS_LOCAL, &octets);
+        append_attribute(body, attribute::ADDRESS, &octets);
+        append_attribute(body, attribute::ADDRESS_FLAGS, &NO_DETECTION.to_ne_bytes());
+    })
 }
 
 /// Leads a network's packets to a device, which needs no neighbours.
 pub(crate) fn add_route(device: u32, to: IpAddr, prefix_bits: u8) -> Vec<u8> {
     /// The main table; made by an administrator; of a link; to one host.
     const RULES: [u8; 4] = [254, 4, 253, 1];
-    let mut message = Message::begin(NEW_ROUTE, REQUEST | CREATE);
-    message.bytes.extend_from_slice(&[family(to), prefix_bits, 0, 0]);
-    message.bytes.extend_from_slice(&RULES);
-    message.word(0);
-    if prefix_bits > 0 {
-        message.attribute(attribute::ROUTE_TO, &octets(to));
-    }
-    message.attribute(attribute::ROUTE_DEVICE, &device.to_ne_bytes());
-    message.end()
+    message(NEW_ROUTE, REQUEST | CREATE, |body| {
+        body.extend_from_slice(&[domain(Family::of(to)), prefix_bits, 0, 0]);
+        body.extend_from_slice(&RULES);
+        body.extend_from_slice(&[0; 4]);
+        if prefix_bits > 0 {
+            append_attribute(body, attribute::ROUTE_TO, &octets(to));
+        }
+        append_attribute(body, attribute::ROUTE_DEVICE, &device.to_ne_bytes());
+    })
 }
 
 /// The error in an acknowledgement: 0 for none, else a positive error number; `None` if it is no
 /// acknowledgement.
-pub(crate) fn acknowledged(message: &[u8]) -> Option<i32> {
+pub(crate) fn acknowledged(datagram: &[u8]) -> Option<i32> {
     const ERROR: u16 = 2;
-    let kind = u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?);
-    let code = i32::from_ne_bytes(message.get(16..20)?.try_into().ok()?);
-    (kind == ERROR).then(|| code.checked_neg()).flatten()
+    let message = Messages::new(datagram).next().filter(|message| message.kind == ERROR)?;
+    u32_at(message.body, 0)?.cast_signed().checked_neg()
 }
 
-/// A message being written.
-struct Message {
-    bytes: Vec<u8>,
-}
-
-impl Message {
-    fn begin(kind: u16, flags: u16) -> Message {
-        let mut bytes = vec![0; 4];
-        bytes.extend_from_slice(&kind.to_ne_bytes());
-        bytes.extend_from_slice(&flags.to_ne_bytes());
-        // Sequence number and port: one question at a time needs neither.
-        bytes.extend_from_slice(&[0; 8]);
-        Message { bytes }
-    }
-
-    fn word(&mut self, word: u32) -> &mut Message {
-        self.bytes.extend_from_slice(&word.to_ne_bytes());
-        self
-    }
-
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
-        let length = (4 + value.len()) as u16;
-        self.bytes.extend_from_slice(&length.to_ne_bytes());
-        self.bytes.extend_from_slice(&kind.to_ne_bytes());
-        self.bytes.extend_from_slice(value);
-        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        let length = (self.bytes.len() as u32).to_ne_bytes();
-        self.bytes[..4].copy_from_slice(&length);
-        self.bytes
-    }
-}
-
-/// The number of the address family.
-fn family(address: IpAddr) -> u8 {
-    match address {
-        IpAddr::V4(_) => libc::AF_INET as u8,
-        IpAddr::V6(_) => libc::AF_INET6 as u8,
-    }
+/// A message alone in its datagram: one question at a time needs no number.
+fn message(kind: u16, flags: u16, fill: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut datagram = Vec::new();
+    append_message(&mut datagram, kind, flags, 0, fill);
+    datagram
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {
@@ -146,6 +113,7 @@ mod tests {
     #[test]
     fn acknowledgements_carry_an_error_or_none() {
         let mut message = [0; 36];
+        message[..4].copy_from_slice(&36_u32.to_ne_bytes());
         message[4] = 2;
         assert_eq!(acknowledged(&message), Some(0));
         message[16..20].copy_from_slice(&(-17_i32).to_ne_bytes());

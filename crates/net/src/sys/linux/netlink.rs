@@ -1,6 +1,7 @@
 //! Netlink sockets (netlink(7)): one request, and what the kernel answers.
 
 use super::{check, numbers};
+use crate::rtnetlink;
 use libc::c_int;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -18,9 +19,13 @@ pub(crate) struct Netlink(OwnedFd);
 impl Netlink {
     /// One that asks about sockets (sock_diag(7)). Needs no right.
     pub(crate) fn diagnostics() -> io::Result<Netlink> {
+        Netlink::open(libc::NETLINK_SOCK_DIAG)
+    }
+
+    fn open(protocol: c_int) -> io::Result<Netlink> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
         // SAFETY: takes no pointers.
-        let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG) })?;
+        let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, protocol) })?;
         // SAFETY: the descriptor is new and nobody else's.
         Ok(Netlink(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
@@ -76,4 +81,21 @@ impl Netlink {
             }
         }
     }
+}
+
+/// Sends rtnetlink requests in the network namespace of this thread, one after the other; the first
+/// that fails ends it.
+pub(crate) fn request(messages: &[Vec<u8>]) -> io::Result<()> {
+    let kernel = Netlink::open(libc::NETLINK_ROUTE)?;
+    let mut answer = [0; 4_096];
+    for message in messages {
+        kernel.send(message)?;
+        let length = kernel.receive(&mut answer)?;
+        match rtnetlink::acknowledged(&answer[..length]) {
+            Some(0) => {}
+            Some(error) => return Err(io::Error::from_raw_os_error(error)),
+            None => return Err(io::Error::from(io::ErrorKind::InvalidData)),
+        }
+    }
+    Ok(())
 }
