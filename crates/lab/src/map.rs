@@ -313,7 +313,7 @@ impl Map {
                 }
             };
             let everything =
-                ["0.0.0.0/0", "::/0"].map(|all| Prefix::parse(all).expect("well-formed"));
+                ["0.0.0.0/0", "::/0"].map(|all| address::parse_prefix(all).expect("well-formed"));
             let prefixes = match &route.to {
                 RouteTo::Default => everything.to_vec(),
                 RouteTo::Network(prefix) => vec![*prefix],
