@@ -2,11 +2,11 @@
 //! by the end that they come from, and by the wheel that forgets them.
 
 use super::index::{Index, NONE};
-use super::sip::Key;
 use super::tcp;
 use super::tuple::Tuple;
 use super::wheel::{Hung, Links};
 use probe::Time;
+use probe::token::Key;
 use std::time::Duration;
 
 /// Entries in one piece of the slab: two mebibytes of them, which is a large page.
