@@ -2,7 +2,7 @@
 
 use crate::args::{self, Common};
 use crate::failure::{Exit, Failure};
-use crate::help;
+use crate::help::{self, Texts};
 use crate::lang::Language;
 use clap::ArgMatches;
 
@@ -33,6 +33,8 @@ pub struct Command {
     pub summary: (&'static str, &'static str),
     /// Adds its options to a parser; those of [`Common`] are there already.
     pub define: fn(clap::Command) -> clap::Command,
+    /// What its help says of them in Chinese.
+    pub chinese: Texts,
     /// Runs it.
     pub run: fn(&ArgMatches, &Common) -> Result<Exit, Failure>,
 }
@@ -42,7 +44,7 @@ impl Command {
     pub fn parser(&self, language: Language) -> clap::Command {
         let summary = language.pick(self.summary.0, self.summary.1);
         let parser = (self.define)(args::parser(self.name)).about(summary);
-        help::translated(parser, self.name, language)
+        help::translated(parser, self.chinese, language)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::args::Common;
 use crate::as_;
 use crate::command;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::lang::Language;
 use crate::run::show;
 use clap::{ArgMatches, Args, FromArgMatches};
@@ -15,6 +16,7 @@ pub const COMMAND: Command = Command {
     name: "completions",
     summary: ("write the completions of a shell", "写出 shell 的补全脚本"),
     define,
+    chinese: CHINESE,
     run,
 };
 
@@ -29,6 +31,9 @@ struct Options {
 fn define(parser: clap::Command) -> clap::Command {
     without_runs(Options::augment_args(parser))
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+const CHINESE: Texts = &[("shell", "哪种 shell")];
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");

@@ -35,6 +35,7 @@ pub const COMMAND: Command = Command {
         "显示经过的分组，或文件里的分组",
     ),
     define: Options::augment_args,
+    chinese: options::CHINESE,
     run,
 };
 

@@ -31,6 +31,7 @@ pub const COMMAND: Command = Command {
         "在两个网络命名空间之间转换地址（NAT 网关）",
     ),
     define: Options::augment_args,
+    chinese: options::CHINESE,
     run,
 };
 

@@ -24,6 +24,7 @@ pub const COMMAND: Command = Command {
     name: "sockets",
     summary: ("show the TCP sockets of this machine", "显示本机的 TCP 套接字"),
     define: Options::augment_args,
+    chinese: options::CHINESE,
     run,
 };
 

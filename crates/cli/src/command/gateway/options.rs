@@ -3,6 +3,7 @@
 use crate::args::{BadValue, Common, number};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use lab::conntrack::{self, Forward, Personality};
 use lab::gateway::Side;
 use std::net::IpAddr;
@@ -49,6 +50,27 @@ pub struct Options {
     #[arg(long, help_heading = "Output")]
     pub stats: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    (
+        "inside",
+        "内侧的 TUN 设备（在命名的网络命名空间里，或就在这里）和网关在那里的地址；设备得到下一个地址",
+    ),
+    ("outside", "外侧同上：内侧的一切共用的地址"),
+    (
+        "personality",
+        "怎样转换：linux、bcp127、full-cone、restricted、port-restricted、symmetric、cgnat",
+    ),
+    ("forwards", "由内侧的谁应答外侧地址的一个端口"),
+    ("limit", "最多记住多少个连接"),
+    ("mtu_bytes", "两侧最大的分组，字节"),
+    ("fast", "像网卡那样收发代表许多分组的大分组"),
+    ("events", "连接出现、变化、消失时显示"),
+    ("why", "逐个钩子显示每个分组的经历"),
+    ("table", "结束时显示所有连接"),
+    ("stats", "结束时显示计数"),
+];
 
 /// One side as the command line has it.
 #[derive(Clone, Debug)]
