@@ -33,6 +33,7 @@ pub const COMMAND: Command = Command {
     summary: ("tell how far clocks of other hosts are off", "看别的主机的时钟差多少"),
     define: Options::augment_args,
     chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

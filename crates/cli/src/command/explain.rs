@@ -16,7 +16,7 @@ mod question;
 mod sockets;
 mod words;
 
-use super::Command;
+use super::{Command, LAB, Without};
 use crate::args::{Common, Format};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
@@ -43,6 +43,7 @@ pub const COMMAND: Command = Command {
     summary: ("explain an ICMP message, a packet or a line", "解释ICMP报文、分组或一行输出"),
     define: Options::augment_args,
     chinese: CHINESE,
+    without: &[Without { options: LAB, hint: "it asks no network: leave it out" }],
     run,
 };
 

@@ -10,7 +10,7 @@ mod show;
 mod tracked;
 mod up;
 
-use super::Command;
+use super::{Command, Without};
 use crate::args::Common;
 use crate::capture;
 use crate::failure::{Exit, Failure};
@@ -27,6 +27,10 @@ pub const COMMAND: Command = Command {
     summary: ("networks that exist in this process only", "只存在于本进程中的网络"),
     define,
     chinese: CHINESE,
+    without: &[Without {
+        options: &["lab", "from"],
+        hint: "its actions take the scenario as an argument",
+    }],
     run,
 };
 
@@ -76,9 +80,6 @@ fn run(matches: &ArgMatches, _: &Common) -> Result<Exit, Failure> {
     let action = ACTIONS.iter().find(|action| action.name == name);
     let action = action.expect("the parser was made from them");
     let common = Common::from_arg_matches(matches).expect("its options are everywhere");
-    if common.lab.is_some() {
-        return Err(wrong("lab takes the scenario as an argument", "leave out --lab"));
-    }
     (action.run)(matches, &common)
 }
 

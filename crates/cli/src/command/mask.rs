@@ -27,6 +27,7 @@ pub const COMMAND: Command = Command {
     summary: ("ask hosts for their address mask", "问主机的地址掩码"),
     define: Options::augment_args,
     chinese: CHINESE,
+    without: &[],
     run,
 };
 

@@ -32,6 +32,7 @@ pub const COMMAND: Command = Command {
     summary: ("measure how wide the road to a host is", "测量到主机的路有多宽"),
     define: Options::augment_args,
     chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

@@ -33,6 +33,7 @@ pub const COMMAND: Command = Command {
     summary: ("ask hosts whether they are there, and how far", "问主机在不在，有多远"),
     define: Options::augment_args,
     chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

@@ -26,6 +26,7 @@ pub const COMMAND: Command = Command {
     summary: ("show who offers to route", "看谁提供路由"),
     define: Options::augment_args,
     chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

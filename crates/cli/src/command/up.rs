@@ -42,6 +42,7 @@ pub const COMMAND: Command = Command {
     summary: ("ask which hosts of a network answer", "问一个网络里哪些主机有应答"),
     define: Options::augment_args,
     chinese: CHINESE,
+    without: &[],
     run,
 };
 

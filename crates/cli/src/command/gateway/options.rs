@@ -1,6 +1,6 @@
 //! The options of `askway gateway`, and what they come to.
 
-use crate::args::{BadValue, Common, number};
+use crate::args::{BadValue, number};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
 use crate::help::Texts;
@@ -256,17 +256,11 @@ impl Options {
     ///
     /// # Errors
     /// With exit code 2.
-    pub fn check(&self, common: &Common) -> Result<(), Failure> {
+    pub fn check(&self) -> Result<(), Failure> {
         let wrong = |message: &str, hint: &str| {
             let (message, hint) = (message.to_owned(), Some(hint.to_owned()));
             Err(Failure { message, hint, exit: Exit::Usage })
         };
-        if common.lab.is_some() {
-            return wrong("a lab has gateways of its own", "routers with `nat`: see docs/lab.md");
-        }
-        if common.csv {
-            return wrong("connections are no table of one shape", "--json has every field");
-        }
         let all = || self.inside.addresses.iter().chain(&self.outside.addresses);
         if self.mtu_bytes < MTU_MIN_BYTES[1] && all().any(|(address, _)| address.is_ipv6()) {
             return wrong("IPv6 has no links of less than 1280 bytes", "--mtu 1280 or more");
