@@ -129,6 +129,7 @@ const EXPLAINS: &[&str] = &[
     "IP 10.0.0.1 > 10.0.0.2: ICMP 10.0.0.2 udp port 33434 unreachable, length 36",
     "3 192.0.2.1 1.204 ms !X 1.186 ms !<13>",
     "4 * * *",
+    "64 bytes from 192.0.2.1: icmp_seq=1 ttl=63 time=0.4 ms",
     "EHOSTUNREACH",
     "0303fcfc0000000045000024123400003f1154930a0000010a0000029c40829a0010",
     "0800f7fd00010001zz",
