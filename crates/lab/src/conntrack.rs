@@ -316,7 +316,11 @@ impl Tracker {
 
     /// The live connection and direction of a tuple; one that has expired goes.
     fn find_live(&mut self, now: Time, tuple: &Tuple) -> Option<(u32, usize)> {
-        let (number, direction) = self.table.find(tuple)?;
+        self.find_live_tagged(now, self.table.tag(tuple), tuple)
+    }
+
+    fn find_live_tagged(&mut self, now: Time, tag: u32, tuple: &Tuple) -> Option<(u32, usize)> {
+        let (number, direction) = self.table.find_tagged(tag, tuple)?;
         if self.table.at(number).expires > now {
             return Some((number, direction));
         }

@@ -10,7 +10,7 @@ use probe::Time;
 use std::time::Duration;
 
 /// Entries in one piece of the slab.
-const PIECE: usize = 1_024;
+const PIECE: usize = 8_192;
 
 /// Packets and bytes of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -66,7 +66,8 @@ struct Neighbours {
 }
 
 impl Entry {
-    pub(crate) fn new(now: Time, original: Tuple, reply: Tuple) -> Entry {
+    /// `tag` is the original tuple's.
+    pub(crate) fn new(now: Time, (original, tag): (Tuple, u32), reply: Tuple) -> Entry {
         Entry {
             tuples: [original, reply],
             expires: now,
@@ -78,7 +79,7 @@ impl Entry {
             born: now,
             counts: [Count::default(); 2],
             wheel: Links::default(),
-            tags: [0; 2],
+            tags: [tag, 0],
             group_tag: 0,
             group: Neighbours { before: NONE, behind: NONE },
         }
@@ -91,6 +92,13 @@ impl Entry {
     /// How long it is remembered from now on, if nothing comes.
     pub(crate) fn left(&self, now: Time) -> Duration {
         self.expires.since(now)
+    }
+
+    /// Whether either end of what began it leaves otherwise than it came: its source, or its
+    /// destination.
+    pub(crate) fn is_translated(&self, is_source: bool) -> bool {
+        let [original, reply] = &self.tuples;
+        original.is_renamed_in(reply, is_source)
     }
 
     /// What a packet of a direction leaves as.
@@ -159,8 +167,9 @@ impl Table {
         (0..last as u32).filter(|number| self.at(*number).is(status::LIVE))
     }
 
+    /// Where the look-up of a tuple begins.
     #[inline]
-    fn tag(&self, tuple: &Tuple) -> u32 {
+    pub(crate) fn tag(&self, tuple: &Tuple) -> u32 {
         let (addresses, ports) = tuple.words();
         let [a, b, c, d] = addresses;
         let hash = match a | c {
@@ -174,19 +183,28 @@ impl Table {
     /// The connection and direction of a tuple; also one that has expired.
     #[inline]
     pub(crate) fn find(&self, tuple: &Tuple) -> Option<(u32, usize)> {
-        let slot = self
-            .tuples
-            .find(self.tag(tuple), |slot| self.at(slot >> 1).tuples[slot as usize & 1] == *tuple)?;
+        self.find_tagged(self.tag(tuple), tuple)
+    }
+
+    /// Likewise, of a tuple whose tag is known.
+    #[inline]
+    pub(crate) fn find_tagged(&self, tag: u32, tuple: &Tuple) -> Option<(u32, usize)> {
+        let is_it = |slot: u32| self.at(slot >> 1).tuples[slot as usize & 1] == *tuple;
+        let slot = self.tuples.find(tag, is_it)?;
         Some((slot >> 1, slot as usize & 1))
     }
 
+    /// The tags of a new connection's tuples.
+    pub(crate) fn tags_of(&self, entry: &Entry) -> [u32; 2] {
+        [entry.tags[0], self.tag(&entry.tuples[1])]
+    }
+
     /// Adds a connection, of which neither tuple is there.
-    pub(crate) fn insert(&mut self, mut entry: Entry) -> u32 {
-        entry.tags = entry.tuples.map(|tuple| self.tag(&tuple));
+    pub(crate) fn insert(&mut self, mut entry: Entry, tags: [u32; 2]) -> u32 {
+        entry.tags = tags;
         entry.status |= status::LIVE;
         self.serial = self.serial.wrapping_add(1);
         entry.serial = self.serial;
-        let tags = entry.tags;
         let number = match self.free.pop() {
             Some(number) => {
                 *self.at_mut(number) = entry;
