@@ -352,13 +352,13 @@ fn reply(line: &str) -> Option<Reading> {
     let facts = facts.into_iter().filter_map(|(name, label, value)| Some((name, label, value?)));
     let remark: Pair = match lower.contains("(dup!)") {
         true => (
-            "DUP!: this probe was answered before; something on the way doubles packets, or several \
-             hosts answer, as at a broadcast address",
+            "DUP!: this probe was answered before; something on the way doubles packets, or \
+             several hosts answer, as at a broadcast address",
             "DUP!：这个探测已经有过应答；途中有什么复制了分组，或有几台主机应答，如广播地址",
         ),
         false => (
-            "most systems send with a TTL of 64, 128 or 255, and each router on the way back takes 1 \
-             off: what is missing is how many there were",
+            "most systems send with a TTL of 64, 128 or 255, and each router on the way back takes \
+             1 off: what is missing is how many there were",
             "多数系统发送时TTL为64、128或255，回程每个路由器减1：少了多少，就经过了多少个",
         ),
     };
@@ -532,7 +532,7 @@ mod tests {
                 &["192.0.2.1", "64", "1", "63", "0.4 ms"][..],
             ),
             (
-                "[1700000000.123] 64 bytes from host (192.0.2.1): icmp_seq=2 ttl=63 time=12 ms (DUP!)",
+                "[1700000.1] 64 bytes from h (192.0.2.1): icmp_seq=2 ttl=63 time=12 ms (DUP!)",
                 &[(Family::V4, 0, 0)],
                 &["192.0.2.1", "64", "2", "63", "12 ms"],
             ),
