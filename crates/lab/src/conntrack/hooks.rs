@@ -265,7 +265,7 @@ impl Tracker {
             let is_end = side == Side::Destination
                 || passage.direction == 0
                 || plan.hides_routers
-                || quotes != Quotes::Untouched && is_from(bytes, &layout, comes.source());
+                || quotes != Quotes::Untouched && Side::Source.has(bytes, &layout, comes.source());
             rewrite_quote(bytes, &layout, side.other(), to, quotes);
             if is_end {
                 rewrite_address(bytes, &layout, side, to);
@@ -309,11 +309,3 @@ impl Tracker {
 
 /// Why a packet from outside is dropped that nobody asked for.
 pub(super) const UNSOLICITED: &str = "unsolicited";
-
-/// Whether a datagram comes from an address.
-fn is_from(bytes: &[u8], layout: &Layout, end: End) -> bool {
-    let rules = crate::rules::of(layout.family);
-    let width = usize::from(rules.address_bits) / 8;
-    let octets = end.address.octets();
-    bytes.get(rules.addresses_at..rules.addresses_at + width) == Some(&octets[16 - width..])
-}

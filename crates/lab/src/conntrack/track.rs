@@ -3,10 +3,10 @@
 use super::hooks::{Passage, Realm, Relation};
 use super::index::NONE;
 use super::list::EventKind;
-use super::rewrite::{quoted, sums_up};
+use super::rewrite::{Side, quoted, sums_up};
 use super::table::{Entry, status};
 use super::tcp::{self, Connection, Outcome, Standing, State, Strictness};
-use super::tuple::{Carried, End, Layout, Sums, Tuple, is_query_type, read};
+use super::tuple::{Carried, Layout, Sums, Tuple, is_query_type, read};
 use super::why::{Hook, Station, What};
 use super::{Tracker, timers};
 use crate::rules;
@@ -108,7 +108,7 @@ impl Tracker {
             return self.invalid(hook, "an error about nothing known");
         };
         let entry = self.table.at(number);
-        if !goes_to(bytes, &layout, entry.tuples[direction].destination()) {
+        if !Side::Destination.has(bytes, &layout, entry.tuples[direction].destination()) {
             self.counts.error += 1;
             return self.invalid(hook, "an error for somebody else");
         }
@@ -390,13 +390,4 @@ fn segment<'a>(sight: &Sight<'a>) -> Result<Segment<'a>, &'static str> {
 fn has_sound_quote(bytes: &[u8], layout: &Layout) -> bool {
     let quote = bytes.get(layout.transport_at + 8..layout.end);
     quote.is_some_and(wire::ip::verify_header)
-}
-
-/// Whether a datagram goes to an address.
-fn goes_to(bytes: &[u8], layout: &Layout, end: End) -> bool {
-    let rules = rules::of(layout.family);
-    let width = usize::from(rules.address_bits) / 8;
-    let at = rules.addresses_at + width;
-    let octets = end.address.octets();
-    bytes.get(at..at + width) == Some(&octets[16 - width..])
 }
