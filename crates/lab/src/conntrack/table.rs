@@ -198,8 +198,8 @@ impl Table {
         Some((slot >> 1, slot as usize & 1))
     }
 
-    /// Touches what look-ups of tuples with those tags are going to touch. No access waits for another,
-    /// so all of them take hardly longer than one.
+    /// Touches what look-ups of tuples with those tags are going to touch. No access waits for
+    /// another, so all of them take hardly longer than one.
     pub(crate) fn touch(&self, tags: &[u32]) {
         let mut numbers = [NONE; BURST];
         for (number, tag) in numbers.iter_mut().zip(tags) {
