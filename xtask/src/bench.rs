@@ -18,6 +18,7 @@ mod track;
 pub use launcher::{alternate, measure};
 pub use live::{receive_stamps, send_stamps};
 pub use sockets::hold_connections;
+pub use track::send_flows;
 
 use crate::{test, tree};
 use arena::Arena;

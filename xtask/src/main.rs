@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         ["alternate", report, times, commands @ ..] => bench::alternate(report, times, commands),
         ["send-stamps", to] => bench::send_stamps(to),
         ["receive-stamps"] => bench::receive_stamps(),
+        ["send-flows"] => bench::send_flows(),
         ["hold-connections", port] => bench::hold_connections(port),
         _ => Err(USAGE.into()),
     };

@@ -1,23 +1,23 @@
-//! Measures the tracker: a million connections through a masquerade, and packets of them in any
-//! order. Prints figures by name, medians of five runs; `cargo xtask bench track` reads them. Time
-//! is the processor's, so that what else the machine does counts less.
+//! Measures the tracker: so many connections through a masquerade, and packets of them in any order.
+//! Prints figures by name, medians of five runs; `cargo xtask bench track` reads them. Time is the
+//! processor's, so that what else the machine does counts less.
+//!
+//! `track COUNT [PERSONALITY]`
 
 use lab::conntrack::{Behaviour, Personality, Plan, Realm, Tracker, Verdict};
 use probe::Time;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use wire::ip::{Header, protocol};
-use wire::tcp::{Segment, flag};
+use wire::udp::Message;
 
 /// As in the program.
 #[global_allocator]
 static MEMORY: net::Memory = net::Memory;
 
-/// Connections in the table.
-const COUNT: usize = 1_000_000;
-
-/// Bytes of a segment without payload.
-const BYTES: usize = 40;
+/// Bytes of a packet, and of its payload.
+const BYTES: usize = 46;
+const PAYLOAD: [u8; 18] = [0; 18];
 
 /// Packets that come together, as a gateway reads them.
 const BURST: usize = 16;
@@ -25,11 +25,12 @@ const BURST: usize = 16;
 const RUNS: usize = 5;
 
 fn main() {
-    let personalities: Vec<String> = std::env::args().skip(1).collect();
-    let name = personalities.first().map_or("linux", String::as_str);
+    let mut arguments = std::env::args().skip(1);
+    let count = arguments.next().and_then(|count| count.parse().ok()).expect("a count");
+    let name = arguments.next().unwrap_or_else(|| "linux".to_owned());
     let known = Personality::ALL.iter().find(|(word, _)| *word == name);
     let behaviour = known.expect("a personality").1.behaviour();
-    let packets = packets();
+    let packets = packets(count);
     let mut figures = [const { Vec::new() }; 5];
     for _ in 0..RUNS {
         let run = measure(behaviour, &packets);
@@ -42,27 +43,22 @@ fn main() {
     }
 }
 
-/// SYNs of many hosts to many servers, one behind the other.
-fn packets() -> Vec<u8> {
-    let mut all = Vec::with_capacity(COUNT * BYTES);
-    for number in 0..COUNT as u32 {
-        let inner = Ipv4Addr::from(0x0a00_0000 + number % 10_000);
-        let server = Ipv4Addr::from(0xc633_6400 + number / 10_000 % 100);
-        let segment = Segment {
-            source_port: 1_024 + (number.wrapping_mul(2_654_435_761) >> 17) as u16,
+/// First packets of many hosts to many servers, one behind the other.
+fn packets(count: usize) -> Vec<u8> {
+    let mut all = Vec::with_capacity(count * BYTES);
+    for number in 0..count as u32 {
+        let inner = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + number % 10_000));
+        let server = IpAddr::V4(Ipv4Addr::from(0xc633_6400 + number / 10_000 % 100));
+        let port = 1_024 + (number.wrapping_mul(2_654_435_761) >> 17) as u16;
+        let mut bytes = Vec::with_capacity(8 + PAYLOAD.len());
+        let message = Message {
+            source_port: port,
             destination_port: 443,
-            sequence: number,
-            acknowledgment: 0,
-            flags: flag::SYN,
-            window: 64_240,
-            urgent: 0,
-            options: &[],
-            payload: &[],
+            has_checksum: true,
+            payload: &PAYLOAD,
         };
-        let mut bytes = Vec::with_capacity(20);
-        let (from, to) = (IpAddr::V4(inner), IpAddr::V4(server));
-        segment.emit(from, to, &mut bytes).expect("it fits");
-        Header::new(from, to, protocol::TCP).emit(&bytes, &mut all).expect("it fits");
+        message.emit(inner, server, &mut bytes).expect("it fits");
+        Header::new(inner, server, protocol::UDP).emit(&bytes, &mut all).expect("it fits");
     }
     all
 }
@@ -78,25 +74,26 @@ fn processor_ns() -> f64 {
 /// One access to as much memory as the table takes, each depending on the one before.
 fn memory(order: &[usize]) -> f64 {
     const LINE: usize = 32;
-    let mut next = vec![0_u64; COUNT * LINE];
+    let mut next = vec![0_u64; order.len() * LINE];
     for pair in order.windows(2) {
         next[pair[0] * LINE] = (pair[1] * LINE) as u64;
     }
     let started = processor_ns();
     let mut at = order[0] * LINE;
-    for _ in 1..COUNT {
+    for _ in 1..order.len() {
         at = next[at] as usize;
     }
     black_box(at);
-    (processor_ns() - started) / COUNT as f64
+    (processor_ns() - started) / order.len() as f64
 }
 
 /// Nanoseconds of a new connection, of a packet of a known one, of a look-up; bytes of an entry;
 /// nanoseconds of an access to memory.
 fn measure(behaviour: Behaviour, packets: &[u8]) -> [f64; 5] {
+    let count = packets.len() / BYTES;
     // As many outer addresses as carry the connections to one server.
     let pool = (0..32).map(|last| IpAddr::from([203, 0, 113, last])).collect();
-    let plan = Plan { pool, limit: 2 * COUNT, ..Plan::new(behaviour) };
+    let plan = Plan { pool, limit: 2 * count, ..Plan::new(behaviour) };
     let mut tracker = Tracker::new(plan, 1);
     let now = Time(1_000_000_000);
     let mut buffer = packets.to_vec();
@@ -110,12 +107,12 @@ fn measure(behaviour: Behaviour, packets: &[u8]) -> [f64; 5] {
         }
     }
     let new = processor_ns() - started;
-    assert!(refused < COUNT / 100, "{refused} refused");
+    assert!(refused < count / 100, "{refused} refused");
     let entry = tracker.memory_bytes() as f64 / tracker.len() as f64;
     // In an order that no cache foresees.
-    let mut order: Vec<usize> = (0..COUNT).collect();
+    let mut order: Vec<usize> = (0..count).collect();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    for index in (1..COUNT).rev() {
+    for index in (1..count).rev() {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
@@ -140,7 +137,7 @@ fn measure(behaviour: Behaviour, packets: &[u8]) -> [f64; 5] {
         }
     }
     let known = processor_ns() - started;
-    let each = |span: f64| span / COUNT as f64;
+    let each = |span: f64| span / count as f64;
     drop(tracker);
     [each(new), each(known), each(lookup), entry, memory(&order)]
 }
