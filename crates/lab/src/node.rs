@@ -20,6 +20,7 @@ use crate::random::Random;
 use crate::redirect::Redirects;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
+use crate::segments::{Packet, Shape};
 use crate::service::midnight_ms;
 use crate::socket::Process;
 use crate::tftp;
@@ -93,6 +94,8 @@ impl Turn<'_> {
 pub(crate) enum Action {
     /// Send a packet out of an interface.
     Send { interface: usize, to: Recipient, bytes: Vec<u8> },
+    /// Likewise one that is not as on a wire yet.
+    SendLarge { interface: usize, to: Recipient, packet: Packet },
     /// Likewise an ARP packet.
     SendArp { interface: usize, to: Recipient, bytes: Vec<u8> },
     /// Come back to this after a while.
@@ -100,7 +103,17 @@ pub(crate) enum Action {
     /// Show a datagram to the instrument.
     Show(Vec<u8>),
     /// Hand a packet to whoever is in the node's place.
-    HandOut(Vec<u8>),
+    HandOut(Packet),
+}
+
+impl Action {
+    /// Send a packet, whatever it stands for, out of an interface.
+    pub(crate) fn send(interface: usize, to: Recipient, packet: Packet) -> Action {
+        match packet.shape() {
+            Shape::PLAIN => Action::Send { interface, to, bytes: packet.bytes },
+            _ => Action::SendLarge { interface, to, packet },
+        }
+    }
 }
 
 /// What a node comes back to.
@@ -132,6 +145,8 @@ pub(crate) enum Later {
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
+    /// What it stands for.
+    pub(crate) shape: Shape,
     /// Whether the link brought it to all its ends (a link-layer broadcast).
     pub(crate) is_broadcast: bool,
     /// The Ethernet header in front of it, on links that have such.
@@ -145,7 +160,8 @@ pub(crate) struct Frame {
 impl Frame {
     /// A packet that a node has sent to itself.
     pub(crate) fn looped(bytes: Vec<u8>) -> Frame {
-        Frame { bytes, is_broadcast: false, ethernet: None, came_by: None, road: None }
+        let (shape, is_broadcast) = (Shape::PLAIN, false);
+        Frame { bytes, shape, is_broadcast, ethernet: None, came_by: None, road: None }
     }
 
     /// The packet as an error's subject.
@@ -187,7 +203,11 @@ impl Node {
             return;
         }
         if self.is_attached {
-            return turn.actions.push(Action::HandOut(frame.bytes));
+            let packet = Packet::from_parts(frame.bytes, frame.shape);
+            return turn.actions.push(Action::HandOut(packet));
+        }
+        if frame.shape != Shape::PLAIN {
+            return self.receive_large(turn, frame);
         }
         if !packet::header_verifies(&frame.bytes) {
             return;
@@ -365,22 +385,24 @@ impl Node {
         turn: &mut Turn<'_>,
         interface: usize,
         to: Recipient,
-        bytes: Vec<u8>,
+        packet: impl Into<Packet>,
     ) {
+        let packet = packet.into();
         let link = turn.map.interface(self.id, interface).link;
         if turn.map.is_ethernet(link)
-            && let Ok(datagram) = Datagram::parse(&bytes)
+            && let Ok(datagram) = Datagram::parse(&packet.bytes)
             && let Some(address) = turn.map.next_hop(link, to, datagram.destination)
         {
-            return self.put_by(turn, Key { interface, address }, bytes);
+            return self.put_by(turn, Key { interface, address }, packet);
         }
-        turn.actions.push(match to {
+        match to {
             // Without address resolution the map knows everybody.
-            Recipient::Address(_) => {
-                Action::Later { after: UNRESOLVED, what: Later::Unresolved(bytes) }
-            }
-            _ => Action::Send { interface, to, bytes },
-        });
+            Recipient::Address(_) => packet.each(|bytes| {
+                let what = Later::Unresolved(bytes);
+                turn.actions.push(Action::Later { after: UNRESOLVED, what });
+            }),
+            _ => turn.actions.push(Action::send(interface, to, packet)),
+        }
     }
 
     /// Comes back to what was left for later.

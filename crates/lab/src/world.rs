@@ -15,6 +15,7 @@ use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
 use crate::scenario::traffic::{Destination, TrafficPlan};
+use crate::segments::{self, Packet, Shape};
 use crate::socket::{Process, Socket};
 use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
@@ -54,7 +55,7 @@ pub struct World {
     /// What has arrived for the instrument.
     pub(crate) inbox: VecDeque<Vec<u8>>,
     /// What has arrived for attached nodes.
-    pub(crate) outgoing: VecDeque<(NodeId, Vec<u8>)>,
+    pub(crate) outgoing: VecDeque<(NodeId, Packet)>,
     /// Reused from turn to turn.
     actions: Vec<Action>,
 }
@@ -291,8 +292,8 @@ impl World {
     pub(crate) fn schedule(&mut self, at: Time, event: Event) {
         let events_bytes = self.events_bytes + event.bytes();
         if events_bytes > self.events_max_bytes && event.may_be_lost() {
-            if let Event::Arrival { counted: Some((link, end)), .. } = event {
-                self.links[link].lost(end);
+            if let Event::Arrival { counted: Some((link, end)), frame, .. } = event {
+                self.links[link].lost(end, segments::amount(&frame.bytes, frame.shape));
             }
             return;
         }
@@ -327,7 +328,7 @@ impl World {
         match event {
             Event::Arrival { node, frame, counted } => {
                 if let Some((link, end)) = counted {
-                    self.links[link].delivered(end, frame.bytes.len());
+                    self.links[link].delivered(end, segments::amount(&frame.bytes, frame.shape));
                 }
                 self.turn(node, |node, turn| node.receive(turn, frame));
             }
@@ -381,6 +382,9 @@ impl World {
                 Action::Send { interface, to, bytes } => {
                     self.carry(id, interface, to, false, bytes);
                 }
+                Action::SendLarge { interface, to, packet } => {
+                    self.carry_large(id, interface, to, packet);
+                }
                 Action::SendArp { interface, to, bytes } => {
                     self.carry(id, interface, to, true, bytes);
                 }
@@ -388,7 +392,7 @@ impl World {
                     self.schedule(self.now + after, Event::Resumption { node: id, what });
                 }
                 Action::Show(bytes) => self.inbox.push_back(bytes),
-                Action::HandOut(bytes) => self.outgoing.push_back((id, bytes)),
+                Action::HandOut(packet) => self.outgoing.push_back((id, packet)),
             }
         }
         self.actions = actions;
@@ -419,7 +423,9 @@ impl World {
         }
         let Fate::Arrives(at) = crossing.story.fate else { return };
         for bytes in std::iter::once(crossing.bytes).chain(crossing.twin) {
-            let mut frame = Frame { bytes, is_broadcast, ethernet, came_by: None, road: None };
+            let shape = Shape::PLAIN;
+            let mut frame =
+                Frame { bytes, shape, is_broadcast, ethernet, came_by: None, road: None };
             let counted = Some((link, end));
             if let Recipient::Node(node) = to
                 && let Some(came_by) = self.map.interface_on(node, link)
@@ -431,16 +437,39 @@ impl World {
             let takers = self.map.takers(link, from, to);
             if takers.is_empty() {
                 // It comes out where nobody takes it.
-                self.links[link].delivered(end, frame.bytes.len());
+                self.links[link].delivered(end, (1, frame.bytes.len() as u64));
             }
             let counts = std::iter::once(counted).chain(std::iter::repeat(None));
             for ((node, came_by), counted) in takers.into_iter().zip(counts) {
                 let bytes = frame.bytes.clone();
-                let frame =
-                    Frame { bytes, is_broadcast, ethernet, came_by: Some(came_by), road: None };
+                let came_by = Some(came_by);
+                let frame = Frame { bytes, shape, is_broadcast, ethernet, came_by, road: None };
                 self.schedule(at, Event::Arrival { node, frame, counted });
             }
         }
+    }
+
+    /// Puts a packet that is not as on a wire yet on a link: whole, if nothing is done there that
+    /// one packet of many would notice; else one by one what it stands for.
+    fn carry_large(&mut self, from: NodeId, interface: usize, to: Recipient, packet: Packet) {
+        let device = self.map.interface(from, interface);
+        let (link, end) = (device.link, device.end);
+        let is_captured = self.captures.as_ref().is_some_and(|it| it.has_link(link));
+        let only_taker = match to {
+            Recipient::Node(node) => self.map.interface_on(node, link).map(|by| (node, by)),
+            _ => None,
+        };
+        let is_carried = !is_captured && self.links[link].carries_whole(end);
+        let Some((node, came_by)) = only_taker.filter(|_| is_carried) else {
+            return packet.each(|bytes| self.carry(from, interface, to, false, bytes));
+        };
+        let ethernet = self.map.frame_header(device, to, false, &packet.bytes);
+        let shape = packet.shape();
+        let amount = segments::amount(&packet.bytes, shape);
+        let Fate::Arrives(at) = self.links[link].pass_whole(end, self.now, amount) else { return };
+        let (bytes, came_by) = (packet.bytes, Some(came_by));
+        let frame = Frame { bytes, shape, is_broadcast: false, ethernet, came_by, road: None };
+        self.schedule(at, Event::Arrival { node, frame, counted: Some((link, end)) });
     }
 }
 

@@ -8,6 +8,7 @@ use crate::map::Recipient;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::rules;
 use crate::scenario::Role;
+use crate::segments::{Packet, Shape};
 use std::net::{IpAddr, Ipv6Addr};
 use wire::arp;
 use wire::icmp::neighbour::{Advertisement, Discovery, Options, Solicitation};
@@ -19,15 +20,20 @@ const DISCOVERY: std::ops::RangeInclusive<u8> = 135..=136;
 
 impl Node {
     /// Sends a packet to the neighbour that has an address, once it is known where that is.
-    pub(crate) fn put_by(&mut self, turn: &mut Turn<'_>, key: Key, packet: Vec<u8>) {
-        let outcome = self.neighbours.send(turn.now, key, packet);
-        self.act_on(turn, key, outcome);
+    pub(crate) fn put_by(&mut self, turn: &mut Turn<'_>, key: Key, packet: Packet) {
+        let shape = packet.shape();
+        if shape != Shape::PLAIN && self.neighbours.link_of(key).is_none() {
+            // What waits is counted one by one, and so is what comes back.
+            return packet.each(|bytes| self.put_by(turn, key, bytes.into()));
+        }
+        let outcome = self.neighbours.send(turn.now, key, packet.bytes);
+        self.act_on(turn, key, outcome, shape);
     }
 
     /// Comes back to a neighbour.
     pub(crate) fn look_after(&mut self, turn: &mut Turn<'_>, timer: Timer) {
         let outcome = self.neighbours.fired(timer);
-        self.act_on(turn, timer.key, outcome);
+        self.act_on(turn, timer.key, outcome, Shape::PLAIN);
     }
 
     /// Takes the news of a neighbour's link-layer address that a redirect brought (RFC 4861 §8.3).
@@ -37,14 +43,16 @@ impl Node {
 
     fn learn(&mut self, turn: &mut Turn<'_>, key: Key, link: LinkAddress, says: Says) {
         let outcome = self.neighbours.hears(turn.now, key, link, says);
-        self.act_on(turn, key, outcome);
+        self.act_on(turn, key, outcome, Shape::PLAIN);
     }
 
-    fn act_on(&mut self, turn: &mut Turn<'_>, key: Key, outcome: Outcome) {
+    /// Does what is to be done about a neighbour; the packets that go to it now have that shape.
+    fn act_on(&mut self, turn: &mut Turn<'_>, key: Key, outcome: Outcome, shape: Shape) {
         let interface = key.interface;
         let to = self.station(turn, interface, outcome.link);
         for bytes in outcome.packets {
-            turn.actions.push(Action::Send { interface, to, bytes });
+            let packet = Packet::from_parts(bytes, shape);
+            turn.actions.push(Action::send(interface, to, packet));
         }
         if let Some(after) = outcome.timer
             && let Some(timer) = self.neighbours.arm(key)
@@ -253,7 +261,7 @@ impl Node {
             true => {
                 turn.actions.push(Action::Send { interface, to: Recipient::Everyone, bytes });
             }
-            false => self.put_by(turn, key, bytes),
+            false => self.put_by(turn, key, bytes.into()),
         }
     }
 }
