@@ -82,7 +82,7 @@ const PACKET_MAX_BYTES: usize = 65_535;
 const TAKEN_BYTES: usize = PACKET_MAX_BYTES / 2;
 
 /// Rooms that are kept for later.
-const SPARE_MAX: usize = 64;
+const SPARE_MAX: usize = 128;
 
 impl Frame {
     pub(crate) fn new() -> Frame {

@@ -16,8 +16,11 @@ fn cut(packet: Packet) -> Vec<Vec<u8>> {
     parts
 }
 
-/// Large packets, with what a device says of each; and what the kernel made of them.
-fn golden() -> Vec<(Vec<u8>, Shape, (u16, u16), Vec<Vec<u8>>)> {
+/// A packet, what a device says of it, where its checksum begins and belongs; and what the kernel
+/// made of it.
+type Golden = (Vec<u8>, Shape, (u16, u16), Vec<Vec<u8>>);
+
+fn golden() -> Vec<Golden> {
     let mut all = Vec::new();
     for line in GOLDEN.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&str> = line.split(' ').collect();
