@@ -4,9 +4,10 @@
 
 use crate::address;
 use crate::balance::Flow;
+use crate::ethernet::FrameHeader;
 use crate::map::{Next, Recipient};
-use crate::node::{Frame, Node, Turn};
-use crate::packet;
+use crate::neighbour::Key;
+use crate::node::{Action, Frame, Node, Turn};
 use crate::scenario::{Balance, Role};
 use crate::segments::{self, Packet, Shape};
 use wire::ip::Datagram;
@@ -14,42 +15,80 @@ use wire::ip::Datagram;
 /// As much of a packet as translation may change.
 const HEAD_BYTES: usize = 128;
 
+/// A packet that is not as on a wire yet, as it comes in.
+#[derive(Debug)]
+pub(crate) struct Large {
+    pub(crate) packet: Packet,
+    /// The Ethernet header in front of it, on links that have such.
+    pub(crate) ethernet: Option<FrameHeader>,
+    /// The interface that it came in by.
+    pub(crate) came_by: usize,
+}
+
 impl Node {
     /// Takes a packet that is not as on a wire yet from a link.
-    pub(crate) fn receive_large(&mut self, turn: &mut Turn<'_>, mut frame: Frame) {
-        let is_tracked = self.gate.is_some();
-        let kept_bytes = frame.bytes.len().min(HEAD_BYTES);
+    pub(crate) fn receive_large(&mut self, turn: &mut Turn<'_>, large: Large) {
+        let Large { packet, ethernet, came_by } = large;
+        if self.is_attached {
+            return turn.actions.push(Action::HandOut(packet));
+        }
+        let (shape, is_tracked) = (packet.shape(), self.gate.is_some());
+        let kept_bytes = packet.bytes.len().min(HEAD_BYTES);
         let mut head = [0; HEAD_BYTES];
-        head[..kept_bytes].copy_from_slice(&frame.bytes[..kept_bytes]);
-        let original = match is_tracked {
-            true => Packet::first(&frame.bytes, frame.shape),
-            false => Vec::new(),
+        head[..kept_bytes].copy_from_slice(&packet.bytes[..kept_bytes]);
+        let original = if is_tracked { packet.first() } else { Vec::new() };
+        let arrived = |bytes| {
+            let came_by = Some(came_by);
+            Frame { bytes, is_broadcast: false, ethernet, came_by, road: None }
         };
-        let is_sound = packet::header_verifies(&frame.bytes)
-            && (!is_tracked || self.track_large(turn, &mut frame));
-        if let Some((interface, to)) = self.clear_way(turn, &frame).filter(|_| is_sound) {
+        let mut frame = arrived(packet.bytes);
+        let is_sound = wire::ip::verify_header(&frame.bytes)
+            && (!is_tracked || self.track_large(turn, &mut frame, shape.sums));
+        if let Some((interface, to)) = self.clear_way(turn, &frame, shape).filter(|_| is_sound) {
             self.alter(&mut frame.bytes);
             if self.leave_tracked(turn, interface, &mut frame, &original) {
-                self.put(turn, interface, to, Packet::from_parts(frame.bytes, frame.shape));
+                let packet = Packet::from_parts(frame.bytes, shape);
+                self.put_large(turn, interface, to, packet);
             }
             return;
         }
         // A tracker that has seen all of it takes what follows for sent again.
         frame.bytes[..kept_bytes].copy_from_slice(&head[..kept_bytes]);
-        let Frame { bytes, shape, is_broadcast, ethernet, came_by, .. } = frame;
-        Packet::from_parts(bytes, shape).each(|bytes| {
-            let (shape, road) = (Shape::PLAIN, None);
-            self.receive(turn, Frame { bytes, shape, is_broadcast, ethernet, came_by, road });
-        });
+        Packet::from_parts(frame.bytes, shape).each(|bytes| self.receive(turn, arrived(bytes)));
+    }
+
+    /// Hands a packet to a link, once it is known who takes it there.
+    pub(crate) fn put_large(
+        &mut self,
+        turn: &mut Turn<'_>,
+        interface: usize,
+        to: Recipient,
+        packet: Packet,
+    ) {
+        if packet.shape() == Shape::PLAIN || !matches!(to, Recipient::Node(_)) {
+            return packet.each(|bytes| self.put(turn, interface, to, bytes));
+        }
+        let link = turn.map.interface(self.id, interface).link;
+        if turn.map.is_ethernet(link)
+            && let Ok(datagram) = Datagram::parse(&packet.bytes)
+            && let Some(address) = turn.map.next_hop(link, to, datagram.destination)
+        {
+            return self.put_large_by(turn, Key { interface, address }, packet);
+        }
+        turn.actions.push(Action::SendLarge { interface, to, packet: Box::new(packet) });
     }
 
     /// Where a packet leaves, if nothing is to be done to any of those for which it stands but to
     /// pass them on.
-    fn clear_way(&mut self, turn: &Turn<'_>, frame: &Frame) -> Option<(usize, Recipient)> {
+    fn clear_way(
+        &mut self,
+        turn: &Turn<'_>,
+        frame: &Frame,
+        shape: Shape,
+    ) -> Option<(usize, Recipient)> {
         let datagram = Datagram::parse(&frame.bytes).ok()?;
         let (family, to, plan) = (datagram.family(), datagram.destination, &self.plan);
-        let is_plain = !frame.is_broadcast
-            && datagram.options.is_empty()
+        let is_plain = datagram.options.is_empty()
             && datagram.extensions.is_empty()
             && datagram.hop_limit > 1
             && address::is_one_host(datagram.source)
@@ -68,7 +107,7 @@ impl Node {
             return None;
         };
         let mtu_bytes = turn.map.interface(self.id, interface).mtu_bytes(family);
-        let is_near = segments::largest_bytes(&frame.bytes, frame.shape) <= mtu_bytes as usize
+        let is_near = segments::largest_bytes(&frame.bytes, shape) <= mtu_bytes as usize
             // Whoever sent it may have to hear of a better hop.
             && frame.came_by != Some(interface)
             && matches!(to, Recipient::Node(_) | Recipient::Address(_));

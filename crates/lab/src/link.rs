@@ -173,7 +173,7 @@ impl Link {
     }
 
     /// Takes the news that there was no room for so many packets from that end.
-    pub(crate) fn lost(&mut self, end: usize, (packets, _): (u64, u64)) {
+    pub(crate) fn lost(&mut self, end: usize, packets: u64) {
         self.directions[end].counts.lost += packets;
     }
 

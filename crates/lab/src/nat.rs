@@ -3,7 +3,7 @@
 
 use crate::assembly::{Assembly, Cut, Progress, Unfinished};
 use crate::complaint::Subject;
-use crate::conntrack::{Passage, Plan, Realm, Relation, Tracker, Verdict};
+use crate::conntrack::{HELD, Passage, Plan, Realm, Relation, Sums, Tracker, Verdict};
 use crate::map::Map;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::random::fnv1a;
@@ -11,12 +11,8 @@ use crate::rules;
 use crate::scenario::{NodePlan, Role};
 use crate::{NodeId, scenario::nat};
 use probe::{SendFault, SendFaultReason};
-use std::time::Duration;
 use wire::icmp::{self, Meaning, Message};
 use wire::ip::{Datagram, Header, protocol};
-
-/// How long a SYN is held that nobody waits for (RFC 5382 REQ-4).
-const HELD: Duration = Duration::from_secs(6);
 
 /// A router's tracker, and what it needs of the router.
 #[derive(Debug)]
@@ -108,10 +104,10 @@ impl Node {
 
     /// The first hook for a packet that stands for many; whether it belongs to a connection that is
     /// known. If not, it is as it was.
-    pub(crate) fn track_large(&mut self, turn: &Turn<'_>, frame: &mut Frame) -> bool {
+    pub(crate) fn track_large(&mut self, turn: &Turn<'_>, frame: &mut Frame, sums: Sums) -> bool {
         let Some(gate) = &mut self.gate else { return false };
         let from = gate.realm(frame.came_by);
-        let (tracker, sums) = (&mut gate.tracker, frame.shape.sums);
+        let tracker = &mut gate.tracker;
         let (verdict, passage) = tracker.prerouting_summed(turn.now, &mut frame.bytes, from, sums);
         let is_known = verdict == Verdict::Accept && passage.relation() == Relation::Established;
         frame.road = is_known.then(|| Box::new(Road { passage, cut: None }));

@@ -20,7 +20,7 @@ use crate::random::Random;
 use crate::redirect::Redirects;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
-use crate::segments::{Packet, Shape};
+use crate::segments::Packet;
 use crate::service::midnight_ms;
 use crate::socket::Process;
 use crate::tftp;
@@ -95,7 +95,7 @@ pub(crate) enum Action {
     /// Send a packet out of an interface.
     Send { interface: usize, to: Recipient, bytes: Vec<u8> },
     /// Likewise one that is not as on a wire yet.
-    SendLarge { interface: usize, to: Recipient, packet: Packet },
+    SendLarge { interface: usize, to: Recipient, packet: Box<Packet> },
     /// Likewise an ARP packet.
     SendArp { interface: usize, to: Recipient, bytes: Vec<u8> },
     /// Come back to this after a while.
@@ -104,16 +104,6 @@ pub(crate) enum Action {
     Show(Vec<u8>),
     /// Hand a packet to whoever is in the node's place.
     HandOut(Packet),
-}
-
-impl Action {
-    /// Send a packet, whatever it stands for, out of an interface.
-    pub(crate) fn send(interface: usize, to: Recipient, packet: Packet) -> Action {
-        match packet.shape() {
-            Shape::PLAIN => Action::Send { interface, to, bytes: packet.bytes },
-            _ => Action::SendLarge { interface, to, packet },
-        }
-    }
 }
 
 /// What a node comes back to.
@@ -145,8 +135,6 @@ pub(crate) enum Later {
 #[derive(Debug)]
 pub(crate) struct Frame {
     pub(crate) bytes: Vec<u8>,
-    /// What it stands for.
-    pub(crate) shape: Shape,
     /// Whether the link brought it to all its ends (a link-layer broadcast).
     pub(crate) is_broadcast: bool,
     /// The Ethernet header in front of it, on links that have such.
@@ -160,8 +148,7 @@ pub(crate) struct Frame {
 impl Frame {
     /// A packet that a node has sent to itself.
     pub(crate) fn looped(bytes: Vec<u8>) -> Frame {
-        let (shape, is_broadcast) = (Shape::PLAIN, false);
-        Frame { bytes, shape, is_broadcast, ethernet: None, came_by: None, road: None }
+        Frame { bytes, is_broadcast: false, ethernet: None, came_by: None, road: None }
     }
 
     /// The packet as an error's subject.
@@ -203,13 +190,9 @@ impl Node {
             return;
         }
         if self.is_attached {
-            let packet = Packet::from_parts(frame.bytes, frame.shape);
-            return turn.actions.push(Action::HandOut(packet));
+            return turn.actions.push(Action::HandOut(frame.bytes.into()));
         }
-        if frame.shape != Shape::PLAIN {
-            return self.receive_large(turn, frame);
-        }
-        if !packet::header_verifies(&frame.bytes) {
+        if !wire::ip::verify_header(&frame.bytes) {
             return;
         }
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
@@ -273,27 +256,24 @@ impl Node {
                 packet::refresh_checksum(&mut frame.bytes);
                 self.keep(turn, frame);
             }
-            Err(at) => {
+            Err(word) => {
                 let about = Subject { bytes: &original, ..frame.subject() };
-                self.complain(turn, about, Meaning::HeaderField, pointer_word(at));
+                self.complain(turn, about, Meaning::HeaderField, word);
             }
         }
     }
 
-    /// Does to IPv4 options what every node on the way does. The error is the offset of a malformed
-    /// option among them.
+    /// Does to IPv4 options what every node on the way does; the error as [`packet::stamp_options`]
+    /// has it.
     pub(crate) fn stamp_options(
         &self,
         turn: &Turn<'_>,
         bytes: &mut [u8],
         own: Ipv4Addr,
-    ) -> Result<(), usize> {
+    ) -> Result<(), u32> {
         let is_own = |address: Ipv4Addr| turn.map.holder(address.into()) == Some(self.id);
         let now_ms = midnight_ms(self.clock_ns(turn.map.epoch_ns, turn.now));
-        options::pass(bytes, own, is_own, now_ms).map_err(|fault| match fault {
-            wire::Malformed::Option(at) => at,
-            _ => 0,
-        })
+        packet::stamp_options(bytes, own, is_own, now_ms)
     }
 
     /// What the next datagram is known by.
@@ -385,24 +365,22 @@ impl Node {
         turn: &mut Turn<'_>,
         interface: usize,
         to: Recipient,
-        packet: impl Into<Packet>,
+        bytes: Vec<u8>,
     ) {
-        let packet = packet.into();
         let link = turn.map.interface(self.id, interface).link;
         if turn.map.is_ethernet(link)
-            && let Ok(datagram) = Datagram::parse(&packet.bytes)
+            && let Ok(datagram) = Datagram::parse(&bytes)
             && let Some(address) = turn.map.next_hop(link, to, datagram.destination)
         {
-            return self.put_by(turn, Key { interface, address }, packet);
+            return self.put_by(turn, Key { interface, address }, bytes);
         }
-        match to {
+        turn.actions.push(match to {
             // Without address resolution the map knows everybody.
-            Recipient::Address(_) => packet.each(|bytes| {
-                let what = Later::Unresolved(bytes);
-                turn.actions.push(Action::Later { after: UNRESOLVED, what });
-            }),
-            _ => turn.actions.push(Action::send(interface, to, packet)),
-        }
+            Recipient::Address(_) => {
+                Action::Later { after: UNRESOLVED, what: Later::Unresolved(bytes) }
+            }
+            _ => Action::Send { interface, to, bytes },
+        });
     }
 
     /// Comes back to what was left for later.
@@ -467,12 +445,6 @@ fn next_stop(bytes: &[u8]) -> Option<(IpAddr, bool)> {
     };
     let (route, is_strict) = Options::new(bytes).map_while(Result::ok).find_map(route)?;
     Some((route.ahead().next()?.into(), is_strict))
-}
-
-/// The word of a parameter problem: the pointer is its first byte (RFC 792), and counts from the
-/// start of the IPv4 header.
-pub(crate) fn pointer_word(offset_in_options: usize) -> u32 {
-    (20 + offset_in_options as u32) << 24
 }
 
 fn emit(header: &Header, message: &[u8]) -> Result<Vec<u8>, SendFault> {

@@ -149,8 +149,9 @@ impl Packet {
     }
 
     /// The first packet that it stands for, as it is on a wire.
-    pub(crate) fn first(bytes: &[u8], shape: Shape) -> Vec<u8> {
-        let layout = Layout::of(bytes).filter(|_| shape != Shape::PLAIN);
+    pub(crate) fn first(&self) -> Vec<u8> {
+        let Packet { bytes, shape } = self;
+        let layout = Layout::of(bytes).filter(|_| *shape != Shape::PLAIN);
         let Some(layout) = layout else { return bytes.to_vec() };
         if let Some(segment_bytes) = shape.segment_bytes {
             return segment(bytes, &layout, segment_bytes, 0);
@@ -162,7 +163,7 @@ impl Packet {
 }
 
 /// How many packets one stands for, and their bytes.
-pub(crate) fn amount(bytes: &[u8], shape: Shape) -> (u64, u64) {
+pub(crate) fn amount(Packet { bytes, shape }: &Packet) -> (u64, u64) {
     let known = shape.segment_bytes.and_then(|size| Some((size, Layout::of(bytes)?)));
     let Some((size, layout)) = known else { return (1, bytes.len() as u64) };
     let count = segments(bytes, &layout, size) as u64;

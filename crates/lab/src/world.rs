@@ -6,6 +6,7 @@ use crate::agent::Advert;
 use crate::capture::{CapturePlan, Captures, Entering};
 use crate::conntrack::{Listed, Tracker};
 use crate::ethernet;
+use crate::large::Large;
 use crate::link::{Fate, Link, LinkCounts};
 use crate::map::{Device, Map, Recipient, Route};
 use crate::neighbour::Neighbour;
@@ -15,7 +16,7 @@ use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
 use crate::scenario::traffic::{Destination, TrafficPlan};
-use crate::segments::{self, Packet, Shape};
+use crate::segments::{self, Packet};
 use crate::socket::{Process, Socket};
 use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
@@ -78,6 +79,8 @@ pub(crate) enum Event {
         /// The link and the end that sent it, if this is the copy that is counted.
         counted: Option<(usize, usize)>,
     },
+    /// Likewise one that is not as on a wire yet.
+    LargeArrival { node: NodeId, large: Large, counted: (usize, usize) },
     /// A node comes back to something.
     Resumption { node: NodeId, what: Later },
     /// A datagram that has nothing to do with the run reaches the instrument.
@@ -279,8 +282,12 @@ impl World {
 
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
-        let is_counted = |event: &&Event| matches!(event, Event::Arrival { counted: Some(_), .. });
-        self.agenda.iter().filter(is_counted).count()
+        let packets = |event: &Event| match event {
+            Event::Arrival { counted: Some(_), .. } => 1,
+            Event::LargeArrival { large, .. } => segments::amount(&large.packet).0 as usize,
+            _ => 0,
+        };
+        self.agenda.iter().map(packets).sum()
     }
 
     /// When the next event is due.
@@ -292,8 +299,12 @@ impl World {
     pub(crate) fn schedule(&mut self, at: Time, event: Event) {
         let events_bytes = self.events_bytes + event.bytes();
         if events_bytes > self.events_max_bytes && event.may_be_lost() {
-            if let Event::Arrival { counted: Some((link, end)), frame, .. } = event {
-                self.links[link].lost(end, segments::amount(&frame.bytes, frame.shape));
+            match event {
+                Event::Arrival { counted: Some((link, end)), .. } => self.links[link].lost(end, 1),
+                Event::LargeArrival { counted: (link, end), large, .. } => {
+                    self.links[link].lost(end, segments::amount(&large.packet).0);
+                }
+                _ => {}
             }
             return;
         }
@@ -328,9 +339,13 @@ impl World {
         match event {
             Event::Arrival { node, frame, counted } => {
                 if let Some((link, end)) = counted {
-                    self.links[link].delivered(end, segments::amount(&frame.bytes, frame.shape));
+                    self.links[link].delivered(end, (1, frame.bytes.len() as u64));
                 }
                 self.turn(node, |node, turn| node.receive(turn, frame));
+            }
+            Event::LargeArrival { node, large, counted: (link, end) } => {
+                self.links[link].delivered(end, segments::amount(&large.packet));
+                self.turn(node, |node, turn| node.receive_large(turn, large));
             }
             Event::Resumption { node, what } => {
                 self.turn(node, |node, turn| node.resume(turn, what));
@@ -383,7 +398,7 @@ impl World {
                     self.carry(id, interface, to, false, bytes);
                 }
                 Action::SendLarge { interface, to, packet } => {
-                    self.carry_large(id, interface, to, packet);
+                    self.carry_large(id, interface, to, *packet);
                 }
                 Action::SendArp { interface, to, bytes } => {
                     self.carry(id, interface, to, true, bytes);
@@ -423,9 +438,7 @@ impl World {
         }
         let Fate::Arrives(at) = crossing.story.fate else { return };
         for bytes in std::iter::once(crossing.bytes).chain(crossing.twin) {
-            let shape = Shape::PLAIN;
-            let mut frame =
-                Frame { bytes, shape, is_broadcast, ethernet, came_by: None, road: None };
+            let mut frame = Frame { bytes, is_broadcast, ethernet, came_by: None, road: None };
             let counted = Some((link, end));
             if let Recipient::Node(node) = to
                 && let Some(came_by) = self.map.interface_on(node, link)
@@ -442,8 +455,8 @@ impl World {
             let counts = std::iter::once(counted).chain(std::iter::repeat(None));
             for ((node, came_by), counted) in takers.into_iter().zip(counts) {
                 let bytes = frame.bytes.clone();
-                let came_by = Some(came_by);
-                let frame = Frame { bytes, shape, is_broadcast, ethernet, came_by, road: None };
+                let frame =
+                    Frame { bytes, is_broadcast, ethernet, came_by: Some(came_by), road: None };
                 self.schedule(at, Event::Arrival { node, frame, counted });
             }
         }
@@ -464,12 +477,10 @@ impl World {
             return packet.each(|bytes| self.carry(from, interface, to, false, bytes));
         };
         let ethernet = self.map.frame_header(device, to, false, &packet.bytes);
-        let shape = packet.shape();
-        let amount = segments::amount(&packet.bytes, shape);
+        let amount = segments::amount(&packet);
         let Fate::Arrives(at) = self.links[link].pass_whole(end, self.now, amount) else { return };
-        let (bytes, came_by) = (packet.bytes, Some(came_by));
-        let frame = Frame { bytes, shape, is_broadcast: false, ethernet, came_by, road: None };
-        self.schedule(at, Event::Arrival { node, frame, counted: Some((link, end)) });
+        let large = Large { packet, ethernet, came_by };
+        self.schedule(at, Event::LargeArrival { node, large, counted: (link, end) });
     }
 }
 
@@ -510,6 +521,7 @@ impl Event {
     fn bytes(&self) -> usize {
         let held = match self {
             Event::Arrival { frame: Frame { bytes, .. }, .. } | Event::Noise(bytes) => bytes.len(),
+            Event::LargeArrival { large, .. } => large.packet.bytes.capacity(),
             Event::Change(_) => size_of::<Turnabout>(),
             Event::Resumption { what, .. } => match what {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
@@ -528,7 +540,7 @@ impl Event {
     }
 
     /// Whether nobody waits for it: fragments must be given up, or no others are taken; transfers
-    /// must go on; and the network changes whatever is on it.
+    /// and what comes again and again must go on; and the network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
         let is_promised = |what: &Later| {
             matches!(
@@ -537,6 +549,7 @@ impl Event {
                     | Later::AbandonPassing(_)
                     | Later::Neighbour(_)
                     | Later::Speak(_)
+                    | Later::Advertise(Advert { again: Some(_), .. })
                     | Later::Release
                     | Later::Tftp(_)
             )
@@ -544,7 +557,7 @@ impl Event {
         match self {
             Event::Resumption { what, .. } => !is_promised(what),
             Event::Change(_) => false,
-            Event::Arrival { .. } | Event::Noise(_) => true,
+            Event::Arrival { .. } | Event::LargeArrival { .. } | Event::Noise(_) => true,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::map::Recipient;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::rules;
 use crate::scenario::Role;
-use crate::segments::{Packet, Shape};
+use crate::segments::Packet;
 use std::net::{IpAddr, Ipv6Addr};
 use wire::arp;
 use wire::icmp::neighbour::{Advertisement, Discovery, Options, Solicitation};
@@ -20,20 +20,31 @@ const DISCOVERY: std::ops::RangeInclusive<u8> = 135..=136;
 
 impl Node {
     /// Sends a packet to the neighbour that has an address, once it is known where that is.
-    pub(crate) fn put_by(&mut self, turn: &mut Turn<'_>, key: Key, packet: Packet) {
-        let shape = packet.shape();
-        if shape != Shape::PLAIN && self.neighbours.link_of(key).is_none() {
-            // What waits is counted one by one, and so is what comes back.
-            return packet.each(|bytes| self.put_by(turn, key, bytes.into()));
+    pub(crate) fn put_by(&mut self, turn: &mut Turn<'_>, key: Key, packet: Vec<u8>) {
+        let outcome = self.neighbours.send(turn.now, key, packet);
+        self.act_on(turn, key, outcome);
+    }
+
+    /// Likewise one that stands for many: to a neighbour that is known it goes as it is. What waits
+    /// is counted one by one, and so is what comes back.
+    pub(crate) fn put_large_by(&mut self, turn: &mut Turn<'_>, key: Key, packet: Packet) {
+        if self.neighbours.link_of(key).is_none() {
+            return packet.each(|bytes| self.put_by(turn, key, bytes));
         }
-        let outcome = self.neighbours.send(turn.now, key, packet.bytes);
-        self.act_on(turn, key, outcome, shape);
+        let shape = packet.shape();
+        let mut outcome = self.neighbours.send(turn.now, key, packet.bytes);
+        let to = self.station(turn, key.interface, outcome.link);
+        for bytes in std::mem::take(&mut outcome.packets) {
+            let packet = Box::new(Packet::from_parts(bytes, shape));
+            turn.actions.push(Action::SendLarge { interface: key.interface, to, packet });
+        }
+        self.act_on(turn, key, outcome);
     }
 
     /// Comes back to a neighbour.
     pub(crate) fn look_after(&mut self, turn: &mut Turn<'_>, timer: Timer) {
         let outcome = self.neighbours.fired(timer);
-        self.act_on(turn, timer.key, outcome, Shape::PLAIN);
+        self.act_on(turn, timer.key, outcome);
     }
 
     /// Takes the news of a neighbour's link-layer address that a redirect brought (RFC 4861 §8.3).
@@ -43,16 +54,14 @@ impl Node {
 
     fn learn(&mut self, turn: &mut Turn<'_>, key: Key, link: LinkAddress, says: Says) {
         let outcome = self.neighbours.hears(turn.now, key, link, says);
-        self.act_on(turn, key, outcome, Shape::PLAIN);
+        self.act_on(turn, key, outcome);
     }
 
-    /// Does what is to be done about a neighbour; the packets that go to it now have that shape.
-    fn act_on(&mut self, turn: &mut Turn<'_>, key: Key, outcome: Outcome, shape: Shape) {
+    fn act_on(&mut self, turn: &mut Turn<'_>, key: Key, outcome: Outcome) {
         let interface = key.interface;
         let to = self.station(turn, interface, outcome.link);
         for bytes in outcome.packets {
-            let packet = Packet::from_parts(bytes, shape);
-            turn.actions.push(Action::send(interface, to, packet));
+            turn.actions.push(Action::Send { interface, to, bytes });
         }
         if let Some(after) = outcome.timer
             && let Some(timer) = self.neighbours.arm(key)
@@ -114,7 +123,7 @@ impl Node {
                 option.emit(&mut options).expect("eight bytes");
                 let question = Solicitation { target, options: &options };
                 let message = Message::NeighbourSolicitation(question);
-                let bytes = self.discovery(source, destination, &message);
+                let bytes = self.discovery(source.into(), destination.into(), &message);
                 turn.actions.push(Action::Send { interface, to, bytes });
             }
             _ => {}
@@ -122,9 +131,9 @@ impl Node {
     }
 
     /// A message of neighbour discovery as a datagram.
-    fn discovery(&mut self, from: Ipv6Addr, to: Ipv6Addr, message: &Message<'_>) -> Vec<u8> {
-        let mut header = Header::new(from.into(), to.into(), protocol::ICMPV6);
-        let family = wire::Family::of(header.source);
+    fn discovery(&mut self, from: IpAddr, to: IpAddr, message: &Message<'_>) -> Vec<u8> {
+        let family = wire::Family::of(from);
+        let mut header = Header::new(from, to, rules::of(family).icmp);
         header.hop_limit = rules::of(family).discovery_hop_limit.unwrap_or(255);
         let mut payload = Vec::new();
         message.emit(family, &mut payload);
@@ -254,14 +263,14 @@ impl Node {
             target: question.target,
             options: &options,
         });
-        let all = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-        let to = if is_anonymous { all } else { source };
-        let bytes = self.discovery(question.target, to, &answer);
+        let family = wire::Family::of(target);
+        let to = if is_anonymous { address::EVERYBODY.of(family) } else { source.into() };
+        let bytes = self.discovery(target, to, &answer);
         match is_anonymous {
             true => {
                 turn.actions.push(Action::Send { interface, to: Recipient::Everyone, bytes });
             }
-            false => self.put_by(turn, key, bytes.into()),
+            false => self.put_by(turn, key, bytes),
         }
     }
 }

@@ -45,15 +45,14 @@ fn packets_are_cut_as_the_kernel_cut_them() {
         // It passed them on.
         packet::decrement_hop_limit(&mut bytes);
         assert_eq!(sum_place(&bytes), Some(sum));
-        let amount = amount(&bytes, shape);
         let total: usize = parts.iter().map(Vec::len).sum();
-        assert_eq!(amount, (parts.len() as u64, total as u64));
         if shape.segment_bytes.is_some() {
             assert_eq!(largest_bytes(&bytes, shape), parts[0].len());
         }
         let packet = Packet::of(bytes, shape, Some(sum)).expect("a large packet");
         assert_eq!(packet.shape(), shape);
-        assert_eq!(Packet::first(&packet.bytes, shape), parts[0]);
+        assert_eq!(amount(&packet), (parts.len() as u64, total as u64));
+        assert_eq!(packet.first(), parts[0]);
         assert_eq!(cut(packet), parts);
     }
 }

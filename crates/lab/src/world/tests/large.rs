@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::conntrack::Sums;
-use crate::segments::sum_place;
+use crate::segments::{Shape, sum_place};
 use std::collections::BTreeMap;
 use wire::tcp::flag;
 
@@ -243,7 +243,7 @@ fn translators_pass_many_of_a_known_connection_as_one() {
             let (out, handed) = pass(&mut world, from, large, Some(1_000));
             assert_eq!((handed, out[&to.0].len()), (1, 10));
             for bytes in &out[&to.0] {
-                assert!(packet::header_verifies(bytes));
+                assert!(wire::ip::verify_header(bytes));
                 let datagram = Datagram::parse(bytes).expect("whole");
                 assert_eq!((datagram.source, datagram.hop_limit), (source.0, 63));
                 assert!(wire::tcp::verify(datagram.source, datagram.destination, datagram.payload));
