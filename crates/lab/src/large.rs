@@ -1,6 +1,6 @@
-//! What routers do with packets that stand for many: they pass them on as they are, if that is all
-//! that would become of each. Whatever else is to be done is done to each of those: errors, options,
-//! chance, what a node keeps for itself.
+//! What nodes do with packets that stand for many: routers pass them on as they are, if that is all
+//! that would become of each. Whatever else is to be done is done to each of those: errors, chance,
+//! options, what a node keeps for itself.
 
 use crate::address;
 use crate::balance::Flow;
@@ -27,6 +27,8 @@ pub(crate) struct Large {
 
 impl Node {
     /// Takes a packet that is not as on a wire yet from a link.
+    // Apart, so that single packets pay nothing for it.
+    #[inline(never)]
     pub(crate) fn receive_large(&mut self, turn: &mut Turn<'_>, large: Large) {
         let Large { packet, ethernet, came_by } = large;
         if self.is_attached {

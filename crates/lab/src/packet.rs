@@ -44,8 +44,8 @@ pub(crate) fn set_identification(bytes: &mut [u8], identification: u16) {
     }
 }
 
-/// Adds to the IPv4 identification of a well-formed datagram; in either case its header's checksum is
-/// computed anew. Does nothing in IPv6.
+/// Adds to the IPv4 identification of a well-formed datagram, and computes its header's checksum
+/// anew; does nothing in IPv6.
 pub(crate) fn advance_identification(bytes: &mut [u8], by: u16) {
     if bytes[0] >> 4 == 4 {
         let identification = u16::from_be_bytes([bytes[4], bytes[5]]).wrapping_add(by);

@@ -464,6 +464,8 @@ impl World {
 
     /// Puts a packet that is not as on a wire yet on a link: whole, if nothing is done there that
     /// one packet of many would notice; else one by one what it stands for.
+    // Apart, so that single packets pay nothing for it.
+    #[inline(never)]
     fn carry_large(&mut self, from: NodeId, interface: usize, to: Recipient, packet: Packet) {
         let device = self.map.interface(from, interface);
         let (link, end) = (device.link, device.end);

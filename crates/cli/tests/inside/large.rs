@@ -207,7 +207,7 @@ fn captured() -> std::path::PathBuf {
 #[derive(Debug)]
 struct Stream {
     bytes: Vec<u8>,
-    /// What all segments with data have in common: hop limit by link, traffic class, flags, options.
+    /// What segments with data have besides: hop limit, traffic class, flags, bytes of options.
     headers: Vec<(u8, u8, u16, usize)>,
     largest: usize,
 }
