@@ -8,6 +8,8 @@ use crate::complaint::Subject;
 use crate::map::Next;
 use crate::node::{Node, Turn};
 use crate::router;
+use crate::scenario::Balance;
+use crate::segments::{Packet, Shape};
 use crate::world::World;
 use probe::Time;
 use std::net::IpAddr;
@@ -50,9 +52,23 @@ impl World {
 
     /// Lets a node send a packet that came from outside at that time, which is not before any that
     /// the world has seen.
-    pub fn inject(&mut self, now: Time, node: NodeId, packet: &[u8]) {
+    ///
+    /// As devices hand packets over, one may stand for many and leave its checksum to others; `sum`
+    /// is where a partial one begins and where it belongs, counted from the start of the packet. It
+    /// stays whole on links that only delay, unless they are captured, and at routers that would
+    /// pass all of it on; elsewhere it becomes what it stands for.
+    pub fn inject(
+        &mut self,
+        now: Time,
+        node: NodeId,
+        packet: Vec<u8>,
+        shape: Shape,
+        sum: Option<(u16, u16)>,
+    ) {
         self.advance(now);
-        self.turn(node, |node, turn| node.pass_out(turn, packet));
+        if let Some(packet) = Packet::of(packet, shape, sum) {
+            self.turn(node, |node, turn| node.pass_out(turn, packet));
+        }
     }
 
     /// Lets everything happen that is due by then.
@@ -63,22 +79,29 @@ impl World {
         self.now = self.now.max(now);
     }
 
-    /// The next packet for whoever is in a node's place.
-    pub fn take_outgoing(&mut self) -> Option<(NodeId, Vec<u8>)> {
-        self.outgoing.pop_front()
+    /// The next packet for whoever is in a node's place, and what it stands for: of what was
+    /// injected without a shape, nothing but itself.
+    pub fn take_outgoing(&mut self) -> Option<(NodeId, Vec<u8>, Shape)> {
+        let (node, packet) = self.outgoing.pop_front()?;
+        let shape = packet.shape();
+        Some((node, packet.bytes, shape))
     }
 }
 
 impl Node {
     /// Sends a packet that came from outside, as it is.
-    fn pass_out(&mut self, turn: &mut Turn<'_>, packet: &[u8]) {
-        let Ok(datagram) = Datagram::parse(packet) else { return };
+    fn pass_out(&mut self, turn: &mut Turn<'_>, packet: Packet) {
+        if packet.shape() != Shape::PLAIN && self.plan.balance == Some(Balance::Packet) {
+            // Each its own way.
+            return packet.each(|bytes| self.pass_out(turn, bytes.into()));
+        }
+        let Ok(datagram) = Datagram::parse(&packet.bytes) else { return };
         match self.balancer.next(turn.map, self.id, Flow::of(&datagram)) {
-            Next::Out { interface, to } => self.put(turn, interface, to, packet.to_vec()),
+            Next::Out { interface, to } => self.put_large(turn, interface, to, packet),
             Next::Local => {}
             refused => {
                 if let Some(meaning) = router::refusal(refused) {
-                    self.complain(turn, Subject::of(packet), meaning, 0);
+                    packet.each(|bytes| self.complain(turn, Subject::of(&bytes), meaning, 0));
                 }
             }
         }

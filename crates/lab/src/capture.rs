@@ -130,6 +130,11 @@ pub(crate) struct Entering<'a> {
 }
 
 impl Captures {
+    /// Whether a link is captured.
+    pub(crate) fn has_link(&self, link: usize) -> bool {
+        self.of_link.get(link).is_some_and(|files| !files.is_empty())
+    }
+
     /// Notes a packet, if its link is captured.
     pub(crate) fn note(&mut self, map: &Map, link: &Link, it: &Entering<'_>) {
         let Some(files) = self.of_link.get(it.link).filter(|files| !files.is_empty()) else {

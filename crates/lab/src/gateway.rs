@@ -10,11 +10,12 @@ mod own;
 
 use crate::address::{self, Prefix};
 use crate::assembly::{Assembly, Cut};
-use crate::conntrack::{self, Passage, Realm, Relation, Sums, Tracker, Verdict};
+use crate::conntrack::{self, Passage, Realm, Relation, Tracker, Verdict};
 use crate::limit::Limiter;
 use crate::packet;
 use crate::rules;
 use crate::scenario::{LimitPlan, Rate};
+pub use crate::segments::Shape;
 use assembling::Pending;
 use probe::Time;
 use std::collections::VecDeque;
@@ -70,20 +71,6 @@ pub struct Plan {
     pub epoch_ns: i128,
     /// Where all its chance comes from.
     pub seed: u64,
-}
-
-/// What a device knows of a packet besides its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// What is known of its transport checksum.
-    pub sums: Sums,
-    /// If it stands for many: the payload of each, in bytes, whose headers are the same.
-    pub segment_bytes: Option<u16>,
-}
-
-impl Shape {
-    /// A packet as it is on a wire.
-    pub const PLAIN: Shape = Shape { sums: Sums::Unknown, segment_bytes: None };
 }
 
 /// What became of packets.

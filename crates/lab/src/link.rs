@@ -77,6 +77,10 @@ pub(crate) struct Crossing {
     pub(crate) twin: Option<Vec<u8>>,
 }
 
+/// Random numbers that every packet draws, and which of them is for the jitter.
+const DRAWS: usize = 6;
+const JITTER_DRAW: usize = 4;
+
 /// The rules of each effect.
 fn effects(rules: &Impairments) -> [&Odds; 4] {
     [&rules.loss, &rules.duplicate, &rules.corrupt, &rules.reorder]
@@ -109,7 +113,7 @@ impl Link {
         direction.counts.sent_bytes += bytes.len() as u64;
         // Every packet draws the same numbers whatever happens to it, so that a change to one rule
         // does not change what the others do.
-        let [loss, duplicate, corrupt, reorder, jitter, bit] =
+        let [loss, duplicate, corrupt, reorder, jitter, bit]: [u64; DRAWS] =
             std::array::from_fn(|_| direction.random.next());
         let draws = [loss, duplicate, corrupt, reorder];
         let hits = direction.hits(rules, draws, &bytes);
@@ -119,6 +123,39 @@ impl Link {
             return Crossing::ended(Story::new(now), Loss::Down, bytes);
         }
         direction.cross(rules, now, bytes, hits, (jitter, bit))
+    }
+
+    /// Whether nothing is done to what an end sends but to delay it, all by the same time.
+    pub(crate) fn carries_whole(&self, end: usize) -> bool {
+        let rules = self.rules(end);
+        rules.wire.rate_bits.is_none()
+            && rules.jitter.spread.is_zero()
+            && effects(rules).iter().all(|odds| odds.0.is_empty())
+    }
+
+    /// What becomes of packets that an end sends as one, over a link that carries them so: how many
+    /// they are, and their bytes. Counts and dice are left as if they had come one by one.
+    pub(crate) fn pass_whole(
+        &mut self,
+        end: usize,
+        now: Time,
+        (packets, bytes): (u64, u64),
+    ) -> Fate {
+        let rules = if end == 0 { &self.there } else { &self.back };
+        let direction = &mut self.directions[end];
+        direction.counts.sent += packets;
+        direction.counts.sent_bytes += bytes;
+        for _ in 0..packets {
+            let draws: [u64; DRAWS] = std::array::from_fn(|_| direction.random.next());
+            direction.jitter(rules, draws[JITTER_DRAW]);
+        }
+        if self.is_down {
+            direction.counts.lost += packets;
+            return Fate::Lost(Loss::Down);
+        }
+        let mut story = Story::new(now);
+        direction.arrive(rules, &mut story, false, 0);
+        story.fate
     }
 
     /// Becomes another link, as it were; what is under way arrives. Rules that stay go on counting.
@@ -135,16 +172,16 @@ impl Link {
         (self.is_down, self.there, self.back) = (is_down, there, back);
     }
 
-    /// Takes the news that there was no room for a packet from that end.
-    pub(crate) fn lost(&mut self, end: usize) {
-        self.directions[end].counts.lost += 1;
+    /// Takes the news that there was no room for so many packets from that end.
+    pub(crate) fn lost(&mut self, end: usize, packets: u64) {
+        self.directions[end].counts.lost += packets;
     }
 
-    /// Takes the news that a packet of so many bytes from that end came out.
-    pub(crate) fn delivered(&mut self, end: usize, bytes: usize) {
+    /// Takes the news that so many packets from that end, and so many bytes, came out.
+    pub(crate) fn delivered(&mut self, end: usize, (packets, bytes): (u64, u64)) {
         let counts = &mut self.directions[end].counts;
-        counts.delivered += 1;
-        counts.delivered_bytes += bytes as u64;
+        counts.delivered += packets;
+        counts.delivered_bytes += bytes;
     }
 
     pub(crate) fn counts(&self, end: usize) -> LinkCounts {

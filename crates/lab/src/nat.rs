@@ -3,7 +3,7 @@
 
 use crate::assembly::{Assembly, Cut, Progress, Unfinished};
 use crate::complaint::Subject;
-use crate::conntrack::{HELD, Passage, Plan, Realm, Tracker, Verdict};
+use crate::conntrack::{HELD, Passage, Plan, Realm, Relation, Sums, Tracker, Verdict};
 use crate::map::Map;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::random::fnv1a;
@@ -100,6 +100,18 @@ impl Node {
                 false => self.forward(turn, frame),
             }
         }
+    }
+
+    /// The first hook for a packet that stands for many; whether it belongs to a connection that is
+    /// known. If not, it is as it was.
+    pub(crate) fn track_large(&mut self, turn: &Turn<'_>, frame: &mut Frame, sums: Sums) -> bool {
+        let Some(gate) = &mut self.gate else { return false };
+        let from = gate.realm(frame.came_by);
+        let tracker = &mut gate.tracker;
+        let (verdict, passage) = tracker.prerouting_summed(turn.now, &mut frame.bytes, from, sums);
+        let is_known = verdict == Verdict::Accept && passage.relation() == Relation::Established;
+        frame.road = is_known.then(|| Box::new(Road { passage, cut: None }));
+        is_known
     }
 
     /// The last hook of what is for the router itself; whether it arrives.

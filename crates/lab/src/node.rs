@@ -20,6 +20,7 @@ use crate::random::Random;
 use crate::redirect::Redirects;
 use crate::rules;
 use crate::scenario::{NodePlan, Reject, Role};
+use crate::segments::Packet;
 use crate::service::midnight_ms;
 use crate::socket::Process;
 use crate::tftp;
@@ -93,6 +94,8 @@ impl Turn<'_> {
 pub(crate) enum Action {
     /// Send a packet out of an interface.
     Send { interface: usize, to: Recipient, bytes: Vec<u8> },
+    /// Likewise one that is not as on a wire yet.
+    SendLarge { interface: usize, to: Recipient, packet: Box<Packet> },
     /// Likewise an ARP packet.
     SendArp { interface: usize, to: Recipient, bytes: Vec<u8> },
     /// Come back to this after a while.
@@ -100,7 +103,7 @@ pub(crate) enum Action {
     /// Show a datagram to the instrument.
     Show(Vec<u8>),
     /// Hand a packet to whoever is in the node's place.
-    HandOut(Vec<u8>),
+    HandOut(Packet),
 }
 
 /// What a node comes back to.
@@ -187,7 +190,7 @@ impl Node {
             return;
         }
         if self.is_attached {
-            return turn.actions.push(Action::HandOut(frame.bytes));
+            return turn.actions.push(Action::HandOut(frame.bytes.into()));
         }
         if !wire::ip::verify_header(&frame.bytes) {
             return;

@@ -44,6 +44,15 @@ pub(crate) fn set_identification(bytes: &mut [u8], identification: u16) {
     }
 }
 
+/// Adds to the IPv4 identification of a well-formed datagram, and computes its header's checksum
+/// anew; does nothing in IPv6.
+pub(crate) fn advance_identification(bytes: &mut [u8], by: u16) {
+    if bytes[0] >> 4 == 4 {
+        let identification = u16::from_be_bytes([bytes[4], bytes[5]]).wrapping_add(by);
+        set_identification(bytes, identification);
+    }
+}
+
 /// Turns the bytes of a quoted IPv4 identification round and leaves its checksum, as hosts do that
 /// change a header to their own order and forget to change it back; does nothing in IPv6.
 pub(crate) fn swap_identification(quote: &mut [u8]) {

@@ -95,7 +95,7 @@ impl Node {
     }
 
     /// Changes what it changes in everything that it passes on.
-    fn alter(&mut self, bytes: &mut [u8]) {
+    pub(crate) fn alter(&mut self, bytes: &mut [u8]) {
         let plan = &self.plan.forwarding;
         if !plan.is_hidden {
             packet::decrement_hop_limit(bytes);

@@ -33,6 +33,8 @@ pub(crate) struct Rules {
     pub(crate) header_sum_at: Option<usize>,
     /// Where the header says how long the datagram is.
     pub(crate) length_at: usize,
+    /// Whether it counts the header in.
+    pub(crate) counts_header: bool,
     /// Types of errors that may carry extensions (RFC 4884 §4).
     pub(crate) extends: &'static [u8],
     /// Which byte of such an error says how long the quote is, and in which unit.
@@ -82,6 +84,7 @@ const V4: Rules = Rules {
     addresses_at: 12,
     header_sum_at: Some(10),
     length_at: 2,
+    counts_header: true,
     extends: &[3, 11, 12],
     length_attribute_at: 5,
     length_unit_bytes: 4,
@@ -113,6 +116,7 @@ const V6: Rules = Rules {
     addresses_at: 8,
     header_sum_at: None,
     length_at: 4,
+    counts_header: false,
     extends: &[1, 3],
     length_attribute_at: 4,
     length_unit_bytes: 8,

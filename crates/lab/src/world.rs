@@ -6,6 +6,7 @@ use crate::agent::Advert;
 use crate::capture::{CapturePlan, Captures, Entering};
 use crate::conntrack::{Listed, Tracker};
 use crate::ethernet;
+use crate::large::Large;
 use crate::link::{Fate, Link, LinkCounts};
 use crate::map::{Device, Map, Recipient, Route};
 use crate::neighbour::Neighbour;
@@ -15,6 +16,7 @@ use crate::scenario::Scenario;
 use crate::scenario::changes::{Change, ChangePlan};
 use crate::scenario::text::Source;
 use crate::scenario::traffic::{Destination, TrafficPlan};
+use crate::segments::{self, Packet};
 use crate::socket::{Process, Socket};
 use crate::{NodeId, ScenarioFault, scenario};
 use probe::{Carrier, Time};
@@ -54,7 +56,7 @@ pub struct World {
     /// What has arrived for the instrument.
     pub(crate) inbox: VecDeque<Vec<u8>>,
     /// What has arrived for attached nodes.
-    pub(crate) outgoing: VecDeque<(NodeId, Vec<u8>)>,
+    pub(crate) outgoing: VecDeque<(NodeId, Packet)>,
     /// Reused from turn to turn.
     actions: Vec<Action>,
 }
@@ -77,6 +79,8 @@ pub(crate) enum Event {
         /// The link and the end that sent it, if this is the copy that is counted.
         counted: Option<(usize, usize)>,
     },
+    /// Likewise one that is not as on a wire yet.
+    LargeArrival { node: NodeId, large: Large, counted: (usize, usize) },
     /// A node comes back to something.
     Resumption { node: NodeId, what: Later },
     /// A datagram that has nothing to do with the run reaches the instrument.
@@ -278,8 +282,12 @@ impl World {
 
     /// Packets that are under way on links.
     pub fn in_flight(&self) -> usize {
-        let is_counted = |event: &&Event| matches!(event, Event::Arrival { counted: Some(_), .. });
-        self.agenda.iter().filter(is_counted).count()
+        let packets = |event: &Event| match event {
+            Event::Arrival { counted: Some(_), .. } => 1,
+            Event::LargeArrival { large, .. } => segments::amount(&large.packet).0 as usize,
+            _ => 0,
+        };
+        self.agenda.iter().map(packets).sum()
     }
 
     /// When the next event is due.
@@ -291,8 +299,12 @@ impl World {
     pub(crate) fn schedule(&mut self, at: Time, event: Event) {
         let events_bytes = self.events_bytes + event.bytes();
         if events_bytes > self.events_max_bytes && event.may_be_lost() {
-            if let Event::Arrival { counted: Some((link, end)), .. } = event {
-                self.links[link].lost(end);
+            match event {
+                Event::Arrival { counted: Some((link, end)), .. } => self.links[link].lost(end, 1),
+                Event::LargeArrival { counted: (link, end), large, .. } => {
+                    self.links[link].lost(end, segments::amount(&large.packet).0);
+                }
+                _ => {}
             }
             return;
         }
@@ -327,9 +339,13 @@ impl World {
         match event {
             Event::Arrival { node, frame, counted } => {
                 if let Some((link, end)) = counted {
-                    self.links[link].delivered(end, frame.bytes.len());
+                    self.links[link].delivered(end, (1, frame.bytes.len() as u64));
                 }
                 self.turn(node, |node, turn| node.receive(turn, frame));
+            }
+            Event::LargeArrival { node, large, counted: (link, end) } => {
+                self.links[link].delivered(end, segments::amount(&large.packet));
+                self.turn(node, |node, turn| node.receive_large(turn, large));
             }
             Event::Resumption { node, what } => {
                 self.turn(node, |node, turn| node.resume(turn, what));
@@ -381,6 +397,9 @@ impl World {
                 Action::Send { interface, to, bytes } => {
                     self.carry(id, interface, to, false, bytes);
                 }
+                Action::SendLarge { interface, to, packet } => {
+                    self.carry_large(id, interface, to, *packet);
+                }
                 Action::SendArp { interface, to, bytes } => {
                     self.carry(id, interface, to, true, bytes);
                 }
@@ -388,7 +407,7 @@ impl World {
                     self.schedule(self.now + after, Event::Resumption { node: id, what });
                 }
                 Action::Show(bytes) => self.inbox.push_back(bytes),
-                Action::HandOut(bytes) => self.outgoing.push_back((id, bytes)),
+                Action::HandOut(packet) => self.outgoing.push_back((id, packet)),
             }
         }
         self.actions = actions;
@@ -431,7 +450,7 @@ impl World {
             let takers = self.map.takers(link, from, to);
             if takers.is_empty() {
                 // It comes out where nobody takes it.
-                self.links[link].delivered(end, frame.bytes.len());
+                self.links[link].delivered(end, (1, frame.bytes.len() as u64));
             }
             let counts = std::iter::once(counted).chain(std::iter::repeat(None));
             for ((node, came_by), counted) in takers.into_iter().zip(counts) {
@@ -441,6 +460,29 @@ impl World {
                 self.schedule(at, Event::Arrival { node, frame, counted });
             }
         }
+    }
+
+    /// Puts a packet that is not as on a wire yet on a link: whole, if nothing is done there that
+    /// one packet of many would notice; else one by one what it stands for.
+    // Apart, so that single packets pay nothing for it.
+    #[inline(never)]
+    fn carry_large(&mut self, from: NodeId, interface: usize, to: Recipient, packet: Packet) {
+        let device = self.map.interface(from, interface);
+        let (link, end) = (device.link, device.end);
+        let is_captured = self.captures.as_ref().is_some_and(|it| it.has_link(link));
+        let only_taker = match to {
+            Recipient::Node(node) => self.map.interface_on(node, link).map(|by| (node, by)),
+            _ => None,
+        };
+        let is_carried = !is_captured && self.links[link].carries_whole(end);
+        let Some((node, came_by)) = only_taker.filter(|_| is_carried) else {
+            return packet.each(|bytes| self.carry(from, interface, to, false, bytes));
+        };
+        let ethernet = self.map.frame_header(device, to, false, &packet.bytes);
+        let amount = segments::amount(&packet);
+        let Fate::Arrives(at) = self.links[link].pass_whole(end, self.now, amount) else { return };
+        let large = Large { packet, ethernet, came_by };
+        self.schedule(at, Event::LargeArrival { node, large, counted: (link, end) });
     }
 }
 
@@ -481,6 +523,7 @@ impl Event {
     fn bytes(&self) -> usize {
         let held = match self {
             Event::Arrival { frame: Frame { bytes, .. }, .. } | Event::Noise(bytes) => bytes.len(),
+            Event::LargeArrival { large, .. } => large.packet.bytes.capacity(),
             Event::Change(_) => size_of::<Turnabout>(),
             Event::Resumption { what, .. } => match what {
                 Later::Looped(bytes) | Later::Unresolved(bytes) => bytes.len(),
@@ -516,7 +559,7 @@ impl Event {
         match self {
             Event::Resumption { what, .. } => !is_promised(what),
             Event::Change(_) => false,
-            Event::Arrival { .. } | Event::Noise(_) => true,
+            Event::Arrival { .. } | Event::LargeArrival { .. } | Event::Noise(_) => true,
         }
     }
 }

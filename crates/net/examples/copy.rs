@@ -4,14 +4,14 @@
 //! Arguments: DEVICE@NAMESPACE=ADDRESS/BITS twice, and `--fast`.
 
 use net::live::{self, Internet};
-use net::tun::{Setup, Shape, Tun};
+use net::tun::{Frame, Setup, Shape, Tun};
 use probe::Time;
 use std::net::{IpAddr, Ipv4Addr};
 
 struct Copy;
 
 impl Internet for Copy {
-    fn receive(&mut self, _: Time, device: usize, _: &mut [u8], _: Shape) -> Option<usize> {
+    fn receive(&mut self, _: Time, device: usize, _: &mut Frame) -> Option<usize> {
         Some(1 - device)
     }
 
@@ -21,7 +21,7 @@ impl Internet for Copy {
         Time::NEVER
     }
 
-    fn take(&mut self, _: &mut Vec<u8>) -> Option<usize> {
+    fn take(&mut self, _: &mut Vec<u8>) -> Option<(usize, Shape)> {
         None
     }
 }

@@ -28,6 +28,7 @@ mod stamps;
 mod sys;
 pub mod tcp_settings;
 pub mod tun;
+mod vnet;
 mod wrap;
 
 pub use clock::WallClock;

@@ -13,13 +13,7 @@ use std::time::Duration;
 pub trait Internet {
     /// Takes a packet that a device's namespace sent. `device` is the device's index. If it is to
     /// leave at once, as it stands there then, the index of the device by which it leaves.
-    fn receive(
-        &mut self,
-        now: Time,
-        device: usize,
-        packet: &mut [u8],
-        shape: Shape,
-    ) -> Option<usize>;
+    fn receive(&mut self, now: Time, device: usize, frame: &mut Frame) -> Option<usize>;
 
     /// Lets everything happen that is due by now.
     fn advance(&mut self, now: Time);
@@ -27,9 +21,9 @@ pub trait Internet {
     /// When something is due next.
     fn due(&self) -> Time;
 
-    /// The next packet for a device's namespace, if one has arrived, as it is on a wire; its bytes
-    /// replace what was in `packet`. Returns the device's index.
-    fn take(&mut self, packet: &mut Vec<u8>) -> Option<usize>;
+    /// The next packet for a device's namespace, if one has arrived; its bytes replace what was in
+    /// `packet`. Returns the device's index, and what the device is told, if it is a fast one.
+    fn take(&mut self, packet: &mut Vec<u8>) -> Option<(usize, Shape)>;
 
     /// Takes a request to say how things stand (SIGQUIT).
     fn show(&mut self, _now: Time) {}
@@ -102,9 +96,10 @@ fn turn_after_turn<R>(
         }
         let now = clock.now();
         internet.advance(now);
-        while let Some(device) = internet.take(&mut outgoing) {
+        while let Some((device, shape)) = internet.take(&mut outgoing) {
             // What a namespace refuses is its loss.
-            let _ = tuns[device].send(&outgoing);
+            let _ = tuns[device].send(&outgoing, shape);
+            frame.put_back(std::mem::take(&mut outgoing));
         }
         let signal = signals.take();
         if signal == Some(Signal::Status) {
@@ -151,8 +146,7 @@ fn drain(
         if !received.map_err(|error| rights::host("read from the TUN device", error))? {
             return Ok(false);
         }
-        let (packet, shape) = frame.packet();
-        if let Some(out) = internet.receive(now, device, packet, shape) {
+        if let Some(out) = internet.receive(now, device, frame) {
             // As above.
             let _ = frame.send(&tuns[out]);
         }

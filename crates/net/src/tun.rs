@@ -4,6 +4,7 @@
 use crate::rights;
 use crate::rtnetlink;
 use crate::sys::{self, TunDevice};
+use crate::vnet::{self, HEADER_BYTES, Header};
 use crate::{Blame, Fault};
 use std::io;
 use std::net::IpAddr;
@@ -40,10 +41,15 @@ pub enum Sums {
     /// It is there, and right.
     Good,
     /// It is to be computed yet: where it belongs, there is the sum of the pseudo-header.
-    Partial,
+    Partial {
+        /// Where what it covers begins, in bytes from the start of the packet; it ends with that.
+        from: u16,
+        /// Where it belongs, likewise.
+        at: u16,
+    },
 }
 
-/// What a device tells of a packet besides its bytes.
+/// What a device tells of a packet besides its bytes, or is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// What is known of its transport checksum.
@@ -52,61 +58,93 @@ pub struct Shape {
     pub segment_bytes: Option<u16>,
 }
 
-/// Room for a packet, and in front of it for what a fast device says of it.
+impl Shape {
+    /// A packet as it is on a wire.
+    pub const PLAIN: Shape = Shape { sums: Sums::Unknown, segment_bytes: None };
+}
+
+/// A packet from a device, and room for the next.
 #[derive(Debug)]
-pub(crate) struct Frame {
+pub struct Frame {
+    header: Header,
+    /// All of the room; less if it was taken.
     bytes: Vec<u8>,
     length: usize,
+    /// Rooms that came back.
+    spare: Vec<Vec<u8>>,
 }
 
 /// The largest packet.
 const PACKET_MAX_BYTES: usize = 65_535;
 
-/// What a fast device puts in front of packets: struct virtio_net_hdr (linux/virtio_net.h).
-pub(crate) const HEADER_BYTES: usize = 10;
+/// A packet of so many bytes is taken with its room, a smaller one is copied: then no room is more
+/// than twice as large as what it holds.
+const TAKEN_BYTES: usize = PACKET_MAX_BYTES / 2;
+
+/// Rooms that are kept for later.
+const SPARE_MAX: usize = 128;
 
 impl Frame {
     pub(crate) fn new() -> Frame {
-        Frame { bytes: vec![0; HEADER_BYTES + PACKET_MAX_BYTES], length: 0 }
+        let header = [0; HEADER_BYTES];
+        Frame { header, bytes: vec![0; PACKET_MAX_BYTES], length: 0, spare: Vec::new() }
     }
 
-    /// The packet, and what the device told of it.
-    pub(crate) fn packet(&mut self) -> (&mut [u8], Shape) {
-        let shape = shape(&self.bytes[..HEADER_BYTES]);
-        (&mut self.bytes[HEADER_BYTES..HEADER_BYTES + self.length], shape)
+    /// The packet, and what the device told of it. It has no bytes any more once it was taken.
+    pub fn packet(&mut self) -> (&mut [u8], Shape) {
+        let shape = vnet::read(&self.header);
+        let length = self.length.min(self.bytes.len());
+        (&mut self.bytes[..length], shape)
+    }
+
+    /// Takes the packet away. A large one is not copied.
+    pub fn take(&mut self) -> (Vec<u8>, Shape) {
+        let shape = vnet::read(&self.header);
+        let length = self.length.min(self.bytes.len());
+        self.length = 0;
+        if length < TAKEN_BYTES {
+            return (self.bytes[..length].to_vec(), shape);
+        }
+        let mut bytes = std::mem::take(&mut self.bytes);
+        bytes.truncate(length);
+        (bytes, shape)
+    }
+
+    /// Takes a room back that is not needed any more, if it is one.
+    pub(crate) fn put_back(&mut self, bytes: Vec<u8>) {
+        if bytes.capacity() >= PACKET_MAX_BYTES && self.spare.len() < SPARE_MAX {
+            self.spare.push(bytes);
+        }
     }
 
     /// Reads the next packet of a device; whether there was one.
     pub(crate) fn receive(&mut self, from: &Tun) -> io::Result<bool> {
-        let start = if from.is_fast { 0 } else { HEADER_BYTES };
-        if start > 0 {
-            self.bytes[..start].fill(0);
+        if self.bytes.len() < PACKET_MAX_BYTES {
+            self.bytes = self.spare.pop().unwrap_or_default();
+            self.bytes.resize(PACKET_MAX_BYTES, 0);
         }
-        let Some(length) = from.device.receive(&mut self.bytes[start..])? else { return Ok(false) };
-        self.length = (start + length).saturating_sub(HEADER_BYTES);
-        Ok(true)
+        let length = match from.is_fast {
+            true => {
+                let length = from.device.receive_with_header(&mut self.header, &mut self.bytes)?;
+                length.map(|length| length.saturating_sub(HEADER_BYTES))
+            }
+            false => {
+                self.header = [0; HEADER_BYTES];
+                from.device.receive(&mut self.bytes)?
+            }
+        };
+        self.length = length.unwrap_or(0);
+        Ok(length.is_some())
     }
 
     /// Hands the packet as it stands to a device.
     pub(crate) fn send(&self, to: &Tun) -> io::Result<()> {
-        let start = if to.is_fast { 0 } else { HEADER_BYTES };
-        to.device.send(&self.bytes[start..HEADER_BYTES + self.length])
+        let packet = &self.bytes[..self.length.min(self.bytes.len())];
+        match to.is_fast {
+            true => to.device.send_with_header(&self.header, packet),
+            false => to.device.send(packet),
+        }
     }
-}
-
-/// Reads a header of a fast device. What it does not say is as on a wire.
-fn shape(header: &[u8]) -> Shape {
-    /// Flags: the checksum is partial; it is good.
-    const NEEDS_SUM: u8 = 1;
-    const SUM_VALID: u8 = 2;
-    let sums = match header[0] {
-        flags if flags & NEEDS_SUM != 0 => Sums::Partial,
-        flags if flags & SUM_VALID != 0 => Sums::Good,
-        _ => Sums::Unknown,
-    };
-    // The second byte says what it stands for: nothing, or segments of some kind.
-    let segment = u16::from_ne_bytes([header[4], header[5]]);
-    Shape { sums, segment_bytes: (header[1] != 0).then_some(segment) }
 }
 
 /// Where `ip netns` keeps the namespaces that it names.
@@ -148,11 +186,11 @@ impl Tun {
         Tun { device, name, is_fast }
     }
 
-    /// Hands a packet as it is on a wire to the namespace.
-    pub(crate) fn send(&self, packet: &[u8]) -> io::Result<()> {
+    /// Hands a packet to the namespace. Only a fast device can be told that it has another shape
+    /// than on a wire.
+    pub(crate) fn send(&self, packet: &[u8], shape: Shape) -> io::Result<()> {
         match self.is_fast {
-            // All-zero: nothing is left to be done.
-            true => self.device.send_with_header(&[0; HEADER_BYTES], packet),
+            true => self.device.send_with_header(&vnet::write(packet, shape), packet),
             false => self.device.send(packet),
         }
     }

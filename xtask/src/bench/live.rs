@@ -1,9 +1,9 @@
 //! How exact a lab is in real time: delays of a link beside what its file says, and what a round
-//! trip through it takes more than through a cable.
+//! trip through it takes more than through a cable. And what it carries, beside the gateway.
 
 use super::arena::Arena;
-use super::figures::{median, ping_times_us, quantile, shown};
-use super::rows::Row;
+use super::figures::{json_number, median, ping_times_us, quantile, shown};
+use super::rows::{Bar, Figures, Row, compare};
 use std::net::UdpSocket;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use testbed::{Bed, Node, Running};
@@ -46,7 +46,7 @@ pub fn measure(arena: &Arena) -> Result<Vec<Row>, String> {
         bar: format!("at most {most} us"),
         is_met: ours <= most,
     };
-    Ok(vec![
+    let mut rows = vec![
         row("5 ms link, 10,000 packets/s: error of the delay, p99, us", 0.0, median(&p99), 200.0),
         row("the same, median, us", 0.0, median(&middle), 200.0),
         Row {
@@ -58,7 +58,71 @@ pub fn measure(arena: &Arena) -> Result<Vec<Row>, String> {
                 100.0,
             )
         },
-    ])
+    ];
+    rows.extend(streams(arena)?);
+    Ok(rows)
+}
+
+/// What a stream gets through a lab with a router, whose devices are fast, beside a gateway.
+fn streams(arena: &Arena) -> Result<Vec<Row>, String> {
+    let mut rows = Vec::new();
+    for delay in ["1us", "1ms"] {
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for _ in 0..RUNS {
+            ours.push(stream(arena, Some(delay))?);
+            theirs.push(stream(arena, None)?);
+        }
+        let what = format!("one TCP stream with `--fast`, two links of {delay}");
+        let figures = Figures::new(&ours, &theirs);
+        let peer = "askway gateway --fast";
+        rows.push(compare(&what, "Gbit/s", peer, &figures, Bar::AtLeast(0.75)));
+    }
+    Ok(rows)
+}
+
+/// One run of iperf3 between two namespaces, in Gbit/s: through a lab whose links take so long, or
+/// through a gateway.
+fn stream(arena: &Arena, delay: Option<&str>) -> Result<f64, String> {
+    let mut bed = Bed::new();
+    let nodes = ["a", "b"].map(|name| bed.node(name));
+    let at = |end: usize, device: &str| format!("{device}@{}", nodes[end].namespace());
+    let launch = nodes[0].launch("nice").args(&["-n", "-19"]).args(&[arena.askway()]);
+    let (launch, to) = match delay {
+        Some(delay) => {
+            let link = |ends: &str| format!("[[link]]\nends = [{ends}]\ndelay = \"{delay}\"\n");
+            let links = [link("\"a\", \"r\""), link("\"r\", \"b\"")].concat();
+            let text = format!("[host]\na = {{}}\nb = {{}}\n[router]\nr = {{}}\n{links}");
+            let file = arena.file("streams.toml", &text)?;
+            let tuns = ["a", "b"].map(|name| at(usize::from(name == "b"), "lab0"));
+            let launch = launch.args(&["lab", "up", &file, "--fast"]);
+            let launch = launch.args(&["--tun", &format!("a={}", tuns[0])]);
+            (launch.args(&["--tun", &format!("b={}", tuns[1])]), "192.0.2.6")
+        }
+        None => {
+            let inside = format!("{}=10.0.0.1/24", at(0, "lan0"));
+            let outside = format!("{}=203.0.113.1/24", at(1, "wan0"));
+            let launch = launch.args(&["gateway", "--fast", "--inside", &inside]);
+            (launch.args(&["--outside", &outside]), "203.0.113.2")
+        }
+    };
+    let mut middle = launch.limit(Duration::from_secs(60)).start();
+    middle.wait_for_stdout(if delay.is_some() { "is b" } else { "wan0" });
+    let iperf = |node: &Node, arguments: &[&str]| {
+        let launch = node.launch("nice").args(&["-n", "-19", "iperf3"]).args(arguments);
+        launch.limit(Duration::from_secs(30))
+    };
+    let server = iperf(&nodes[1], &["-s", "-1"]).start();
+    testbed::poll_until("iperf3 listens", || {
+        nodes[1].run("ss", &["-Hltn"]).stdout().contains(":5201")
+    });
+    let ran = iperf(&nodes[0], &["-c", to, "-t", "3", "-J"]).run();
+    drop(server.finish());
+    middle.signal("INT");
+    drop(middle.finish());
+    let said = ran.stdout();
+    let received = said.rsplit_once("\"sum_received\"").map(|(_, received)| received);
+    let bits = received.and_then(|it| json_number(it, "bits_per_second"));
+    bits.map(|bits| bits / 1e9).ok_or_else(|| format!("iperf3: {ran:?}"))
 }
 
 /// A lab between two namespaces.

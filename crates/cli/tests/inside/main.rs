@@ -1,6 +1,9 @@
 //! Real programs inside a lab: `askway lab run` and `askway lab up` around the tools of the system.
 //! The lab says what they must see: delays, hop limits, refusals, MTUs.
 
+mod large;
+mod segments;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A gateway without devices: packets in, packets out.
 
 use super::*;
-use crate::conntrack::{Forward, Personality};
+use crate::conntrack::{Forward, Personality, Sums};
 use crate::random::Random;
 use wire::icmp::{self, Message};
 use wire::ip::{Header, protocol};

@@ -8,6 +8,7 @@ use crate::map::Recipient;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::rules;
 use crate::scenario::Role;
+use crate::segments::Packet;
 use std::net::{IpAddr, Ipv6Addr};
 use wire::arp;
 use wire::icmp::neighbour::{Advertisement, Discovery, Options, Solicitation};
@@ -21,6 +22,22 @@ impl Node {
     /// Sends a packet to the neighbour that has an address, once it is known where that is.
     pub(crate) fn put_by(&mut self, turn: &mut Turn<'_>, key: Key, packet: Vec<u8>) {
         let outcome = self.neighbours.send(turn.now, key, packet);
+        self.act_on(turn, key, outcome);
+    }
+
+    /// Likewise one that stands for many: to a neighbour that is known it goes as it is. What waits
+    /// is counted one by one, and so is what comes back.
+    pub(crate) fn put_large_by(&mut self, turn: &mut Turn<'_>, key: Key, packet: Packet) {
+        if self.neighbours.link_of(key).is_none() {
+            return packet.each(|bytes| self.put_by(turn, key, bytes));
+        }
+        let shape = packet.shape();
+        let mut outcome = self.neighbours.send(turn.now, key, packet.bytes);
+        let to = self.station(turn, key.interface, outcome.link);
+        for bytes in std::mem::take(&mut outcome.packets) {
+            let packet = Box::new(Packet::from_parts(bytes, shape));
+            turn.actions.push(Action::SendLarge { interface: key.interface, to, packet });
+        }
         self.act_on(turn, key, outcome);
     }
 

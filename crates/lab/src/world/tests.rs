@@ -648,6 +648,7 @@ fn ways_are_short_and_stated_ones_come_first() {
     }
 }
 
+mod large;
 mod neighbours;
 mod redirects;
 mod rules_of_errors;

@@ -6,7 +6,7 @@ use crate::print::conntrack::{Ledger, in_order};
 use lab::conntrack;
 use lab::gateway::{self, Counts, Gateway, Side};
 use net::live::Internet;
-use net::tun::{Shape, Sums};
+use net::tun::{Frame, Shape, Sums};
 use probe::Time;
 use serde_json::Value;
 
@@ -68,14 +68,9 @@ impl Passing {
 }
 
 impl Internet for Passing {
-    fn receive(
-        &mut self,
-        now: Time,
-        device: usize,
-        packet: &mut [u8],
-        shape: Shape,
-    ) -> Option<usize> {
+    fn receive(&mut self, now: Time, device: usize, frame: &mut Frame) -> Option<usize> {
         let from = Side::BOTH[device];
+        let (packet, shape) = frame.packet();
         let shape = gateway::Shape { sums: sums(shape.sums), segment_bytes: shape.segment_bytes };
         self.gateway.pass(now, from, packet, shape).map(Side::index)
     }
@@ -90,10 +85,10 @@ impl Internet for Passing {
         self.gateway.due().min(drawn)
     }
 
-    fn take(&mut self, packet: &mut Vec<u8>) -> Option<usize> {
+    fn take(&mut self, packet: &mut Vec<u8>) -> Option<(usize, Shape)> {
         let (side, bytes) = self.gateway.take()?;
         *packet = bytes;
-        Some(side.index())
+        Some((side.index(), Shape::PLAIN))
     }
 
     fn show(&mut self, now: Time) {
@@ -122,7 +117,7 @@ fn sums(sums: Sums) -> conntrack::Sums {
     match sums {
         Sums::Unknown => conntrack::Sums::Unknown,
         Sums::Good => conntrack::Sums::Good,
-        Sums::Partial => conntrack::Sums::Partial,
+        Sums::Partial { .. } => conntrack::Sums::Partial,
     }
 }
 

@@ -3,9 +3,9 @@
 use super::tracked::Tracked;
 use crate::capture;
 use crate::failure::Failure;
-use lab::{NodeId, World};
+use lab::{NodeId, World, conntrack};
 use net::live::Internet;
-use net::tun::Shape;
+use net::tun::{Frame, Shape, Sums};
 use probe::Time;
 use std::io::Write;
 use std::time::Duration;
@@ -23,8 +23,15 @@ pub struct Inside {
 }
 
 impl Internet for Inside {
-    fn receive(&mut self, now: Time, device: usize, packet: &mut [u8], _: Shape) -> Option<usize> {
-        self.world.inject(now, self.nodes[device], packet);
+    fn receive(&mut self, now: Time, device: usize, frame: &mut Frame) -> Option<usize> {
+        let (packet, Shape { sums, segment_bytes }) = frame.take();
+        let (sums, sum) = match sums {
+            // It is not known any more behind a link.
+            Sums::Unknown | Sums::Good => (conntrack::Sums::Unknown, None),
+            Sums::Partial { from, at } => (conntrack::Sums::Partial, Some((from, at))),
+        };
+        let shape = lab::Shape { sums, segment_bytes };
+        self.world.inject(now, self.nodes[device], packet, shape, sum);
         None
     }
 
@@ -49,10 +56,16 @@ impl Internet for Inside {
         }
     }
 
-    fn take(&mut self, packet: &mut Vec<u8>) -> Option<usize> {
-        let (node, bytes) = self.world.take_outgoing()?;
+    fn take(&mut self, packet: &mut Vec<u8>) -> Option<(usize, Shape)> {
+        let (node, bytes, shape) = self.world.take_outgoing()?;
+        let place = || lab::sum_place(&bytes).map(|(from, at)| Sums::Partial { from, at });
+        let sums = match shape.sums {
+            conntrack::Sums::Partial => place().unwrap_or(Sums::Unknown),
+            conntrack::Sums::Unknown | conntrack::Sums::Good => Sums::Unknown,
+        };
         *packet = bytes;
-        self.nodes.iter().position(|attached| *attached == node)
+        let device = self.nodes.iter().position(|attached| *attached == node)?;
+        Some((device, Shape { sums, segment_bytes: shape.segment_bytes }))
     }
 
     fn show(&mut self, now: Time) {

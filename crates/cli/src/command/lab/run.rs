@@ -31,6 +31,9 @@ struct Options {
     /// The node in whose place the command runs; else the scenario's `from`
     #[arg(long, value_name = "NODE")]
     at: Option<String>,
+    /// Have the device take and give large packets that stand for many, as network cards do
+    #[arg(long)]
+    fast: bool,
     #[command(flatten)]
     tracking: Tracking,
     /// The command and its arguments
@@ -51,7 +54,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     };
     let epoch_ns = live::wall_clock_ns();
     let tracked = options.tracking.begin(&mut world, epoch_ns, To::Error, common)?;
-    let setup = setup(&mut world, at, &EVERYWHERE);
+    let setup = Setup { is_fast: options.fast, ..setup(&mut world, at, &EVERYWHERE) };
     let (mut cell, tun) = Cell::start(&options.command, &setup, Some(hosts(&world)))?;
     let mut inside = Inside::new(world, vec![at], tracked, captured);
     let code = live::run_around(&mut cell, tun, &mut inside)?;

@@ -32,6 +32,9 @@ struct Options {
     /// namespace: NODE=NAME or NODE=NAME@NAMESPACE
     #[arg(long = "tun", value_name = "NODE=NAME", required = true)]
     tuns: Vec<Wire>,
+    /// Have the devices take and give large packets that stand for many, as network cards do
+    #[arg(long)]
+    fast: bool,
     #[command(flatten)]
     tracking: Tracking,
 }
@@ -90,7 +93,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
                 setup(&mut world, at, &networks)
             }
         };
-        setups.push(setup);
+        setups.push(Setup { is_fast: options.fast, ..setup });
     }
     let tuns: Result<Vec<Tun>, _> = options
         .tuns

@@ -227,7 +227,7 @@ fn what_is_in_the_place_of_a_node_can_be_found() {
         let to = world.address("b", family);
         ask(&mut world, "a", to);
         world.advance(Time(1_000_000));
-        let (node, packet) = world.take_outgoing().expect("the echo request");
+        let (node, packet, _) = world.take_outgoing().expect("the echo request");
         assert_eq!(node, b);
         assert_eq!(Datagram::parse(&packet).expect("whole").destination, to);
         assert!(world.take_outgoing().is_none(), "no frame of the lab's own");

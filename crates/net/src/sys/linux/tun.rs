@@ -4,7 +4,7 @@ use super::check;
 use libc::{c_int, c_short, c_ulong};
 use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -56,21 +56,35 @@ impl TunDevice {
 
     /// The next packet; `None` if there is none now.
     pub(crate) fn receive(&self, into: &mut [u8]) -> io::Result<Option<usize>> {
-        match (&self.0).read(into) {
-            Ok(length) => Ok(Some(length)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-            Err(error) => Err(error),
-        }
+        some((&self.0).read(into))
     }
 
-    /// Hands a packet to the namespace, behind its header if the device is fast.
+    /// Likewise of a fast device, whose header goes elsewhere; the length counts that too.
+    pub(crate) fn receive_with_header(
+        &self,
+        header: &mut [u8],
+        into: &mut [u8],
+    ) -> io::Result<Option<usize>> {
+        some((&self.0).read_vectored(&mut [IoSliceMut::new(header), IoSliceMut::new(into)]))
+    }
+
+    /// Hands a packet to the namespace of a device that is not fast.
     pub(crate) fn send(&self, packet: &[u8]) -> io::Result<()> {
         (&self.0).write(packet).map(drop)
     }
 
-    /// Likewise, of which the header stands elsewhere.
+    /// Likewise of a fast one, behind its header.
     pub(crate) fn send_with_header(&self, header: &[u8], packet: &[u8]) -> io::Result<()> {
         (&self.0).write_vectored(&[IoSlice::new(header), IoSlice::new(packet)]).map(drop)
+    }
+}
+
+/// Nothing to read is no error.
+fn some(length: io::Result<usize>) -> io::Result<Option<usize>> {
+    match length {
+        Ok(length) => Ok(Some(length)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
