@@ -198,6 +198,14 @@ impl Node {
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let is_mine = turn.map.is_for(self.id, datagram.destination);
         let has_options = !datagram.options.is_empty();
+        if frame.came_by.is_some() && self.is_martian(turn.map, &datagram) {
+            return;
+        }
+        let concerns_us = is_mine || self.plan.role == Role::Router;
+        if let Some(at) = crate::options::fault(datagram.options).filter(|_| concerns_us) {
+            let word = pointer_word(at);
+            return self.complain(turn, frame.subject(), Meaning::HeaderField, word);
+        }
         if self.gate.is_some() && frame.came_by.is_some() && frame.road.is_none() {
             return self.receive_tracked(turn, frame);
         }
@@ -215,6 +223,15 @@ impl Node {
             (false, Role::Router) => self.forward(turn, frame),
             (false, Role::Host) => {}
         }
+    }
+
+    /// Whether a datagram from a link claims what cannot be there: a loopback address, no address
+    /// at all, or, in IPv4, the node's own as its source (RFC 1812 §5.3.7).
+    fn is_martian(&self, map: &Map, datagram: &Datagram<'_>) -> bool {
+        let (from, to) = (datagram.source, datagram.destination);
+        let is_forged = rules::of(datagram.family()).has_broadcast
+            && (map.holder(from) == Some(self.id) || to.is_unspecified());
+        from.is_loopback() || to.is_loopback() || is_forged
     }
 
     /// A datagram with options that is addressed to this node, at the end of its way or at a stop
@@ -312,10 +329,12 @@ impl Node {
         let next = self.balancer.next(turn.map, self.id, flow);
         let next = self.leave_by(turn.map, &header, next);
         let next = self.redirected(turn, header.destination, next);
-        if let IpAddr::V4(own) = header.source
-            && self.stamp_options(turn, &mut header.options, own).is_err()
-        {
-            return Err(fault(SendFaultReason::Other));
+        if let IpAddr::V4(own) = header.source {
+            let before = header.options.clone();
+            if self.stamp_options(turn, &mut header.options, own).is_err() {
+                return Err(fault(SendFaultReason::Other));
+            }
+            crate::options::keep_overflow(&before, &mut header.options);
         }
         let (interface, to) = match next {
             Next::Local => {
@@ -416,10 +435,6 @@ impl Node {
         let is_locked = known.is_some_and(|known| known.is_locked);
         let (limit_bytes, dont_fragment, may_split) = match how {
             Fragmentation::System | Fragmentation::Want => (path_bytes, !is_locked, true),
-            // Routers would cut it further, if they do that.
-            Fragmentation::Allowed if rules::of(family).routers_fragment => {
-                (device_bytes, false, true)
-            }
             Fragmentation::Allowed => (path_bytes, false, true),
             Fragmentation::Forbidden => (path_bytes, true, false),
             Fragmentation::Probe => (device_bytes, true, false),

@@ -111,25 +111,32 @@ pub(crate) fn split(
     fragments
 }
 
-/// The options that every fragment carries, not the first alone: those with the copied flag
-/// (RFC 791 §3.1).
+/// The options of fragments other than the first: those with the copied flag (RFC 791 §3.1), and no
+/// operations in the place of the others, as Linux has it.
 fn copied_options(options: &[u8]) -> Vec<u8> {
-    let mut copied = Vec::new();
-    for option in Options::new(options).map_while(Result::ok) {
-        let is_copied = match option {
+    let mut copied = options.to_vec();
+    let mut all = Options::new(options);
+    let mut at = 0;
+    while let Some(Ok(option)) = all.next() {
+        let end = all.offset();
+        let is_copied = matches!(
+            option,
             Ipv4Option::LooseSourceRoute(_)
-            | Ipv4Option::StrictSourceRoute(_)
-            | Ipv4Option::RouterAlert(_) => true,
-            Ipv4Option::Unknown { kind, .. } => kind & 0x80 != 0,
-            _ => false,
-        };
-        if is_copied && option.emit(&mut copied).is_err() {
-            return Vec::new();
+                | Ipv4Option::StrictSourceRoute(_)
+                | Ipv4Option::RouterAlert(_)
+                | Ipv4Option::Unknown { kind: 0x80.., .. }
+                | Ipv4Option::End
+        );
+        if !is_copied {
+            copied[at..end].fill(NO_OPERATION);
         }
+        at = end;
     }
-    copied.resize(copied.len().next_multiple_of(4), 0);
     copied
 }
+
+/// The option that is one byte of padding.
+const NO_OPERATION: u8 = 1;
 
 /// The header and payload of a datagram made of fragments: those of the first, the whole payload.
 pub(crate) fn join(first: &Datagram<'_>, payload: &[u8]) -> Option<Vec<u8>> {
@@ -196,7 +203,7 @@ mod tests {
         let fragments = split(&header, &[0; 64], 1, 60);
         let options = |at: usize| Datagram::parse(&fragments[at]).expect("whole").options;
         assert_eq!(options(0), header.options);
-        assert_eq!(options(1), [148, 4, 0, 0]);
+        assert_eq!(options(1), [1, 1, 1, 1, 1, 1, 1, 148, 4, 0, 0, 0]);
         assert!(split(&header, &[0; 64], 1, 30).is_empty());
     }
 }

@@ -63,7 +63,9 @@ impl PathMtus {
             (said, _) => (said, false),
         };
         let known = self.of(now, to);
-        if bytes >= sent_bytes && !is_locked || known.is_some_and(|known| known.bytes < bytes) {
+        // Linux does not look how large that was.
+        let is_absurd = stack == Stack::Bsd && bytes >= sent_bytes;
+        if is_absurd || known.is_some_and(|known| known.bytes < bytes) {
             return;
         }
         if self.known.len() >= DESTINATIONS_MAX && !self.known.contains_key(&to) {

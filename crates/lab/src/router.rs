@@ -14,9 +14,19 @@ impl Node {
     /// Passes on a datagram that is not for this node.
     pub(crate) fn forward(&mut self, turn: &mut Turn<'_>, frame: Frame) {
         match Datagram::parse(&frame.bytes) {
-            // Options are changed on the way, and errors quote what came.
+            // Options are changed on the way, and by Linux already for errors to quote them.
             Ok(datagram) if !datagram.options.is_empty() => {
-                let original = frame.bytes.clone();
+                if crate::options::has_strict_route(datagram.options) {
+                    // It should have come to the next stop alone: the destination is wrong.
+                    let word = 16 << 24;
+                    return self.complain(turn, frame.subject(), Meaning::HeaderField, word);
+                }
+                let mut original = frame.bytes.clone();
+                if let Some(IpAddr::V4(own)) = turn.map.source_towards(self.id, datagram.source) {
+                    // What is malformed was refused before.
+                    self.stamp_options(turn, packet::options_mut(&mut original), own).ok();
+                    packet::refresh_checksum(&mut original);
+                }
                 self.forward_as(turn, frame, original);
             }
             Ok(_) => self.forward_as(turn, frame, Vec::new()),
@@ -25,12 +35,17 @@ impl Node {
     }
 
     /// Passes on a datagram; `original` is how it came, or empty if that is how it is.
-    pub(crate) fn forward_as(&mut self, turn: &mut Turn<'_>, mut frame: Frame, original: Vec<u8>) {
+    pub(crate) fn forward_as(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut frame: Frame,
+        mut original: Vec<u8>,
+    ) {
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let (family, destination) = (datagram.family(), datagram.destination);
         if frame.is_broadcast
             || destination.is_multicast()
-            || !address::is_one_host(datagram.source)
+            || !address::may_pass_from(datagram.source)
         {
             return;
         }
@@ -77,6 +92,11 @@ impl Node {
             return self.complain(turn, about, Meaning::HeaderField, pointer_word(at));
         }
         if !original.is_empty() {
+            // Linux stamps what is only passed on as it comes in, by its address there.
+            if original[16..20] == frame.bytes[16..20] {
+                let stamped = packet::options_mut(&mut original).to_vec();
+                crate::options::keep_stamps(&stamped, packet::options_mut(&mut frame.bytes));
+            }
             packet::refresh_checksum(&mut frame.bytes);
         }
         self.alter(&mut frame.bytes);

@@ -195,6 +195,9 @@ impl Node {
     /// Tells the process that sent what an error is about, if it may hear of it.
     pub(crate) fn tell_process(&mut self, now: Time, error: &icmp::Error<'_>) {
         let Ok(quoted) = error.parse_quoted() else { return };
+        if quoted.datagram.payload.len() < crate::complaint::QUOTED_MIN_BYTES {
+            return;
+        }
         let Transport::Ports { source, destination, .. } = quoted.transport else { return };
         let family = quoted.datagram.family();
         let to = (quoted.datagram.destination, destination);

@@ -197,7 +197,10 @@ impl Draft {
             let more = more.unwrap_or(to < body.len());
             self.header.fragment =
                 Some(Fragment { identification, offset_bytes: from as u16 / 8 * 8, more });
-            body = body[from.min(body.len())..to.min(body.len())].to_vec();
+            // What is nowhere in it stands there as it is.
+            if from <= body.len() {
+                body = body[from..to.min(body.len())].to_vec();
+            }
         }
         let mut bytes = Vec::new();
         self.header.emit(&body, &mut bytes).expect("it fits");
@@ -223,7 +226,11 @@ impl Draft {
         let (from, to) = (self.header.source, self.header.destination);
         if self.header.protocol == protocol::UDP {
             let sum = checksum::Sum::new();
-            let sum = sum.pseudo_header(from, to, protocol::UDP, body.len()).bytes(body).finish();
+            // As long as it says that it is.
+            let length = usize::from(self.udp_bytes.unwrap_or(body.len() as u16));
+            let summed = if length < 8 { &body[..] } else { &body[..length.min(body.len())] };
+            let length = if length < 8 { body.len() } else { length };
+            let sum = sum.pseudo_header(from, to, protocol::UDP, length).bytes(summed).finish();
             body[at..at + 2].copy_from_slice(&sum.to_be_bytes());
         } else {
             icmp::fill_checksum(from, to, body);

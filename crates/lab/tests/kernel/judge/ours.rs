@@ -96,7 +96,8 @@ impl Ours {
 /// The script's network as a scenario.
 fn scenario(script: &Script) -> String {
     let addresses = |names: &[&str]| {
-        let quoted: Vec<String> = names.iter().map(|name| format!("\"{}\"", address(name))).collect();
+        let quoted: Vec<String> =
+            names.iter().map(|name| format!("\"{}\"", address(name))).collect();
         format!("addresses = [{}]", quoted.join(", "))
     };
     let mut hosts = format!("p = {{ {} }}\n", addresses(&["p4", "p6"]));
@@ -111,12 +112,17 @@ fn scenario(script: &Script) -> String {
         ends[*wire as usize].push(format!("q{index}"));
     }
     let via = |to: &str| {
-        let to = address(to);
+        // Link-local addresses end as the others do.
+        let to = address(&to.replace("fe80:", "2001:db8:1:"));
         let peer = script.peers.iter().position(|(_, all)| all.contains(&to));
         let named = known.iter().find(|(_, known)| *known == to).map(|(name, _)| name.to_string());
         named.or(peer.map(|index| format!("q{index}"))).expect("a neighbour")
     };
     let routes = script.routes.iter().map(|(prefix, how)| match how.as_str() {
+        // Linux says "no route" in IPv6.
+        "unreachable" if prefix.contains(':') => {
+            format!("{{ to = \"{prefix}\", reject = \"network\" }}")
+        }
         "unreachable" => format!("{{ to = \"{prefix}\", reject = \"host\" }}"),
         "prohibit" => format!("{{ to = \"{prefix}\", reject = \"prohibited\" }}"),
         "blackhole" => format!("{{ to = \"{prefix}\", reject = \"silent\" }}"),
@@ -131,8 +137,7 @@ fn scenario(script: &Script) -> String {
     let networks = [["192.0.2.0/24", "2001:db8:1::/64"], ["198.51.100.0/24", "2001:db8:2::/64"]];
     let role = if script.is_router { "[router]\n" } else { "" };
     let mut text = format!("from = \"n\"\n[host]\n{hosts}{role}n = {{ {settings} }}\n");
-    let wires: &[Wire] =
-        if script.is_router { &[Wire::Left, Wire::Right] } else { &[Wire::Left] };
+    let wires: &[Wire] = if script.is_router { &[Wire::Left, Wire::Right] } else { &[Wire::Left] };
     for wire in wires {
         text += &format!(
             "[[link]]\nends = {:?}\nname = \"{}\"\nnetworks = {:?}\nkind = \"{}\"\n",

@@ -79,6 +79,8 @@ impl Real {
             node.ip(&["link", "set", wire, "arp", "off"]);
             far.ip(&["link", "set", wire, "mtu", "9000"]);
             node.ip(&["link", "set", wire, "mtu", "1500"]);
+            node.ip(&["-6", "address", "flush", "dev", wire, "scope", "link"]);
+            node.address(wire, "fe80::1/64");
             for (name, bits) in own.iter().zip([24, 64]) {
                 node.address(wire, &format!("{}/{bits}", notation::address(name)));
             }
@@ -102,8 +104,10 @@ impl Real {
         for to in ["p4", "s4"].iter().take(wires) {
             self.call(&format!("greet {}:9", notation::address(to)));
         }
-        for _ in 0..wires {
-            self.far.hear(PATIENCE).expect("the node is there");
+        let mut greetings = 0;
+        while greetings < wires {
+            let next = self.hear(PATIENCE).expect("the node is there");
+            greetings += usize::from(next.ends_with(" 9"));
         }
         self.seen = Seen::default();
     }
@@ -187,6 +191,9 @@ fn set_up(script: &Script, node: &Node) {
     }
     for (prefix, how) in &script.routes {
         match how.strip_prefix("via ") {
+            Some(hop) if hop.starts_with("fe80:") => {
+                node.ip(&["-6", "route", "add", prefix, "via", hop, "dev", "left"]);
+            }
             Some(hop) => node.route(prefix, notation::address(hop)),
             None => node.refuse(how, prefix),
         }

@@ -170,8 +170,11 @@ impl Script {
                 }
                 let follows = rest.peek().is_some_and(|next| next.starts_with("kernel"));
                 if differs && is_comment(line) && follows {
-                    let said = answers.take().into_iter().flatten();
-                    said.for_each(|answer| push(&full(answer, "kernel")));
+                    let said = answers.take().expect("the differences stand together");
+                    said.iter().for_each(|answer| push(&full(answer, "kernel")));
+                    if said.is_empty() {
+                        push("kernel< nothing");
+                    }
                 }
             }
             assert!(answers.is_none(), "line {}: `kernel<` comes first", step.line);
@@ -219,7 +222,7 @@ fn duration(text: &str) -> Duration {
 /// Whether a link brings it to all its ends by itself.
 fn is_for_many(bytes: &[u8]) -> bool {
     match bytes[0] >> 4 {
-        4 => bytes[16] >= 224 || bytes[19] == 255,
+        4 => bytes.get(16).is_some_and(|first| *first >= 224) || bytes.get(19) == Some(&255),
         _ => bytes.get(24) == Some(&0xff),
     }
 }

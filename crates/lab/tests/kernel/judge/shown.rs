@@ -38,10 +38,9 @@ impl Seen {
     fn header(&mut self, datagram: &Datagram<'_>) -> String {
         let [from, to] = [datagram.source, datagram.destination].map(name);
         let mut text = format!("{from} > {to} ttl {}", datagram.hop_limit);
-        for (word, value) in [
-            ("tos", u32::from(datagram.traffic_class)),
-            ("flow", datagram.flow_label),
-        ] {
+        for (word, value) in
+            [("tos", u32::from(datagram.traffic_class)), ("flow", datagram.flow_label)]
+        {
             if value != 0 {
                 text += &format!(" {word} {value:#x}");
             }
@@ -50,10 +49,10 @@ impl Seen {
         match datagram.fragment {
             Some(fragment) => {
                 let more = if fragment.more { "+" } else { "" };
-                let id = self.identification(id);
+                let id = self.identification(datagram.source, id);
                 text += &format!(" fragment {id}@{}{more}", fragment.offset_bytes);
             }
-            None if self.was_sent(id) => text += &format!(" id {id}"),
+            None if self.was_sent(datagram.source, id) => text += &format!(" id {id}"),
             None => {}
         }
         if datagram.dont_fragment && datagram.family() == Family::V4 {
@@ -71,8 +70,8 @@ impl Seen {
     }
 
     /// Identifications that a script chose are told; what the node chose gets a letter.
-    fn identification(&mut self, id: u32) -> String {
-        if self.was_sent(id) {
+    fn identification(&mut self, from: IpAddr, id: u32) -> String {
+        if self.was_sent(from, id) {
             return id.to_string();
         }
         let known = self.chosen.iter().position(|known| *known == id);
@@ -83,8 +82,10 @@ impl Seen {
         char::from(b'A' + index as u8).to_string()
     }
 
-    fn was_sent(&self, id: u32) -> bool {
-        let same = |bytes: &Vec<u8>| Datagram::parse(bytes).is_ok_and(|it| it.identification == id);
+    fn was_sent(&self, from: IpAddr, id: u32) -> bool {
+        let same = |bytes: &Vec<u8>| {
+            Datagram::parse(bytes).is_ok_and(|it| (it.source, it.identification) == (from, id))
+        };
         id != 0 && self.sent.iter().any(same)
     }
 
@@ -132,12 +133,35 @@ impl Seen {
             }
             // Times differ, also of the node's own clock.
             Ok(Message::TimestampReply(_)) => format!(" icmp 14/0 {}", hex(&bytes[4..8])),
+            Ok(Message::Error(it)) if it.kind == 137 && it.body.len() >= 32 => {
+                self.redirect(it.body)
+            }
             Ok(Message::Error(it)) => {
                 let word = if it.word == 0 { String::new() } else { format!(" {:#x}", it.word) };
                 format!(" icmp {}/{}{word}{}", it.kind, it.code, self.quote(it.body))
             }
             _ => format!(" icmp{}", filling(bytes)),
         }
+    }
+
+    /// A redirect of IPv6, but for link-layer addresses, which routers need not know.
+    fn redirect(&mut self, body: &[u8]) -> String {
+        let address = |at: usize| {
+            let octets: [u8; 16] = body[at..at + 16].try_into().expect("16 bytes");
+            name(octets.into())
+        };
+        let mut text = format!(" icmp 137/0 to {} for {}", address(0), address(16));
+        let mut options = &body[32..];
+        while let [kind, units, ..] = *options {
+            let (option, rest) = options.split_at(usize::from(units.max(1)) * 8);
+            text += &match kind {
+                2 => String::new(),
+                4 => self.quote(&option[8..]),
+                other => format!(" option {other}"),
+            };
+            options = rest;
+        }
+        text
     }
 
     /// What an error quotes: in the best case, so many bytes of something that was sent as it was.
@@ -164,14 +188,22 @@ fn name(address: IpAddr) -> String {
 /// IPv4 options; times are not told.
 fn options(bytes: &[u8]) -> String {
     let mut text = hex(bytes);
-    // A timestamp option in front: where it points to, the next time goes.
-    if let [68, length, pointer, form, ..] = *bytes {
-        let entry = if form & 0x0f == 0 { 4 } else { 8 };
-        let end = usize::from(pointer.min(length + 1)).saturating_sub(1);
-        for start in (4..end).step_by(entry) {
-            let time = start + entry - 4..start + entry;
-            text.replace_range(time.start * 2..time.end * 2, "tttttttt");
+    let mut at = 0;
+    while at < bytes.len() {
+        // Where a timestamp option points to, the next time goes.
+        if let [68, length, pointer, form, ..] = bytes[at..] {
+            let entry = if form & 0x0f == 0 { 4 } else { 8 };
+            let end = usize::from(pointer.min(length + 1)).saturating_sub(1);
+            for start in (4..end).step_by(entry) {
+                let time = at + start + entry - 4..at + start + entry;
+                text.replace_range(time.start * 2..time.end * 2, "tttttttt");
+            }
         }
+        at += match bytes[at..] {
+            [0 | 1, ..] | [_] => 1,
+            [_, length, ..] => usize::from(length.max(1)),
+            [] => 1,
+        };
     }
     text
 }

@@ -39,7 +39,8 @@ const ERRNOS: [(i32, &str); 9] = [
 /// If the system refuses anything.
 pub fn carry(path: &str) {
     let everything = Protocol::from(i32::from(EVERYTHING.to_be()));
-    let mut socket = Socket::new(Domain::PACKET, Type::RAW, Some(everything)).expect("a raw socket");
+    let mut socket =
+        Socket::new(Domain::PACKET, Type::RAW, Some(everything)).expect("a raw socket");
     socket.set_nonblocking(true).expect("not to wait");
     let listener = UnixListener::bind(path).expect("a place in the file system");
     println!("ready");
@@ -112,7 +113,8 @@ pub fn call(path: &str) {
                 String::new()
             }
             ["send", index, bytes] => {
-                let (socket, to, is_connected) = &sockets[index.parse::<usize>().expect("a number")];
+                let (socket, to, is_connected) =
+                    &sockets[index.parse::<usize>().expect("a number")];
                 let payload = vec![0; bytes.parse().expect("a number")];
                 let sent = match is_connected {
                     true => socket.send(&payload),
