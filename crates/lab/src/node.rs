@@ -225,13 +225,13 @@ impl Node {
         }
     }
 
-    /// Whether a datagram from a link claims what cannot be there: a loopback address, no address
-    /// at all, or, in IPv4, the node's own as its source (RFC 1812 §5.3.7).
+    /// Whether a datagram from a link claims what cannot be there: that it goes to a loopback address
+    /// or, in IPv4, to none, or that it comes from the node itself (RFC 1812 §5.3.7). What comes from
+    /// a loopback address is heard, though not answered: that such errors exist is to be seen.
     fn is_martian(&self, map: &Map, datagram: &Datagram<'_>) -> bool {
         let (from, to) = (datagram.source, datagram.destination);
-        let is_forged = rules::of(datagram.family()).has_broadcast
-            && (map.holder(from) == Some(self.id) || to.is_unspecified());
-        from.is_loopback() || to.is_loopback() || is_forged
+        let is_forged = map.holder(from) == Some(self.id) || to.is_unspecified();
+        to.is_loopback() || rules::of(datagram.family()).has_broadcast && is_forged
     }
 
     /// A datagram with options that is addressed to this node, at the end of its way or at a stop
