@@ -1,4 +1,5 @@
-//! Command lines of ping, winping, traceroute and tracepath, and what answers make of a line.
+//! Command lines of ping, winping, traceroute, tracepath and clockdiff, and what answers make of a
+//! line.
 #![no_main]
 #![expect(dead_code, reason = "the program uses more of these files than command lines do")]
 
@@ -9,6 +10,9 @@ mod escape;
 
 #[path = "../../crates/cli/src/as_"]
 mod as_ {
+    pub mod clockdiff {
+        pub mod options;
+    }
     pub mod console;
     pub mod getopt;
     pub mod ping {
@@ -35,7 +39,7 @@ mod as_ {
 /// Only where a road begins is part of a command line.
 mod road {
     /// As the program has it.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, Default)]
     pub struct LabChoice {
         pub file: std::path::PathBuf,
         pub from: Option<String>,

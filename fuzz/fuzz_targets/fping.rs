@@ -20,7 +20,7 @@ mod as_ {
 mod road {
     use std::path::PathBuf;
 
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, Default)]
     pub struct LabChoice {
         pub file: PathBuf,
         pub from: Option<String>,

@@ -23,6 +23,10 @@ mod wall;
 
 use std::process::ExitCode;
 
+/// Tables of connections and of targets can be large.
+#[global_allocator]
+static MEMORY: net::Memory = net::Memory;
+
 fn main() -> ExitCode {
     ExitCode::from(run::run(std::env::args_os()))
 }

@@ -10,6 +10,7 @@ use std::io::{self, BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use wire::Family;
+use wire::prefix::Prefix;
 
 #[cfg(test)]
 mod check;
@@ -251,10 +252,7 @@ fn prefix(text: &str, start: &str, length: &str, rules: Rules) -> Result<Spec, W
         ));
     }
     let hosts = (1_u32 << host_bits) - 1;
-    let network = match target.address {
-        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !hosts).into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(hosts)).into(),
-    };
+    let network = Prefix::of(target.address, length as u8).first();
     let leaves_ends_out = bits == 32 && host_bits > 1 && !rules.whole_prefixes;
     let (first, count) = match later(network, 1) {
         Some(second) if leaves_ends_out => (second, hosts - 1),

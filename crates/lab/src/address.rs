@@ -1,92 +1,17 @@
-//! Addresses of a lab: prefixes, and which ones links get if the scenario names none: small links
-//! from the documentation ranges (RFC 5737, RFC 3849), large ones from RFC 2544's test range.
+//! Addresses of a lab: which ones links get if the scenario names none: small links from the
+//! documentation ranges (RFC 5737, RFC 3849), large ones from RFC 2544's test range.
 
-use crate::rules;
+use crate::rules::{self, Both};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wire::Family;
+pub(crate) use wire::prefix::Prefix;
 
-/// A network: an address and how many of its bits count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Prefix {
-    /// The first address: all other bits are 0.
-    first: IpAddr,
-    length: u8,
-}
-
-impl Prefix {
-    /// The prefix of that length that holds an address; `None` if the family has no such length.
-    pub(crate) fn new(address: IpAddr, length: u8) -> Option<Prefix> {
-        let host_bits = width(Family::of(address)).checked_sub(length)?;
-        let mask = u128::MAX.checked_shl(host_bits.into()).unwrap_or(0);
-        Some(Prefix { first: with_bits(address, bits(address) & mask), length })
-    }
-
-    /// The prefix of one address alone.
-    pub(crate) fn of_one(address: IpAddr) -> Prefix {
-        Prefix { first: address, length: width(Family::of(address)) }
-    }
-
-    /// Reads `192.0.2.0/24`; a lone address is itself.
-    pub(crate) fn parse(text: &str) -> Option<Prefix> {
-        let Some((address, length)) = text.split_once('/') else {
-            return text.parse().ok().map(Prefix::of_one);
-        };
-        Prefix::new(address.parse().ok()?, length.parse().ok()?)
-    }
-
-    pub(crate) fn family(&self) -> Family {
-        Family::of(self.first)
-    }
-
-    pub(crate) fn length(&self) -> u8 {
-        self.length
-    }
-
-    pub(crate) fn contains(&self, address: IpAddr) -> bool {
-        Prefix::new(address, self.length) == Some(*self)
-    }
-
-    pub(crate) fn overlaps(&self, other: &Prefix) -> bool {
-        self.contains(other.first) || other.contains(self.first)
-    }
-
-    /// As a mask: ones where bits count.
-    pub(crate) fn mask(&self) -> IpAddr {
-        let host_bits = width(self.family()) - self.length;
-        let ones = u128::MAX.checked_shl(host_bits.into()).unwrap_or(0);
-        with_bits(self.first, ones)
-    }
-
-    /// The first address: in IPv4 the network's own, held by no node.
-    pub(crate) fn first(&self) -> IpAddr {
-        self.first
-    }
-
-    /// The last address: in IPv4 the network's broadcast address, where it has one (RFC 3021: links
-    /// of two addresses have none).
-    pub(crate) fn last(&self) -> IpAddr {
-        let host_bits = width(self.family()) - self.length;
-        let ones = !u128::MAX.checked_shl(host_bits.into()).unwrap_or(0);
-        with_bits(self.first, bits(self.first) | ones)
-    }
-
-    /// Whether an address is the network's broadcast address, in the old form (all zeros,
-    /// RFC 1122 §3.3.6) or today's.
-    pub(crate) fn is_broadcast(&self, address: IpAddr) -> bool {
-        rules::of(self.family()).has_broadcast
-            && self.length < 31
-            && (address == self.first || address == self.last())
-    }
-
-    /// The `index`-th address that a node may hold, 0-based; `None` behind the last one.
-    pub(crate) fn host(&self, index: u64) -> Option<IpAddr> {
-        let skipped = u128::from(self.length < width(self.family()) - 1);
-        let address = bits(self.first).checked_add(u128::from(index))?.checked_add(skipped)?;
-        let host = with_bits(self.first, address);
-        (address <= bits(self.last()) && !self.is_broadcast(host)).then_some(host)
-    }
+/// Reads `192.0.2.0/24`; a lone address is itself.
+pub(crate) fn parse_prefix(text: &str) -> Option<Prefix> {
+    let one = || text.parse().ok().map(Prefix::of_one);
+    text.parse().ok().or_else(one)
 }
 
 /// Hashes addresses, the same in every run. They are of the scenario, so nobody chooses them to
@@ -139,12 +64,12 @@ const V4_BLOCKS: [(Ipv4Addr, u8); 4] = [
 impl Pool {
     /// Keeps a network that the scenario names from being handed out. `false` if it overlaps one.
     pub(crate) fn reserve(&mut self, prefix: Prefix) -> bool {
-        let before = self.taken.range(..=prefix.first).next_back();
-        let after = self.taken.range(prefix.first..).next();
+        let before = self.taken.range(..=prefix.first()).next_back();
+        let after = self.taken.range(prefix.first()..).next();
         let is_free =
             [before, after].into_iter().flatten().all(|(_, taken)| !taken.overlaps(&prefix));
         if is_free {
-            self.taken.insert(prefix.first, prefix);
+            self.taken.insert(prefix.first(), prefix);
         }
         is_free
     }
@@ -168,7 +93,7 @@ impl Pool {
                 self.tried.insert((block, length), index + 1);
                 let start = u64::from(block.to_bits()) + index * size;
                 let first = Ipv4Addr::from_bits(u32::try_from(start).ok()?);
-                let prefix = Prefix { first: first.into(), length };
+                let prefix = Prefix::of(first.into(), length);
                 if self.reserve(prefix) {
                     return Some(prefix);
                 }
@@ -182,7 +107,7 @@ impl Pool {
             self.links = self.links.checked_add(1).filter(|number| *number <= 0xffff)?;
             let number = u16::try_from(self.links).ok()?;
             let first = Ipv6Addr::new(0x2001, 0xdb8, 0, number, 0, 0, 0, 0);
-            let prefix = Prefix { first: first.into(), length: 64 };
+            let prefix = Prefix::of(first.into(), 64);
             if self.reserve(prefix) {
                 return Some(prefix);
             }
@@ -190,12 +115,15 @@ impl Pool {
     }
 }
 
+/// The group of all hosts of a link (RFC 1112 §4, RFC 4291 §2.7.1).
+pub(crate) const EVERYBODY: Both<IpAddr> = Both::new(
+    IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1)),
+    IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)),
+);
+
 /// An address that all hosts of a link listen to.
 pub(crate) fn is_for_all(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(a) => a.is_broadcast() || a == Ipv4Addr::new(224, 0, 0, 1),
-        IpAddr::V6(a) => a == Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1),
-    }
+    address == Ipv4Addr::BROADCAST || address == EVERYBODY.of(Family::of(address))
 }
 
 /// An address that all routers of a link listen to (RFC 1112, RFC 4291 §2.7.1).
@@ -220,7 +148,7 @@ pub(crate) fn on_link(address: IpAddr) -> IpAddr {
 
 /// The address in a network that goes with a link-local one; any other address is itself.
 pub(crate) fn in_network(address: IpAddr, network: Prefix) -> IpAddr {
-    match (address, network.first) {
+    match (address, network.first()) {
         (IpAddr::V6(local), IpAddr::V6(first)) if local.is_unicast_link_local() => {
             let low = local.to_bits() & u128::from(u64::MAX);
             Ipv6Addr::from_bits(first.to_bits() & !u128::from(u64::MAX) | low).into()
@@ -259,51 +187,12 @@ pub(crate) fn may_pass_from(address: IpAddr) -> bool {
         || is_broadcast)
 }
 
-fn width(family: Family) -> u8 {
-    rules::of(family).address_bits
-}
-
-fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(a) => a.to_bits().into(),
-        IpAddr::V6(a) => a.to_bits(),
-    }
-}
-
-/// The address of those bits, of the family of `like`.
-fn with_bits(like: IpAddr, bits: u128) -> IpAddr {
-    match like {
-        IpAddr::V4(_) => Ipv4Addr::from_bits(bits as u32).into(),
-        IpAddr::V6(_) => Ipv6Addr::from_bits(bits).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn prefix(text: &str) -> Prefix {
-        Prefix::parse(text).expect("a prefix")
-    }
-
-    fn ip(text: &str) -> IpAddr {
-        text.parse().expect("an address")
-    }
-
-    #[test]
-    fn prefixes_hold_what_they_should() {
-        let network = prefix("192.0.2.9/30");
-        assert_eq!(network.first(), ip("192.0.2.8"));
-        assert_eq!(network.last(), ip("192.0.2.11"));
-        assert!(network.contains(ip("192.0.2.11")) && !network.contains(ip("192.0.2.12")));
-        assert!(!network.contains(ip("::c000:20b")));
-        assert_eq!(network.host(1), Some(ip("192.0.2.10")));
-        assert_eq!(network.host(2), None);
-        assert!(prefix("0.0.0.0/0").contains(ip("255.255.255.255")));
-        assert_eq!(prefix("2001:db8::/64").host(0), Some(ip("2001:db8::1")));
-        assert_eq!(prefix("192.0.2.4/31").host(0), Some(ip("192.0.2.4")));
-        assert_eq!(Prefix::parse("192.0.2.0/33"), None);
-        assert!(prefix("192.0.2.0/24").overlaps(&prefix("192.0.2.64/26")));
+        parse_prefix(text).expect("a prefix")
     }
 
     #[test]

@@ -9,11 +9,11 @@ use crate::rules;
 use crate::scenario::agents::{AdvertLies, AdvertPlan, MaskPlan};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
-use wire::Family;
 use wire::icmp::neighbour::Discovery;
 use wire::icmp::router::{Addresses, Advertisement, Offer};
 use wire::icmp::{self, Mask, Message};
 use wire::ip::{Datagram, Header};
+use wire::{Family, dns};
 
 /// One advertisement that is due.
 #[derive(Clone, Copy, Debug)]
@@ -102,11 +102,8 @@ impl Node {
         let device = *turn.map.interface(self.id, interface);
         let own = device.address(family);
         let network = turn.map.network(self.id, interface, family);
-        let (source, everybody) = match own {
-            IpAddr::V4(own) => (IpAddr::from(own), Ipv4Addr::new(224, 0, 0, 1).into()),
-            IpAddr::V6(own) if plan.lies.is_global => (own.into(), ALL_NODES_V6.into()),
-            IpAddr::V6(_) => (address::on_link(own), ALL_NODES_V6.into()),
-        };
+        let source = if plan.lies.is_global { own } else { address::on_link(own) };
+        let everybody = address::EVERYBODY.of(family);
         let mut header = Header::new(source, to.unwrap_or(everybody), rules::of(family).icmp);
         let usual = rules::of(family).discovery_hop_limit.unwrap_or(1);
         header.hop_limit = plan.lies.hop_limit.unwrap_or(usual);
@@ -142,9 +139,6 @@ impl Node {
         }
     }
 }
-
-/// All nodes of a link (RFC 4291 §2.7.1).
-const ALL_NODES_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 
 /// What an agent says the mask is.
 fn told_mask(plan: &MaskPlan, own: Ipv4Addr, network: Prefix) -> Ipv4Addr {
@@ -228,7 +222,10 @@ fn options(plan: &AdvertPlan, link: LinkAddress, network: Prefix) -> Vec<u8> {
         });
     }
     let addresses: Vec<u8> = plan.servers.iter().flat_map(Ipv6Addr::octets).collect();
-    let names = names(&plan.search);
+    let mut names = Vec::new();
+    for name in &plan.search {
+        dns::emit_name(name, &mut names).expect("the scenario holds names alone");
+    }
     let lifetime_s = plan.lifetime_s.into();
     if !addresses.is_empty() {
         list.push(Discovery::NameServers { lifetime_s, addresses: &addresses });
@@ -266,17 +263,4 @@ fn octets(prefix: Prefix) -> [u8; 16] {
         IpAddr::V6(first) => first.octets(),
         IpAddr::V4(first) => first.to_ipv6_mapped().octets(),
     }
-}
-
-/// Names as DNS has them (RFC 1035 §3.1).
-fn names(names: &[String]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for name in names {
-        for label in name.split('.') {
-            bytes.push(label.len() as u8);
-            bytes.extend_from_slice(label.as_bytes());
-        }
-        bytes.push(0);
-    }
-    bytes
 }

@@ -236,7 +236,7 @@ mod tests {
             let datagram = Datagram::parse(&whole).expect("whole");
             assert_eq!(datagram.payload, b"first...middle..tail");
             assert_eq!(datagram.fragment, None);
-            assert!(packet::header_verifies(&whole));
+            assert!(wire::ip::verify_header(&whole));
             assert_eq!((cut.largest_bytes, cut.identification), (first.len() as u32, 5));
             assert!(assembly.buffers.is_empty());
         }

@@ -28,13 +28,12 @@ impl World {
     /// Puts an outsider in a node's place, and says what it needs to know.
     pub fn attach(&mut self, node: NodeId) -> Place {
         self.nodes[node.0 as usize].is_attached = true;
-        let interfaces = 0..self.map.interfaces(node);
-        let interfaces = interfaces.map(|index| self.map.interface(node, index));
+        let interfaces = self.map.interfaces(node).iter();
         let addresses = interfaces.clone().flat_map(|interface| {
             let of = |family| (interface.address(family), self.map.prefix_bits(interface, family));
             Family::ALL.map(of)
         });
-        let mtus = interfaces.clone().map(|interface| interface.mtu_bytes);
+        let mtus = interfaces.map(|interface| interface.mtu_bytes);
         Place { addresses: addresses.collect(), mtu_bytes: mtus.min().unwrap_or(1_500) }
     }
 
@@ -45,9 +44,7 @@ impl World {
 
     /// The networks of a node's links, and the length of their prefixes in bits.
     pub fn networks_of(&self, node: NodeId) -> Vec<(IpAddr, u8)> {
-        let links =
-            (0..self.map.interfaces(node)).map(|index| self.map.interface(node, index).link);
-        let networks = links.flat_map(|link| self.map.networks_of(link));
+        let networks = self.map.links_of(node).flat_map(|link| self.map.networks_of(link));
         networks.map(|network| (network.first(), network.length())).collect()
     }
 

@@ -139,7 +139,7 @@ impl Node {
         let Ok(datagram) = Datagram::parse_quoted(about.bytes) else { return Vec::new() };
         let (family, plan) = (datagram.family(), &self.plan.errors);
         let rules = rules::of(family);
-        let room = rules.error_max_bytes - rules.header_bytes - 8;
+        let room = rules.quote_max_bytes();
         let headers_bytes = about.bytes.len() - datagram.payload.len();
         let wanted = plan.quotes_bytes.map_or(usize::MAX, |bytes| headers_bytes + bytes);
         let mut quote = about.bytes[..about.bytes.len().min(wanted)].to_vec();

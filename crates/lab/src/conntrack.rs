@@ -16,7 +16,6 @@ mod index;
 mod list;
 mod mapping;
 mod rewrite;
-mod sip;
 mod source;
 mod table;
 mod tcp;
@@ -39,11 +38,12 @@ pub use tuple::{Sums, Tuple};
 pub use why::{Hook, Road, Station, Step, What, road};
 
 use crate::random::Random;
+pub(crate) use hold::HELD;
 use hold::Hold;
 use index::NONE;
 use mapping::Mappings;
 use probe::Time;
-use sip::Key;
+use probe::token::Key;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -87,8 +87,7 @@ impl Tracker {
     /// An empty tracker; all its chance, and the key of its hashes, come from the seed.
     pub fn new(plan: Plan, seed: u64) -> Tracker {
         let mut random = Random::named(seed, "connection tracking");
-        let keys: [Key; 2] =
-            std::array::from_fn(|_| Key::new(std::array::from_fn(|_| random.next())));
+        let keys: [Key; 2] = std::array::from_fn(|_| Key(std::array::from_fn(|_| random.next())));
         let pool = addresses(&plan.pool);
         Tracker {
             plan,
@@ -109,12 +108,6 @@ impl Tracker {
     /// What was decided about it.
     pub fn plan(&self) -> &Plan {
         &self.plan
-    }
-
-    /// Gives out other outer addresses from now on. Connections keep those that they have.
-    pub fn set_pool(&mut self, pool: Vec<IpAddr>) {
-        self.pool = addresses(&pool);
-        self.plan.pool = pool;
     }
 
     /// Behaves otherwise from now on. Connections stay as they are translated, and become mappings
@@ -316,7 +309,11 @@ impl Tracker {
 
     /// The live connection and direction of a tuple; one that has expired goes.
     fn find_live(&mut self, now: Time, tuple: &Tuple) -> Option<(u32, usize)> {
-        let (number, direction) = self.table.find(tuple)?;
+        self.find_live_tagged(now, self.table.tag(tuple), tuple)
+    }
+
+    fn find_live_tagged(&mut self, now: Time, tag: u32, tuple: &Tuple) -> Option<(u32, usize)> {
+        let (number, direction) = self.table.find_tagged(tag, tuple)?;
         if self.table.at(number).expires > now {
             return Some((number, direction));
         }

@@ -1,9 +1,9 @@
 //! Running an engine at a node: the duties of a driver, in virtual time.
 
+use crate::NodeId;
 use crate::noise::Model;
 use crate::rules;
 use crate::world::{Event, Watch, World};
-use crate::{NodeId, packet};
 use probe::{
     Arrival, Carrier, Engine, Envelope, Observer, Output, Own, SendFault, SendFaultReason, Signal,
     Stamp, StampedBy, Time, Transmit,
@@ -169,7 +169,7 @@ impl World {
 
     /// Hands a datagram to the engine, as a raw socket would have it.
     fn deliver<E: Engine>(&mut self, engine: &mut E, bytes: &[u8]) {
-        debug_assert!(packet::header_verifies(bytes), "nodes keep no damaged header");
+        debug_assert!(wire::ip::verify_header(bytes), "nodes keep no damaged header");
         let Ok(datagram) = Datagram::parse(bytes) else { return };
         let arrival = Arrival {
             received: Stamp { at: self.now, by: StampedBy::Kernel },

@@ -254,7 +254,12 @@ impl Gateway {
         }
         let Ok(datagram) = Datagram::parse(bytes) else { return None };
         let (family, to, hop_limit) = (datagram.family(), datagram.destination, datagram.hop_limit);
-        if self.owner(to).is_some() {
+        if let Some(side) = self.owner(to) {
+            // Nobody outside is told that its inner address is there.
+            if from == Side::Outside && side == Side::Inside && self.came_to(way, to) {
+                self.counts.refused += 1;
+                return None;
+            }
             if self.tracker.input(now, bytes, &mut passage) == Verdict::Accept {
                 self.counts.own += 1;
                 self.keep(way, bytes);

@@ -51,22 +51,16 @@ impl Node {
         if self.plan.role == Role::Host && self.refuses(turn, frame.subject(), &datagram) {
             return;
         }
-        let meaning = match datagram.protocol {
+        let (meaning, word) = match datagram.protocol {
             protocol::TCP => return self.keep_tcp(turn, &datagram),
             protocol::UDP => match self.keep_udp(turn, &datagram) {
                 // The instrument's sockets hold the ports that it sends from.
-                Kept::Refused if !is_heard => Meaning::PortUnreachable,
+                Kept::Refused if !is_heard => (Meaning::PortUnreachable, 0),
                 _ => return,
             },
             _ if is_heard => return,
             protocol::NO_NEXT_HEADER if !rules::of(datagram.family()).has_broadcast => return,
-            _ => Meaning::ProtocolUnreachable,
-        };
-        let (meaning, word) = match meaning.numbers(datagram.family()) {
-            Some(_) => (meaning, 0),
-            // ICMPv6 says it by pointing at the header's field (RFC 4443 §3.4): the fixed header's
-            // sixth byte, or the first of the last extension header.
-            None => (Meaning::NextHeaderUnknown, next_header_offset(&datagram)),
+            _ => no_such_protocol(&datagram),
         };
         let mut about = frame.subject();
         if datagram.protocol == protocol::UDP {
@@ -350,8 +344,19 @@ pub(crate) fn answer_options(received: &[u8], to: IpAddr) -> (IpAddr, Vec<u8>) {
     (first_stop, answer)
 }
 
+/// What a node says of a protocol that it does not know, and the word that goes with it.
+pub(crate) fn no_such_protocol(datagram: &Datagram<'_>) -> (Meaning, u32) {
+    let meaning = Meaning::ProtocolUnreachable;
+    match meaning.numbers(datagram.family()) {
+        Some(_) => (meaning, 0),
+        // ICMPv6 says it by pointing at the header's field (RFC 4443 §3.4): the fixed header's
+        // sixth byte, or the first of the last extension header.
+        None => (Meaning::NextHeaderUnknown, next_header_offset(datagram)),
+    }
+}
+
 /// The offset of the field that named the protocol.
-pub(crate) fn next_header_offset(datagram: &Datagram<'_>) -> u32 {
+fn next_header_offset(datagram: &Datagram<'_>) -> u32 {
     let mut at = 6;
     let mut next = 40;
     for header in datagram.extension_headers().map_while(Result::ok) {

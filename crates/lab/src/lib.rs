@@ -11,6 +11,7 @@ mod agent;
 mod assembly;
 mod attach;
 mod balance;
+mod bounded;
 mod capture;
 mod check;
 mod complaint;

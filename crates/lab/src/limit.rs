@@ -1,6 +1,7 @@
 //! How fast a node sends ICMP messages: token buckets, one for the node or one a destination, as
 //! Linux has them (icmp_ratelimit).
 
+use crate::bounded::has_room;
 use crate::scenario::{LimitPlan, Rate};
 use probe::Time;
 use std::collections::BTreeMap;
@@ -52,12 +53,10 @@ impl Limiter {
         if !plan.per_destination {
             return self.common.take(now, plan.rate);
         }
-        if self.by_destination.len() >= DESTINATIONS_MAX && !self.by_destination.contains_key(&to) {
-            // A full bucket is as good as none.
-            self.by_destination.retain(|_, bucket| bucket.full_at > now);
-            if self.by_destination.len() >= DESTINATIONS_MAX {
-                return false;
-            }
+        // A full bucket is as good as none.
+        let counts = |bucket: &Bucket| bucket.full_at > now;
+        if !has_room(&mut self.by_destination, &to, DESTINATIONS_MAX, counts) {
+            return false;
         }
         self.by_destination.entry(to).or_default().take(now, plan.rate)
     }

@@ -313,7 +313,7 @@ impl Map {
                 }
             };
             let everything =
-                ["0.0.0.0/0", "::/0"].map(|all| Prefix::parse(all).expect("well-formed"));
+                ["0.0.0.0/0", "::/0"].map(|all| address::parse_prefix(all).expect("well-formed"));
             let prefixes = match &route.to {
                 RouteTo::Default => everything.to_vec(),
                 RouteTo::Network(prefix) => vec![*prefix],
@@ -384,9 +384,9 @@ impl Map {
         &self.places[node.0 as usize].interfaces[interface]
     }
 
-    /// How many interfaces a node has.
-    pub(crate) fn interfaces(&self, node: NodeId) -> usize {
-        self.places[node.0 as usize].interfaces.len()
+    /// The interfaces of a node, in the order of the scenario's links.
+    pub(crate) fn interfaces(&self, node: NodeId) -> &[Interface] {
+        &self.places[node.0 as usize].interfaces
     }
 
     /// The length of the prefix of an interface's network, in bits.

@@ -3,7 +3,7 @@
 
 use crate::assembly::{Assembly, Cut, Progress, Unfinished};
 use crate::complaint::Subject;
-use crate::conntrack::{Passage, Plan, Realm, Tracker, Verdict};
+use crate::conntrack::{HELD, Passage, Plan, Realm, Tracker, Verdict};
 use crate::map::Map;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::random::fnv1a;
@@ -11,12 +11,8 @@ use crate::rules;
 use crate::scenario::{NodePlan, Role};
 use crate::{NodeId, scenario::nat};
 use probe::{SendFault, SendFaultReason};
-use std::time::Duration;
 use wire::icmp::{self, Meaning, Message};
 use wire::ip::{Datagram, Header, protocol};
-
-/// How long a SYN is held that nobody waits for (RFC 5382 REQ-4).
-const HELD: Duration = Duration::from_secs(6);
 
 /// A router's tracker, and what it needs of the router.
 #[derive(Debug)]

@@ -189,7 +189,7 @@ impl Node {
         if self.is_attached {
             return turn.actions.push(Action::HandOut(frame.bytes));
         }
-        if !packet::header_verifies(&frame.bytes) {
+        if !wire::ip::verify_header(&frame.bytes) {
             return;
         }
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
@@ -202,8 +202,7 @@ impl Node {
             return;
         }
         let concerns_us = is_mine || self.plan.role == Role::Router;
-        if let Some(at) = crate::options::fault(datagram.options).filter(|_| concerns_us) {
-            let word = pointer_word(at);
+        if let Some(word) = crate::options::fault(datagram.options).filter(|_| concerns_us) {
             return self.complain(turn, frame.subject(), Meaning::HeaderField, word);
         }
         if self.gate.is_some() && frame.came_by.is_some() && frame.road.is_none() {
@@ -270,27 +269,24 @@ impl Node {
                 packet::refresh_checksum(&mut frame.bytes);
                 self.keep(turn, frame);
             }
-            Err(at) => {
+            Err(word) => {
                 let about = Subject { bytes: &original, ..frame.subject() };
-                self.complain(turn, about, Meaning::HeaderField, pointer_word(at));
+                self.complain(turn, about, Meaning::HeaderField, word);
             }
         }
     }
 
-    /// Does to IPv4 options what every node on the way does. The error is the offset of a malformed
-    /// option among them.
+    /// Does to IPv4 options what every node on the way does; the error as [`packet::stamp_options`]
+    /// has it.
     pub(crate) fn stamp_options(
         &self,
         turn: &Turn<'_>,
         bytes: &mut [u8],
         own: Ipv4Addr,
-    ) -> Result<(), usize> {
+    ) -> Result<(), u32> {
         let is_own = |address: Ipv4Addr| turn.map.holder(address.into()) == Some(self.id);
         let now_ms = midnight_ms(self.clock_ns(turn.map.epoch_ns, turn.now));
-        options::pass(bytes, own, is_own, now_ms).map_err(|fault| match fault {
-            wire::Malformed::Option(at) => at,
-            _ => 0,
-        })
+        packet::stamp_options(bytes, own, is_own, now_ms)
     }
 
     /// What the next datagram is known by.
@@ -460,12 +456,6 @@ fn next_stop(bytes: &[u8]) -> Option<(IpAddr, bool)> {
     };
     let (route, is_strict) = Options::new(bytes).map_while(Result::ok).find_map(route)?;
     Some((route.ahead().next()?.into(), is_strict))
-}
-
-/// The word of a parameter problem: the pointer is its first byte (RFC 792), and counts from the
-/// start of the IPv4 header.
-pub(crate) fn pointer_word(offset_in_options: usize) -> u32 {
-    (20 + offset_in_options as u32) << 24
 }
 
 fn emit(header: &Header, message: &[u8]) -> Result<Vec<u8>, SendFault> {

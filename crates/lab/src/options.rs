@@ -34,8 +34,13 @@ fn all(options: &[u8]) -> impl Iterator<Item = Result<Found<'_>, usize>> {
     })
 }
 
-/// The offset that a parameter problem points to, if one is to be sent about options.
-pub(crate) fn fault(options: &[u8]) -> Option<usize> {
+/// The word of a parameter problem, if one is to be sent about options: its first byte counts from
+/// the start of the header (RFC 792).
+pub(crate) fn fault(options: &[u8]) -> Option<u32> {
+    fault_at(options).map(|at| (20 + at as u32) << 24)
+}
+
+fn fault_at(options: &[u8]) -> Option<usize> {
     let mut known = Vec::new();
     for found in all(options) {
         let Found { at, bytes } = match found {
@@ -125,7 +130,7 @@ mod tests {
                     let mut options = vec![fill; 40];
                     (options[0], options[1]) = (kind, length);
                     for end in 0..=40 {
-                        let at = fault(&options[..end]);
+                        let at = fault_at(&options[..end]);
                         assert!(at.is_none_or(|at| at < end), "{options:?} {end}");
                     }
                     let before = options.clone();

@@ -1,14 +1,9 @@
 //! Datagrams as bytes: what forwarding changes in place, and cutting them into fragments.
 
-use wire::checksum;
-use wire::ip::options::{Ipv4Option, Options};
+use std::net::Ipv4Addr;
+use wire::ip::options::{self, Ipv4Option, Options};
 use wire::ip::{Datagram, Fragment, Header, pieces};
-
-/// Whether an IPv4 header's checksum is right; always in IPv6, which has none.
-pub(crate) fn header_verifies(bytes: &[u8]) -> bool {
-    let header = header_bytes_v4(bytes).map(|end| bytes.get(..end));
-    header.is_none_or(|header| header.is_some_and(|header| checksum::of(header) == 0))
-}
+use wire::{Malformed, checksum};
 
 /// Bytes of an IPv4 header, as it states them; `None` if it is none.
 fn header_bytes_v4(bytes: &[u8]) -> Option<usize> {
@@ -71,6 +66,31 @@ pub(crate) fn options_mut(bytes: &mut [u8]) -> &mut [u8] {
         Some(end) => &mut bytes[20..end],
         None => &mut [],
     }
+}
+
+/// Does to IPv4 options what every node on the way does. The error is the word of a parameter
+/// problem that points at the option which is malformed: its first byte counts from the start of
+/// the header (RFC 792).
+pub(crate) fn stamp_options(
+    bytes: &mut [u8],
+    own: Ipv4Addr,
+    is_own: impl Fn(Ipv4Addr) -> bool,
+    midnight_ms: u32,
+) -> Result<(), u32> {
+    if let Some(word) = crate::options::fault(bytes) {
+        return Err(word);
+    }
+    options::pass(bytes, own, is_own, midnight_ms).map_err(|fault| match fault {
+        Malformed::Option(at) => (20 + at as u32) << 24,
+        _ => 20 << 24,
+    })
+}
+
+/// Whether IPv4 options prescribe the way.
+pub(crate) fn is_source_routed(options: &[u8]) -> bool {
+    Options::new(options).map_while(Result::ok).any(|option| {
+        matches!(option, Ipv4Option::LooseSourceRoute(_) | Ipv4Option::StrictSourceRoute(_))
+    })
 }
 
 /// Computes the checksum of a well-formed IPv4 header anew; does nothing in IPv6.
@@ -151,6 +171,7 @@ pub(crate) fn join(first: &Datagram<'_>, payload: &[u8]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
     use std::net::IpAddr;
+    use wire::ip::verify_header;
 
     fn header(from: &str, to: &str) -> Header {
         let [from, to]: [IpAddr; 2] = [from, to].map(|a| a.parse().expect("an address"));
@@ -163,9 +184,9 @@ mod tests {
             let mut bytes = Vec::new();
             let header = Header { hop_limit, ..header("192.0.2.1", "192.0.2.2") };
             header.emit(b"x", &mut bytes).expect("fits");
-            assert!(header_verifies(&bytes));
+            assert!(verify_header(&bytes));
             decrement_hop_limit(&mut bytes);
-            assert!(header_verifies(&bytes));
+            assert!(verify_header(&bytes));
             assert_eq!(Datagram::parse(&bytes).expect("whole").hop_limit, hop_limit - 1);
         }
     }
@@ -180,7 +201,7 @@ mod tests {
                 let outer = Datagram::parse(&big).expect("whole");
                 let again = Header { fragment: outer.fragment, ..header.clone() };
                 for small in split(&again, outer.payload, 9, 576) {
-                    assert!(small.len() <= 576 && header_verifies(&small));
+                    assert!(small.len() <= 576 && verify_header(&small));
                     let datagram = Datagram::parse(&small).expect("whole");
                     let fragment = datagram.fragment.expect("a fragment");
                     assert_eq!(fragment.identification, 7);

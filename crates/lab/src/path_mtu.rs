@@ -1,6 +1,7 @@
 //! What paths carry, as "packet too big" tells (RFC 1191, RFC 8201): how much is believed, what is
 //! guessed where nothing is said, and for how long.
 
+use crate::bounded::has_room;
 use crate::rules;
 use crate::socket::disposition::Stack;
 use probe::Time;
@@ -68,13 +69,9 @@ impl PathMtus {
         if is_absurd || known.is_some_and(|known| known.bytes < bytes) {
             return;
         }
-        if self.known.len() >= DESTINATIONS_MAX && !self.known.contains_key(&to) {
-            self.known.retain(|_, known| known.until > now);
-            if self.known.len() >= DESTINATIONS_MAX {
-                return;
-            }
+        if has_room(&mut self.known, &to, DESTINATIONS_MAX, |known| known.until > now) {
+            self.known.insert(to, PathMtu { bytes, is_locked, until: now + LIFE });
         }
-        self.known.insert(to, PathMtu { bytes, is_locked, until: now + LIFE });
     }
 }
 

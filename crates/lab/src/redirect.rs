@@ -2,6 +2,7 @@
 //! Linux does it; which hosts believe (RFC 1122 §3.2.2.2, RFC 4861 §8.1), and for how long.
 
 use crate::address;
+use crate::bounded::has_room;
 use crate::complaint::Subject;
 use crate::limit::Bucket;
 use crate::map::{Map, Next, Recipient};
@@ -17,7 +18,6 @@ use std::time::Duration;
 use wire::Family;
 use wire::icmp::neighbour::{Discovery, Options};
 use wire::icmp::{self, Error, Meaning, Message};
-use wire::ip::options::{self, Ipv4Option};
 use wire::ip::{Datagram, Header};
 
 /// Destinations for which a better hop is remembered at most, and senders that were told of one.
@@ -69,11 +69,9 @@ impl Redirects {
 
     /// Whether a sender may be told once more.
     pub(crate) fn allows(&mut self, now: Time, to: IpAddr) -> bool {
-        if self.told.len() >= REMEMBERED_MAX && !self.told.contains_key(&to) {
-            self.told.retain(|_, told| now.since(told.last) <= SILENCE);
-            if self.told.len() >= REMEMBERED_MAX {
-                return false;
-            }
+        let counts = |told: &Told| now.since(told.last) <= SILENCE;
+        if !has_room(&mut self.told, &to, REMEMBERED_MAX, counts) {
+            return false;
         }
         let told = self.told.entry(to).or_default();
         if !rules::of(Family::of(to)).redirects_back_off {
@@ -97,13 +95,10 @@ impl Redirects {
     }
 
     fn believe(&mut self, now: Time, destination: IpAddr, hop: Key) {
-        if self.better.len() >= REMEMBERED_MAX && !self.better.contains_key(&destination) {
-            self.better.retain(|_, better| better.until > now);
-            if self.better.len() >= REMEMBERED_MAX {
-                return;
-            }
+        let counts = |better: &Better| better.until > now;
+        if has_room(&mut self.better, &destination, REMEMBERED_MAX, counts) {
+            self.better.insert(destination, Better { hop, until: now + LIFE });
         }
-        self.better.insert(destination, Better { hop, until: now + LIFE });
     }
 
     fn hop(&self, now: Time, map: &Map, node: crate::NodeId, to: IpAddr) -> Option<Key> {
@@ -150,7 +145,7 @@ impl Node {
         let (family, source) = (datagram.family(), datagram.source);
         let Some(hop) = turn.map.next_hop(device.link, to, datagram.destination) else { return };
         let is_near = turn.map.network(self.id, interface, family).contains(source);
-        if !is_near || hop == source || is_source_routed(&datagram) {
+        if !is_near || hop == source || packet::is_source_routed(datagram.options) {
             return;
         }
         if !self.may_complain(turn, &datagram, about.is_broadcast, Meaning::RedirectHost)
@@ -176,7 +171,7 @@ impl Node {
                     Discovery::TargetLink(&link).emit(&mut body).expect("eight bytes");
                 }
                 let rules = rules::of(family);
-                let room = rules.error_max_bytes - rules.header_bytes - 8 - body.len() - 8;
+                let room = rules.quote_max_bytes() - body.len() - 8;
                 let quoted = about.bytes.len().min(room) / 8 * 8;
                 let quote = Discovery::Redirected(&about.bytes[..quoted]);
                 quote.emit(&mut body).expect("fewer than 1,280 bytes");
@@ -253,13 +248,6 @@ impl Node {
             _ => None,
         }
     }
-}
-
-fn is_source_routed(datagram: &Datagram<'_>) -> bool {
-    let mut options = options::Options::new(datagram.options).map_while(Result::ok);
-    options.any(|option| {
-        matches!(option, Ipv4Option::LooseSourceRoute(_) | Ipv4Option::StrictSourceRoute(_))
-    })
 }
 
 /// The link-layer address of the better hop, if a redirect names it (RFC 4861 §4.5).

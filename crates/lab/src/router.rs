@@ -3,7 +3,7 @@
 use crate::balance::Flow;
 use crate::complaint::Subject;
 use crate::map::{Next, Recipient};
-use crate::node::{Frame, Node, Turn, pointer_word};
+use crate::node::{Frame, Node, Turn};
 use crate::scenario::Reject;
 use crate::{address, packet, rules};
 use std::net::IpAddr;
@@ -86,10 +86,10 @@ impl Node {
         self.offer_better_hop(turn, quoted, interface, to);
         let source = turn.map.interface(self.id, interface).address(family);
         if let IpAddr::V4(own) = source
-            && let Err(at) = self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own)
+            && let Err(word) = self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own)
         {
             let about = Subject { bytes: &original, is_broadcast: false, came_by: frame.came_by };
-            return self.complain(turn, about, Meaning::HeaderField, pointer_word(at));
+            return self.complain(turn, about, Meaning::HeaderField, word);
         }
         if !original.is_empty() {
             // Linux stamps what is only passed on as it comes in, by its address there.

@@ -68,6 +68,13 @@ pub(crate) struct Rules {
     pub(crate) shows_bad_checksums: bool,
 }
 
+impl Rules {
+    /// What an error can quote, behind the IP header and eight bytes of its own.
+    pub(crate) fn quote_max_bytes(&self) -> usize {
+        self.error_max_bytes - self.header_bytes - 8
+    }
+}
+
 const V4: Rules = Rules {
     address_bits: 32,
     has_broadcast: true,
@@ -176,6 +183,10 @@ pub(crate) struct Both<T> {
 }
 
 impl<T: Copy> Both<T> {
+    pub(crate) const fn new(v4: T, v6: T) -> Both<T> {
+        Both { v4, v6 }
+    }
+
     /// What `make` makes of each family.
     pub(crate) fn try_of<E>(mut make: impl FnMut(Family) -> Result<T, E>) -> Result<Both<T>, E> {
         Ok(Both { v4: make(Family::V4)?, v6: make(Family::V6)? })

@@ -103,7 +103,7 @@ fn node(world: &World, plan: &NodePlan, id: NodeId) -> SketchNode {
         ("MTU black hole", plan.errors.is_mtu_silent),
         ("own routes", !plan.routes.is_empty()),
     ];
-    let interfaces = (0..world.map.interfaces(id)).map(|index| world.map.interface(id, index));
+    let interfaces = world.map.interfaces(id).iter();
     let addresses = interfaces.flat_map(|it| {
         Family::ALL.map(|family| (it.address(family), world.map.prefix_bits(it, family), it.link))
     });

@@ -499,7 +499,7 @@ impl Event {
     }
 
     /// Whether nobody waits for it: fragments must be given up, or no others are taken; transfers
-    /// must go on; and the network changes whatever is on it.
+    /// and what comes again and again must go on; and the network changes whatever is on it.
     fn may_be_lost(&self) -> bool {
         let is_promised = |what: &Later| {
             matches!(
@@ -508,6 +508,7 @@ impl Event {
                     | Later::AbandonPassing(_)
                     | Later::Neighbour(_)
                     | Later::Speak(_)
+                    | Later::Advertise(Advert { again: Some(_), .. })
                     | Later::Release
                     | Later::Tftp(_)
             )

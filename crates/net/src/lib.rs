@@ -37,7 +37,7 @@ pub use routes::{
     give_up_rights, host_name, interface_index, interface_name, is_broadcast, is_run_by_superuser,
     is_superuser, lay_privileges_aside, may_raw, source_towards, suspend, would_be_raw,
 };
-pub use sys::Signals;
+pub use sys::{Memory, Signals};
 
 use clock::Clock;
 use control::ExtendedError;

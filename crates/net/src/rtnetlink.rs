@@ -1,6 +1,10 @@
-//! The few rtnetlink messages that set up a device (rtnetlink(7)): bytes only, nothing is sent.
+//! The few rtnetlink requests that set up a device (rtnetlink(7)).
 
+use crate::netlink::{Messages, append_attribute, append_message, u32_at};
+use crate::sys::{Netlink, domain};
+use std::io;
 use std::net::IpAddr;
+use wire::Family;
 
 /// A request that is to be acknowledged.
 const REQUEST: u16 = 0x0001 | 0x0004;
@@ -31,94 +35,79 @@ const NO_DETECTION: u32 = 0x02;
 /// Brings a device up. `mtu_bytes` and the length of its queue in packets stay where they are
 /// `None`.
 pub(crate) fn raise(device: u32, mtu_bytes: Option<u32>, queue: Option<u32>) -> Vec<u8> {
-    let mut message = Message::begin(NEW_LINK, REQUEST);
-    message.bytes.extend_from_slice(&[0; 4]);
-    message.word(device).word(IS_UP).word(IS_UP);
-    for (kind, value) in [(attribute::LINK_MTU, mtu_bytes), (attribute::LINK_QUEUE, queue)] {
-        if let Some(value) = value {
-            message.attribute(kind, &value.to_ne_bytes());
+    request_of(NEW_LINK, REQUEST, |body| {
+        body.extend_from_slice(&[0; 4]);
+        for word in [device, IS_UP, IS_UP] {
+            body.extend_from_slice(&word.to_ne_bytes());
         }
-    }
-    message.end()
+        for (kind, value) in [(attribute::LINK_MTU, mtu_bytes), (attribute::LINK_QUEUE, queue)] {
+            if let Some(value) = value {
+                append_attribute(body, kind, &value.to_ne_bytes());
+            }
+        }
+    })
 }
 
 /// Gives a device an address.
 pub(crate) fn add_address(device: u32, address: IpAddr, prefix_bits: u8) -> Vec<u8> {
-    let mut message = Message::begin(NEW_ADDRESS, REQUEST | CREATE);
-    message.bytes.extend_from_slice(&[family(address), prefix_bits, 0, 0]);
-    message.word(device);
-    let octets = octets(address);
-    message.attribute(attribute::ADDRESS_LOCAL, &octets);
-    message.attribute(attribute::ADDRESS, &octets);
-    message.attribute(attribute::ADDRESS_FLAGS, &NO_DETECTION.to_ne_bytes());
-    message.end()
+    request_of(NEW_ADDRESS, REQUEST | CREATE, |body| {
+        body.extend_from_slice(&[domain(Family::of(address)), prefix_bits, 0, 0]);
+        body.extend_from_slice(&device.to_ne_bytes());
+        let octets = octets(address);
+        append_attribute(body, attribute::ADDRESS_LOCAL, &octets);
+        append_attribute(body, attribute::ADDRESS, &octets);
+        append_attribute(body, attribute::ADDRESS_FLAGS, &NO_DETECTION.to_ne_bytes());
+    })
 }
 
 /// Leads a network's packets to a device, which needs no neighbours.
 pub(crate) fn add_route(device: u32, to: IpAddr, prefix_bits: u8) -> Vec<u8> {
     /// The main table; made by an administrator; of a link; to one host.
     const RULES: [u8; 4] = [254, 4, 253, 1];
-    let mut message = Message::begin(NEW_ROUTE, REQUEST | CREATE);
-    message.bytes.extend_from_slice(&[family(to), prefix_bits, 0, 0]);
-    message.bytes.extend_from_slice(&RULES);
-    message.word(0);
-    if prefix_bits > 0 {
-        message.attribute(attribute::ROUTE_TO, &octets(to));
+    request_of(NEW_ROUTE, REQUEST | CREATE, |body| {
+        body.extend_from_slice(&[domain(Family::of(to)), prefix_bits, 0, 0]);
+        body.extend_from_slice(&RULES);
+        body.extend_from_slice(&[0; 4]);
+        if prefix_bits > 0 {
+            append_attribute(body, attribute::ROUTE_TO, &octets(to));
+        }
+        append_attribute(body, attribute::ROUTE_DEVICE, &device.to_ne_bytes());
+    })
+}
+
+fn request_of(kind: u16, flags: u16, fill: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut out = Vec::new();
+    // One question at a time needs no number.
+    append_message(&mut out, kind, flags, 0, fill);
+    out
+}
+
+/// Sends requests in the network namespace of this thread, one after the other; the first that
+/// fails ends it.
+///
+/// # Errors
+/// What the kernel says of that one.
+pub(crate) fn request(messages: &[Vec<u8>]) -> io::Result<()> {
+    let kernel = Netlink::routes()?;
+    let mut answer = [0; 4_096];
+    for message in messages {
+        kernel.send(message)?;
+        let length = kernel.receive(&mut answer)?;
+        match acknowledged(&answer[..length]) {
+            Some(0) => {}
+            Some(error) => return Err(io::Error::from_raw_os_error(error)),
+            None => return Err(io::Error::from(io::ErrorKind::InvalidData)),
+        }
     }
-    message.attribute(attribute::ROUTE_DEVICE, &device.to_ne_bytes());
-    message.end()
+    Ok(())
 }
 
 /// The error in an acknowledgement: 0 for none, else a positive error number; `None` if it is no
 /// acknowledgement.
-pub(crate) fn acknowledged(message: &[u8]) -> Option<i32> {
-    const ERROR: u16 = 2;
-    let kind = u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?);
-    let code = i32::from_ne_bytes(message.get(16..20)?.try_into().ok()?);
-    (kind == ERROR).then(|| code.checked_neg()).flatten()
-}
-
-/// A message being written.
-struct Message {
-    bytes: Vec<u8>,
-}
-
-impl Message {
-    fn begin(kind: u16, flags: u16) -> Message {
-        let mut bytes = vec![0; 4];
-        bytes.extend_from_slice(&kind.to_ne_bytes());
-        bytes.extend_from_slice(&flags.to_ne_bytes());
-        // Sequence number and port: one question at a time needs neither.
-        bytes.extend_from_slice(&[0; 8]);
-        Message { bytes }
-    }
-
-    fn word(&mut self, word: u32) -> &mut Message {
-        self.bytes.extend_from_slice(&word.to_ne_bytes());
-        self
-    }
-
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
-        let length = (4 + value.len()) as u16;
-        self.bytes.extend_from_slice(&length.to_ne_bytes());
-        self.bytes.extend_from_slice(&kind.to_ne_bytes());
-        self.bytes.extend_from_slice(value);
-        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        let length = (self.bytes.len() as u32).to_ne_bytes();
-        self.bytes[..4].copy_from_slice(&length);
-        self.bytes
-    }
-}
-
-/// The number of the address family.
-fn family(address: IpAddr) -> u8 {
-    match address {
-        IpAddr::V4(_) => libc::AF_INET as u8,
-        IpAddr::V6(_) => libc::AF_INET6 as u8,
-    }
+fn acknowledged(answer: &[u8]) -> Option<i32> {
+    let message = Messages::new(answer).next()?;
+    let is_one = message.kind == libc::NLMSG_ERROR as u16;
+    is_one.then(|| u32_at(message.body, 0)?.cast_signed().checked_neg()).flatten()
 }
 
 fn octets(address: IpAddr) -> Vec<u8> {
@@ -134,24 +123,38 @@ mod tests {
     use std::net::Ipv4Addr;
 
     #[test]
-    fn messages_say_their_length() {
+    fn requests_stand_as_the_kernel_wants_them() {
+        use crate::netlink::{Attributes, HEADER_BYTES};
         let address = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
-        for message in [raise(3, Some(1_500), None), add_address(3, address, 24)] {
-            let length = u32::from_ne_bytes(message[..4].try_into().expect("four bytes"));
-            assert_eq!(length as usize, message.len());
-            assert_eq!(message.len() % 4, 0);
+        // What follows the fixed part of each: struct ifinfomsg, ifaddrmsg, rtmsg.
+        for (request, fixed_bytes, kinds) in [
+            (raise(3, Some(1_500), None), 16, &[4][..]),
+            (add_address(3, address, 24), 8, &[2, 1, 8]),
+            (add_route(3, address, 24), 12, &[1, 4]),
+            (add_route(3, address, 0), 12, &[4]),
+        ] {
+            assert_eq!(request.len() % 4, 0);
+            let message = Messages::new(&request).next().expect("a message");
+            assert_eq!(message.body.len(), request.len() - HEADER_BYTES);
+            let attributes = Attributes::new(&message.body[fixed_bytes..]);
+            assert_eq!(attributes.map(|it| it.kind).collect::<Vec<u16>>(), kinds);
         }
     }
 
     #[test]
     fn acknowledgements_carry_an_error_or_none() {
-        let mut message = [0; 36];
-        message[4] = 2;
-        assert_eq!(acknowledged(&message), Some(0));
-        message[16..20].copy_from_slice(&(-17_i32).to_ne_bytes());
-        assert_eq!(acknowledged(&message), Some(17));
-        message[16..20].copy_from_slice(&i32::MIN.to_ne_bytes());
-        assert_eq!(acknowledged(&message), None);
-        assert_eq!(acknowledged(&message[..18]), None);
+        let answer = |kind, error: i32| {
+            let mut out = Vec::new();
+            append_message(&mut out, kind, 0, 0, |body| {
+                body.extend_from_slice(&error.to_ne_bytes());
+                body.extend_from_slice(&[0; 16]);
+            });
+            out
+        };
+        assert_eq!(acknowledged(&answer(2, 0)), Some(0));
+        assert_eq!(acknowledged(&answer(2, -17)), Some(17));
+        assert_eq!(acknowledged(&answer(2, i32::MIN)), None);
+        assert_eq!(acknowledged(&answer(3, 0)), None);
+        assert_eq!(acknowledged(&answer(2, 0)[..18]), None);
     }
 }

@@ -9,9 +9,9 @@ pub(crate) mod names;
 mod linux;
 
 #[cfg(target_os = "linux")]
-pub use linux::Signals;
-#[cfg(target_os = "linux")]
 pub(crate) use linux::*;
+#[cfg(target_os = "linux")]
+pub use linux::{Memory, Signals};
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("this crate has no sockets for this platform yet");

@@ -178,7 +178,7 @@ impl Setup {
         requests.extend(addresses.map(|(a, bits)| rtnetlink::add_address(device, *a, *bits)));
         let routes = self.routes.iter();
         requests.extend(routes.map(|(to, bits)| rtnetlink::add_route(device, *to, *bits)));
-        sys::request(&requests)
+        rtnetlink::request(&requests)
     }
 }
 

@@ -4,6 +4,7 @@
 //! the first sequence number modulo the window (lanes x 65,536), so that an answer finds its probe
 //! without a search, and probes that were answered long ago still know their duplicates.
 
+use crate::departure::{kernel_delay_ns, kernel_stamp};
 use crate::{Stamp, StampedBy, Ticket, Time};
 use std::collections::VecDeque;
 
@@ -26,7 +27,7 @@ pub(crate) enum State {
     Left,
 }
 
-/// One probe.
+/// One probe. Its departure is spread out here, which saves a quarter of the ring.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Flight {
     sent_at: Time,
@@ -50,21 +51,18 @@ impl Flight {
     /// The best send stamp.
     pub fn stamp(&self) -> Stamp {
         if self.by_kernel {
-            let at = Time(self.sent_at.0.saturating_add(self.kernel_delay_ns.into()));
-            Stamp { at, by: StampedBy::Kernel }
+            kernel_stamp(self.sent_at, self.kernel_delay_ns)
         } else {
             Stamp { at: self.sent_at, by: StampedBy::Program }
         }
     }
 
-    /// Takes a better send stamp. A kernel's that lies before the send call, or seconds after it,
-    /// is some other packet's and not believed.
+    /// Takes a better send stamp.
     pub fn stamp_with(&mut self, stamp: Stamp) {
         match stamp.by {
             StampedBy::Program => self.sent_at = stamp.at,
             StampedBy::Kernel => {
-                let delay = stamp.at.0.checked_sub(self.sent_at.0).map(u32::try_from);
-                if let Some(Ok(delay)) = delay {
+                if let Some(delay) = kernel_delay_ns(self.sent_at, stamp.at) {
                     self.kernel_delay_ns = delay;
                     self.by_kernel = true;
                 }

@@ -3,10 +3,8 @@
 //! What is asked and what an answer says is a [`Subject`]'s: address masks, routers. A place is
 //! asked once; it is asked again only if nobody has answered when the wait is over.
 
-use crate::stats::round_trip;
-use crate::{
-    Arrival, Engine, Output, Own, RttSource, SendFault, Stamp, StampedBy, Ticket, Time, Transmit,
-};
+use crate::departure::Departure;
+use crate::{Arrival, Engine, Output, Own, RttSource, SendFault, Stamp, Ticket, Time, Transmit};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -196,8 +194,7 @@ struct State {
 #[derive(Clone, Copy, Debug)]
 struct Question {
     place: u32,
-    sent_at: Time,
-    stamp: Stamp,
+    departure: Departure,
 }
 
 /// The engine.
@@ -294,8 +291,7 @@ impl<S: Subject> Gather<S> {
 
     fn ask(&mut self, now: Time, place: u32, message: &mut Vec<u8>) -> Transmit {
         let number = self.questions.len();
-        let stamp = Stamp { at: now, by: StampedBy::Program };
-        self.questions.push(Question { place, sent_at: now, stamp });
+        self.questions.push(Question { place, departure: Departure::at(now) });
         self.counts.sent += 1;
         let state = &mut self.states[place as usize];
         state.asked += 1;
@@ -344,7 +340,7 @@ impl<S: Subject> Gather<S> {
 
     fn take(&mut self, arrival: &Arrival<'_>, to: To, finding: S::Finding, settles: bool) {
         let Some((place, question)) = self.place_of(to) else { return };
-        let rtt = question.map(|it| round_trip(it.stamp, it.sent_at, arrival.received));
+        let rtt = question.map(|it| it.departure.round_trip(arrival.received));
         let Some(number) = self.remember(to, arrival.source) else { return };
         let asked = self.plan.places[place as usize];
         let is_elsewhere = !asked.is_for_many && asked.to != arrival.source;
@@ -421,15 +417,8 @@ impl<S: Subject> Engine for Gather<S> {
 
     fn sent(&mut self, ticket: Ticket, stamp: Stamp) {
         let question = usize::try_from(ticket).ok().and_then(|at| self.questions.get_mut(at));
-        let Some(question) = question else { return };
-        match stamp.by {
-            StampedBy::Program => {
-                question.sent_at = stamp.at;
-                question.stamp = stamp;
-            }
-            // A stamp from before the send call is some other packet's.
-            StampedBy::Kernel if stamp.at >= question.sent_at => question.stamp = stamp,
-            StampedBy::Kernel => {}
+        if let Some(question) = question {
+            question.departure.stamp_with(stamp);
         }
     }
 

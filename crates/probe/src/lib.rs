@@ -27,6 +27,7 @@ pub mod token;
 pub mod trace;
 pub mod walk;
 
+mod departure;
 mod flight;
 mod pace;
 mod random;

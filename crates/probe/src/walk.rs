@@ -2,13 +2,13 @@
 //! fragmented and is as long as all links so far take. What tracepath does, and traceroute where it
 //! looks for MTUs.
 
+use crate::departure::Departure;
 use crate::method::{Method, Proof, Question, Trail};
-use crate::stats::round_trip;
 use crate::token::Key;
 use crate::trace::identity::{Identity, newest};
 use crate::trace::{Answer, Destination, Naming, Says, quote};
 use crate::{Arrival, Carrier, Engine, Output, Own, SendFault, SendFaultReason};
-use crate::{Stamp, StampedBy, Ticket, Time, Transmit};
+use crate::{Stamp, Ticket, Time, Transmit};
 use std::collections::VecDeque;
 use std::time::Duration;
 use wire::Family;
@@ -140,8 +140,7 @@ enum Step {
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     hop: u8,
-    sent_at: Time,
-    stamped_at: Option<Time>,
+    departure: Departure,
     is_answered: bool,
 }
 
@@ -212,7 +211,7 @@ impl Walk {
         datagram.clear();
         self.plan.method.encode(&question, datagram);
         let hop = self.hop;
-        self.sent.push(Sent { hop, sent_at: now, stamped_at: None, is_answered: false });
+        self.sent.push(Sent { hop, departure: Departure::at(now), is_answered: false });
         self.last_send = Some(now);
         self.step = Step::Wait(now + self.wait());
         Transmit {
@@ -383,11 +382,7 @@ impl Walk {
         let sent = self.sent.get_mut(number).filter(|sent| !sent.is_answered)?;
         sent.is_answered = true;
         let sent = *sent;
-        let stamp = match sent.stamped_at {
-            Some(at) => Stamp { at, by: StampedBy::Kernel },
-            None => Stamp { at: sent.sent_at, by: StampedBy::Program },
-        };
-        let (rtt, rtt_source) = round_trip(stamp, sent.sent_at, arrival.received);
+        let (rtt, rtt_source) = sent.departure.round_trip(arrival.received);
         let answer = Box::new(Answer {
             from: arrival.source,
             says,
@@ -459,11 +454,8 @@ impl Engine for Walk {
 
     fn sent(&mut self, ticket: Ticket, stamp: Stamp) {
         let sent = usize::try_from(ticket).ok().and_then(|number| self.sent.get_mut(number));
-        let Some(sent) = sent else { return };
-        match stamp.by {
-            StampedBy::Program => sent.sent_at = stamp.at,
-            StampedBy::Kernel if stamp.at >= sent.sent_at => sent.stamped_at = Some(stamp.at),
-            StampedBy::Kernel => {}
+        if let Some(sent) = sent {
+            sent.departure.stamp_with(stamp);
         }
     }
 

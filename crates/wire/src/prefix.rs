@@ -1,5 +1,6 @@
 //! Prefixes of addresses, and which addresses mean something beyond the networks that use them.
 
+use crate::Family;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -10,22 +11,25 @@ pub struct Prefix {
     /// The first of them.
     first: IpAddr,
     /// How many bits are alike: up to 32, or 128.
-    bits: u8,
+    length: u8,
 }
 
 impl Prefix {
     /// The prefix of that many bits that an address is in; of all bits if there are not so many.
-    pub fn of(address: IpAddr, bits: u8) -> Prefix {
-        let (value, width) = number(address);
-        let bits = bits.min(width);
-        let rest = u32::from(width - bits);
-        let kept = value.checked_shr(rest).and_then(|kept| kept.checked_shl(rest)).unwrap_or(0);
-        let first = match address {
-            // The upper bits were 0 before.
-            IpAddr::V4(_) => IpAddr::V4((kept as u32).into()),
-            IpAddr::V6(_) => IpAddr::V6(kept.into()),
-        };
-        Prefix { first, bits }
+    pub fn of(address: IpAddr, length: u8) -> Prefix {
+        let (bits, width) = number(address);
+        let length = length.min(width);
+        Prefix { first: with_bits(address, bits & !ones(width - length)), length }
+    }
+
+    /// Likewise; `None` if there are not so many.
+    pub fn new(address: IpAddr, length: u8) -> Option<Prefix> {
+        (length <= number(address).1).then(|| Prefix::of(address, length))
+    }
+
+    /// The prefix of one address alone.
+    pub fn of_one(address: IpAddr) -> Prefix {
+        Prefix::of(address, u8::MAX)
     }
 
     /// What the routing tables of the Internet tell apart at most: /24, or /48. Longer prefixes are
@@ -34,20 +38,65 @@ impl Prefix {
         Prefix::of(address, if address.is_ipv4() { 24 } else { 48 })
     }
 
+    /// The family of its addresses.
+    pub fn family(&self) -> Family {
+        Family::of(self.first)
+    }
+
     /// How many bits are alike.
-    pub fn bits(&self) -> u8 {
-        self.bits
+    pub fn length(&self) -> u8 {
+        self.length
+    }
+
+    /// The first address: in IPv4 the network's own, held by no node.
+    pub fn first(&self) -> IpAddr {
+        self.first
+    }
+
+    /// The last address: in IPv4 the network's broadcast address, where it has one (RFC 3021: links
+    /// of two addresses have none).
+    pub fn last(&self) -> IpAddr {
+        let (bits, width) = number(self.first);
+        with_bits(self.first, bits | ones(width - self.length))
+    }
+
+    /// As a mask: ones where bits are alike.
+    pub fn mask(&self) -> IpAddr {
+        let (_, width) = number(self.first);
+        with_bits(self.first, !ones(width - self.length))
     }
 
     /// Whether an address is in it.
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.first.is_ipv4() == address.is_ipv4() && Prefix::of(address, self.bits) == *self
+        self.first.is_ipv4() == address.is_ipv4() && Prefix::of(address, self.length) == *self
+    }
+
+    /// Whether the two have an address in common.
+    pub fn overlaps(&self, other: &Prefix) -> bool {
+        self.contains(other.first) || other.contains(self.first)
+    }
+
+    /// Whether an address is the network's broadcast address, in the old form (all zeros,
+    /// RFC 1122 §3.3.6) or today's.
+    pub fn is_broadcast(&self, address: IpAddr) -> bool {
+        self.first.is_ipv4()
+            && self.length < 31
+            && (address == self.first || address == self.last())
+    }
+
+    /// The `index`-th address that a node may hold, 0-based; `None` behind the last one.
+    pub fn host(&self, index: u64) -> Option<IpAddr> {
+        let (bits, width) = number(self.first);
+        let skipped = u128::from(self.length < width - 1);
+        let bits = bits.checked_add(u128::from(index))?.checked_add(skipped)?;
+        let host = with_bits(self.first, bits);
+        (bits <= number(self.last()).0 && !self.is_broadcast(host)).then_some(host)
     }
 }
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.first, self.bits)
+        write!(f, "{}/{}", self.first, self.length)
     }
 }
 
@@ -60,10 +109,10 @@ impl FromStr for Prefix {
 
     /// Bits behind the prefix are left out.
     fn from_str(text: &str) -> Result<Prefix, NoPrefix> {
-        let (address, bits) = text.split_once('/').ok_or(NoPrefix)?;
-        let address: IpAddr = address.parse().map_err(|_| NoPrefix)?;
-        let bits = bits.parse().ok().filter(|bits| *bits <= number(address).1).ok_or(NoPrefix)?;
-        Ok(Prefix::of(address, bits))
+        let (address, length) = text.split_once('/').ok_or(NoPrefix)?;
+        let address = address.parse().map_err(|_| NoPrefix)?;
+        let length = length.parse().map_err(|_| NoPrefix)?;
+        Prefix::new(address, length).ok_or(NoPrefix)
     }
 }
 
@@ -73,6 +122,19 @@ fn number(address: IpAddr) -> (u128, u8) {
         IpAddr::V4(v4) => (u32::from(v4).into(), 32),
         IpAddr::V6(v6) => (v6.into(), 128),
     }
+}
+
+/// The address of those bits, of the family of `like`: so many are there.
+fn with_bits(like: IpAddr, bits: u128) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => IpAddr::V4((bits as u32).into()),
+        IpAddr::V6(_) => IpAddr::V6(bits.into()),
+    }
+}
+
+/// A number of so many ones.
+fn ones(count: u8) -> u128 {
+    u128::MAX.checked_shr(u32::from(128 - count)).unwrap_or(0)
 }
 
 /// Addresses that mean something in some network only, or nothing: what RFC 6890 and the registries
@@ -147,6 +209,28 @@ mod tests {
         for wrong in ["192.0.2.0", "192.0.2.0/33", "192.0.2.0/-1", "x/8", "2001:db8::/129", "/"] {
             assert_eq!(wrong.parse::<Prefix>(), Err(NoPrefix), "{wrong}");
         }
+    }
+
+    fn prefix(text: &str) -> Prefix {
+        text.parse().expect("a prefix")
+    }
+
+    #[test]
+    fn prefixes_hold_what_they_should() {
+        let network = prefix("192.0.2.9/30");
+        assert_eq!(network.first(), address("192.0.2.8"));
+        assert_eq!(network.last(), address("192.0.2.11"));
+        assert!(
+            network.contains(address("192.0.2.11")) && !network.contains(address("192.0.2.12"))
+        );
+        assert!(!network.contains(address("::c000:20b")));
+        assert_eq!(network.host(1), Some(address("192.0.2.10")));
+        assert_eq!(network.host(2), None);
+        assert!(prefix("0.0.0.0/0").contains(address("255.255.255.255")));
+        assert_eq!(prefix("2001:db8::/64").host(0), Some(address("2001:db8::1")));
+        assert_eq!(prefix("192.0.2.4/31").host(0), Some(address("192.0.2.4")));
+        assert_eq!("192.0.2.0/33".parse::<Prefix>(), Err(NoPrefix));
+        assert!(prefix("192.0.2.0/24").overlaps(&prefix("192.0.2.64/26")));
     }
 
     #[test]

@@ -23,8 +23,7 @@ const FIGURES: &[(&str, &str, &str, f64, f64)] = &[
 /// If the program cannot be built or run, or says something else.
 pub fn measure(_: &Arena) -> Result<Vec<Row>, String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments =
-        ["run", "--release", "--quiet", "--package", "askway-lab", "--example", "track"];
+    let arguments = ["run", "--release", "--quiet", "--package", "askway", "--example", "track"];
     let ran = Command::new(cargo).args(arguments).current_dir(tree::root()).output();
     let ran = ran.map_err(|e| format!("cannot run cargo: {e}"))?;
     if !ran.status.success() {

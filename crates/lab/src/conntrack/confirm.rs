@@ -18,7 +18,9 @@ impl Tracker {
         let Some(entry) = passage.fresh.take() else { return Verdict::Accept };
         let [original, reply] = entry.tuples;
         let hook = passage.hook;
-        let taken = [original, reply].iter().find_map(|tuple| self.find_live(now, tuple));
+        let tags = self.table.tags_of(&entry);
+        let taken = self.find_live_tagged(now, tags[0], &original);
+        let taken = taken.or_else(|| self.find_live_tagged(now, tags[1], &reply));
         let is_void = entry.mapping != NONE && !self.is_current(&entry);
         if let Some((number, _)) = taken {
             return self.clash(now, passage, &entry, number);
@@ -33,7 +35,7 @@ impl Tracker {
             self.hold.meet(&reply);
         }
         let (expires, mappings) = (entry.expires, [entry.mapping, entry.second_mapping]);
-        let number = self.table.insert(entry);
+        let number = self.table.insert(entry, tags);
         for mapping in mappings.into_iter().filter(|mapping| *mapping != NONE) {
             self.mappings.take(mapping);
         }

@@ -19,13 +19,12 @@ impl Tracker {
         bytes: &[u8],
         passage: &mut Passage,
     ) -> Verdict {
-        let Some(mut entry) = passage.fresh.take() else { return Verdict::Accept };
+        let Some(entry) = &mut passage.fresh else { return Verdict::Accept };
         let from = passage.from;
         let original = entry.tuples[0];
         if let Some(to) = self.forwarded(&original, from) {
-            redirect(&mut entry, to);
+            redirect(entry, to);
             entry.status |= if from == Realm::Inside { status::HAIRPIN } else { 0 };
-            passage.fresh = Some(entry);
             return Verdict::Accept;
         }
         let may_map = from == Realm::Outside || from == Realm::Inside && self.hairpins();
@@ -36,19 +35,18 @@ impl Tracker {
                 let held = *self.mappings.at(number);
                 let is_let_in = held.fresh_until > now && self.lets_in(now, &original, &held, from);
                 if !is_let_in {
-                    return self.turn_away(now, bytes, &entry);
+                    return self.turn_away(now, bytes, passage.fresh.take());
                 }
                 entry.mapping = number;
                 entry.status |= match from {
                     Realm::Inside => status::HAIRPIN | status::INBOUND,
                     _ => status::INBOUND,
                 };
-                redirect(&mut entry, held.inner.source());
-            } else if from == Realm::Outside && self.holds(&entry) {
-                return self.turn_away(now, bytes, &entry);
+                redirect(entry, held.inner.source());
+            } else if from == Realm::Outside && self.holds(entry) {
+                return self.turn_away(now, bytes, passage.fresh.take());
             }
         }
-        passage.fresh = Some(entry);
         Verdict::Accept
     }
 
@@ -59,9 +57,9 @@ impl Tracker {
     }
 
     /// Nobody asked for it: a SYN is held, all else is dropped.
-    fn turn_away(&mut self, now: Time, bytes: &[u8], entry: &Entry) -> Verdict {
+    fn turn_away(&mut self, now: Time, bytes: &[u8], entry: Option<Entry>) -> Verdict {
         let hook = Hook::Prerouting;
-        if self.holds(entry) {
+        if let Some(entry) = entry.filter(|entry| self.holds(entry)) {
             self.hold.add(now, entry.tuples[0], bytes);
             self.note(hook, Station::Destination, || What::Held);
             return Verdict::Hold;

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long one is held.
-const HELD: Duration = Duration::from_secs(6);
+pub(crate) const HELD: Duration = Duration::from_secs(6);
 
 /// Held at most; further ones are dropped without a word.
 const HELD_MAX: usize = 256;

@@ -67,9 +67,10 @@ pub struct Passage {
 }
 
 impl Passage {
-    pub(super) fn of(relation: Relation, from: Realm, hook: Hook) -> Passage {
+    /// Of a packet that has nothing to do with any connection, as far as is known.
+    fn new(from: Realm, hook: Hook) -> Passage {
         Passage {
-            relation,
+            relation: Relation::Invalid,
             direction: 0,
             from,
             hook,
@@ -79,6 +80,16 @@ impl Passage {
             fresh: None,
             is_over: false,
         }
+    }
+
+    /// The packet belongs to a connection, in that direction.
+    pub(super) fn belongs(&mut self, layout: Layout, direction: usize) {
+        (self.layout, self.direction) = (Some(layout), direction);
+    }
+
+    /// That connection is in the table.
+    pub(super) fn is(&mut self, number: u32, serial: u32) {
+        (self.number, self.serial) = (number, serial);
     }
 
     /// What the packet has to do with known connections.
@@ -162,15 +173,12 @@ impl Tracker {
         }
         self.sweep(now, SWEPT_BY_PACKET);
         self.mappings.wake(now);
-        let mut passage = match self.track(now, bytes, (from, hook), sums) {
-            Ok(passage) => passage,
-            Err(why) => {
-                self.counts.drop += 1;
-                self.note(hook, Station::Tracking, || What::Dropped(why));
-                let verdict = self.refusal(why);
-                return (verdict, Passage::of(Relation::Invalid, from, hook));
-            }
-        };
+        let mut passage = Passage::new(from, hook);
+        if let Err(why) = self.track(now, bytes, sums, &mut passage) {
+            self.counts.drop += 1;
+            self.note(hook, Station::Tracking, || What::Dropped(why));
+            return (self.refusal(why), passage);
+        }
         let drops = self.plan.behaviour.drops_invalid && from != Realm::Gateway;
         if passage.relation == Relation::Invalid && drops {
             self.note(hook, Station::Filter, || What::Dropped("invalid"));
@@ -198,18 +206,16 @@ impl Tracker {
     ) -> Verdict {
         passage.hook = hook;
         let mut rule = "source";
-        if let Some(mut entry) = passage.fresh.take() {
-            if !passage.is_over {
-                match self.choose_source(now, &mut entry, passage.from, to) {
-                    Ok(named) => rule = named,
-                    Err(why) => {
-                        self.counts.drop += 1;
-                        self.note(hook, Station::Source, || What::Dropped(why));
-                        return self.refusal(why);
-                    }
+        if let Some(entry) = passage.fresh.as_mut().filter(|_| !passage.is_over) {
+            match self.choose_source(now, entry, passage.from, to) {
+                Ok(named) => rule = named,
+                Err(why) => {
+                    passage.fresh = None;
+                    self.counts.drop += 1;
+                    self.note(hook, Station::Source, || What::Dropped(why));
+                    return self.refusal(why);
                 }
             }
-            passage.fresh = Some(entry);
         }
         self.translate(bytes, passage, Side::Source, rule);
         self.confirm(now, passage)
@@ -240,22 +246,17 @@ impl Tracker {
     fn translate(&mut self, bytes: &mut [u8], passage: &Passage, side: Side, rule: &'static str) {
         let Some(layout) = passage.layout else { return };
         let Some(entry) = self.entry_of(passage) else { return };
+        // Only whoever translates sources gives queries another identifier.
+        let is_sources = (side == Side::Source) == (passage.direction == 0);
+        if !entry.is_translated(is_sources) {
+            return;
+        }
         let comes = entry.tuples[passage.direction];
         let leaves = entry.leaves(passage.direction);
         let (from, mut to) = (side.of(&comes), side.of(&leaves));
-        // Only whoever translates sources gives queries another identifier.
-        let is_sources = (side == Side::Source) == (passage.direction == 0);
-        let is_renamed = comes.is_query() && comes.source().port != leaves.source().port;
         if comes.is_query() {
             // The identifier is at both ends.
             to.port = leaves.source().port;
-        }
-        let has_moved = match comes.is_query() {
-            true => is_renamed && is_sources,
-            false => from.port != to.port,
-        };
-        if from.address == to.address && !has_moved {
-            return;
         }
         if passage.relation == Relation::Related {
             // The quoted packet went the other way.
@@ -264,7 +265,7 @@ impl Tracker {
             let is_end = side == Side::Destination
                 || passage.direction == 0
                 || plan.hides_routers
-                || quotes != Quotes::Untouched && is_from(bytes, &layout, comes.source());
+                || quotes != Quotes::Untouched && Side::Source.has(bytes, &layout, comes.source());
             rewrite_quote(bytes, &layout, side.other(), to, quotes);
             if is_end {
                 rewrite_address(bytes, &layout, side, to);
@@ -308,11 +309,3 @@ impl Tracker {
 
 /// Why a packet from outside is dropped that nobody asked for.
 pub(super) const UNSOLICITED: &str = "unsolicited";
-
-/// Whether a datagram comes from an address.
-fn is_from(bytes: &[u8], layout: &Layout, end: End) -> bool {
-    let rules = crate::rules::of(layout.family);
-    let width = usize::from(rules.address_bits) / 8;
-    let octets = end.address.octets();
-    bytes.get(rules.addresses_at..rules.addresses_at + width) == Some(&octets[16 - width..])
-}

@@ -3,10 +3,10 @@
 
 use super::behaviour::{Behaviour, Mapping, Ports};
 use super::index::{Index, NONE};
-use super::sip::Key;
 use super::tuple::{Address, End, Tuple};
 use crate::random::Random;
 use probe::Time;
+use probe::token::Key;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 

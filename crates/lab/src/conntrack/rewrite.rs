@@ -29,6 +29,17 @@ impl Side {
             Side::Destination => tuple.destination(),
         }
     }
+
+    /// Whether that end of a datagram has the address.
+    pub(crate) fn has(self, bytes: &[u8], layout: &Layout, end: End) -> bool {
+        let rules = rules::of(layout.family);
+        let width = usize::from(rules.address_bits) / 8;
+        let at = match self {
+            Side::Source => rules.addresses_at,
+            Side::Destination => rules.addresses_at + width,
+        };
+        bytes.get(at..at + width) == Some(&end.address.octets()[16 - width..])
+    }
 }
 
 /// Replaces one end of a datagram, which is whole or not.

@@ -309,13 +309,12 @@ fn pick(forward: &Tuple, pooling: Pooling, count: usize) -> usize {
         return 0;
     }
     let words = |address: Address| -> [u32; 4] {
-        let mut octets = address.octets();
-        if octets[..12] == [0; 12] {
+        let words = match address.words() {
             // A short address stands in front.
-            octets.rotate_left(12);
-        }
-        let chunks = octets.as_chunks::<4>().0;
-        std::array::from_fn(|at| u32::from_le_bytes(chunks[at]))
+            [0, short] if short >> 32 == 0 => [short as u32, 0, 0, 0],
+            [front, back] => [(front >> 32) as u32, front as u32, (back >> 32) as u32, back as u32],
+        };
+        words.map(u32::swap_bytes)
     };
     let destination = words(forward.destination().address);
     let salt = match pooling {

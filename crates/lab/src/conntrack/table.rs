@@ -2,15 +2,15 @@
 //! by the end that they come from, and by the wheel that forgets them.
 
 use super::index::{Index, NONE};
-use super::sip::Key;
 use super::tcp;
 use super::tuple::Tuple;
 use super::wheel::{Hung, Links};
 use probe::Time;
+use probe::token::Key;
 use std::time::Duration;
 
-/// Entries in one piece of the slab.
-const PIECE: usize = 1_024;
+/// Entries in one piece of the slab: two mebibytes of them, which is a large page.
+const PIECE: usize = 8_192;
 
 /// Packets and bytes of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -37,9 +37,10 @@ pub(crate) mod status {
     pub const GROUPED: u16 = 0x20;
 }
 
-/// One connection. What every look-up needs stands in front, so that it is near.
+/// One connection. What every look-up needs stands in front, so that it is near; no part of that is
+/// in a cache line more than it must be.
 #[derive(Clone, Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Entry {
     /// Of what began it, and of what answers that, each as it arrives.
     pub(crate) tuples: [Tuple; 2],
@@ -66,7 +67,8 @@ struct Neighbours {
 }
 
 impl Entry {
-    pub(crate) fn new(now: Time, original: Tuple, reply: Tuple) -> Entry {
+    /// `tag` is the original tuple's.
+    pub(crate) fn new(now: Time, (original, tag): (Tuple, u32), reply: Tuple) -> Entry {
         Entry {
             tuples: [original, reply],
             expires: now,
@@ -78,7 +80,7 @@ impl Entry {
             born: now,
             counts: [Count::default(); 2],
             wheel: Links::default(),
-            tags: [0; 2],
+            tags: [tag, 0],
             group_tag: 0,
             group: Neighbours { before: NONE, behind: NONE },
         }
@@ -91,6 +93,13 @@ impl Entry {
     /// How long it is remembered from now on, if nothing comes.
     pub(crate) fn left(&self, now: Time) -> Duration {
         self.expires.since(now)
+    }
+
+    /// Whether either end of what began it leaves otherwise than it came: its source, or its
+    /// destination.
+    pub(crate) fn is_translated(&self, is_source: bool) -> bool {
+        let [original, reply] = &self.tuples;
+        original.is_renamed_in(reply, is_source)
     }
 
     /// What a packet of a direction leaves as.
@@ -159,8 +168,9 @@ impl Table {
         (0..last as u32).filter(|number| self.at(*number).is(status::LIVE))
     }
 
+    /// Where the look-up of a tuple begins.
     #[inline]
-    fn tag(&self, tuple: &Tuple) -> u32 {
+    pub(crate) fn tag(&self, tuple: &Tuple) -> u32 {
         let (addresses, ports) = tuple.words();
         let [a, b, c, d] = addresses;
         let hash = match a | c {
@@ -174,19 +184,28 @@ impl Table {
     /// The connection and direction of a tuple; also one that has expired.
     #[inline]
     pub(crate) fn find(&self, tuple: &Tuple) -> Option<(u32, usize)> {
-        let slot = self
-            .tuples
-            .find(self.tag(tuple), |slot| self.at(slot >> 1).tuples[slot as usize & 1] == *tuple)?;
+        self.find_tagged(self.tag(tuple), tuple)
+    }
+
+    /// Likewise, of a tuple whose tag is known.
+    #[inline]
+    pub(crate) fn find_tagged(&self, tag: u32, tuple: &Tuple) -> Option<(u32, usize)> {
+        let is_it = |slot: u32| self.at(slot >> 1).tuples[slot as usize & 1] == *tuple;
+        let slot = self.tuples.find(tag, is_it)?;
         Some((slot >> 1, slot as usize & 1))
     }
 
+    /// The tags of a new connection's tuples.
+    pub(crate) fn tags_of(&self, entry: &Entry) -> [u32; 2] {
+        [entry.tags[0], self.tag(&entry.tuples[1])]
+    }
+
     /// Adds a connection, of which neither tuple is there.
-    pub(crate) fn insert(&mut self, mut entry: Entry) -> u32 {
-        entry.tags = entry.tuples.map(|tuple| self.tag(&tuple));
+    pub(crate) fn insert(&mut self, mut entry: Entry, tags: [u32; 2]) -> u32 {
+        entry.tags = tags;
         entry.status |= status::LIVE;
         self.serial = self.serial.wrapping_add(1);
         entry.serial = self.serial;
-        let tags = entry.tags;
         let number = match self.free.pop() {
             Some(number) => {
                 *self.at_mut(number) = entry;
@@ -202,7 +221,9 @@ impl Table {
 
     fn append(&mut self, entry: Entry) -> u32 {
         if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
-            self.pieces.push(Vec::with_capacity(PIECE));
+            // The first grows as it is needed: most labs have few connections.
+            let room = if self.pieces.is_empty() { 0 } else { PIECE };
+            self.pieces.push(Vec::with_capacity(room));
         }
         let piece = self.pieces.len() - 1;
         let last = &mut self.pieces[piece];
@@ -312,6 +333,6 @@ mod tests {
     #[test]
     fn an_entry_is_small() {
         // With its slots in the index, a connection takes less than 300 bytes.
-        assert!(size_of::<Entry>() <= 248, "{}", size_of::<Entry>());
+        assert_eq!(size_of::<Entry>() * PIECE, 2 << 20);
     }
 }

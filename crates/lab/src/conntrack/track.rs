@@ -3,10 +3,10 @@
 use super::hooks::{Passage, Realm, Relation};
 use super::index::NONE;
 use super::list::EventKind;
-use super::rewrite::{quoted, sums_up};
+use super::rewrite::{Side, quoted, sums_up};
 use super::table::{Entry, status};
 use super::tcp::{self, Connection, Outcome, Standing, State, Strictness};
-use super::tuple::{Carried, End, Layout, Sums, Tuple, is_query_type, read};
+use super::tuple::{Carried, Layout, Sums, Tuple, is_query_type, read};
 use super::why::{Hook, Station, What};
 use super::{Tracker, timers};
 use crate::rules;
@@ -36,6 +36,9 @@ enum Fate {
     Foreign(&'static str),
 }
 
+/// What tracking a packet comes to; the error is why there is no room for its connection.
+type Tracked = Result<(), &'static str>;
+
 /// A packet under way, as far as it was taken apart.
 #[derive(Clone, Copy)]
 struct Sight<'a> {
@@ -47,51 +50,53 @@ struct Sight<'a> {
 }
 
 impl Tracker {
-    /// Finds the connection of a packet, or begins one; the error is why there is no room for it.
+    /// Finds the connection of a packet, or begins one, and tells `passage`, which knows of none yet.
     pub(super) fn track(
         &mut self,
         now: Time,
         bytes: &[u8],
-        (from, hook): (Realm, Hook),
         sums: Sums,
-    ) -> Result<Passage, &'static str> {
+        passage: &mut Passage,
+    ) -> Tracked {
+        let (from, hook) = (passage.from, passage.hook);
         let Some((mut layout, carried)) = read(bytes, false) else {
-            return Ok(self.invalid(from, hook, "not a datagram"));
+            return self.invalid(hook, "not a datagram");
         };
         layout.is_partial = sums == Sums::Partial;
         let sight = Sight { now, bytes, layout, from, hook };
         if layout.is_fragment {
-            return Ok(self.invalid(from, hook, "a fragment"));
+            return self.invalid(hook, "a fragment");
         }
         let rules = rules::of(layout.family);
         if let Carried::Message(kind) = carried
             && rules.untracked.contains(&kind)
         {
             self.note(hook, Station::Tracking, || What::Untracked("of one link"));
-            return Ok(Passage::of(Relation::Untracked, from, hook));
+            passage.relation = Relation::Untracked;
+            return Ok(());
         }
         let may_be_wrong = sums == Sums::Unknown && hook == Hook::Prerouting;
         let checks = self.plan.checks_sums && may_be_wrong;
         if checks && !sums_up(bytes, &layout) {
-            return Ok(self.invalid(from, hook, "its checksum is wrong"));
+            return self.invalid(hook, "its checksum is wrong");
         }
         match carried {
-            Carried::Tuple(tuple) => self.belong(&sight, &tuple),
-            Carried::Message(kind) if rules.errors.contains(&kind) => Ok(self.relate(&sight)),
-            Carried::Message(_) => Ok(self.invalid(from, hook, "no query and no error")),
-            Carried::Cut => Ok(self.invalid(from, hook, "too short")),
+            Carried::Tuple(tuple) => self.belong(&sight, &tuple, passage),
+            Carried::Message(kind) if rules.errors.contains(&kind) => self.relate(&sight, passage),
+            Carried::Message(_) => self.invalid(hook, "no query and no error"),
+            Carried::Cut => self.invalid(hook, "too short"),
         }
     }
 
-    fn invalid(&mut self, from: Realm, hook: Hook, why: &'static str) -> Passage {
+    fn invalid(&mut self, hook: Hook, why: &'static str) -> Tracked {
         self.counts.invalid += 1;
         self.note(hook, Station::Tracking, || What::Invalid(why));
-        Passage::of(Relation::Invalid, from, hook)
+        Ok(())
     }
 
     /// An ICMP error: it belongs to the connection whose packet it quotes.
-    fn relate(&mut self, sight: &Sight<'_>) -> Passage {
-        let Sight { now, from, hook, layout, bytes } = *sight;
+    fn relate(&mut self, sight: &Sight<'_>, passage: &mut Passage) -> Tracked {
+        let Sight { now, hook, layout, bytes, .. } = *sight;
         let is_strict = self.plan.behaviour.drops_invalid;
         let quote =
             quoted(bytes, &layout).filter(|_| !is_strict || has_sound_quote(bytes, &layout));
@@ -100,97 +105,92 @@ impl Tracker {
         let found = inverse.and_then(|inverse| self.find_live(now, &inverse));
         let Some((number, direction)) = found else {
             self.counts.error += 1;
-            return self.invalid(from, hook, "an error about nothing known");
+            return self.invalid(hook, "an error about nothing known");
         };
         let entry = self.table.at(number);
-        if !goes_to(bytes, &layout, entry.tuples[direction].destination()) {
+        if !Side::Destination.has(bytes, &layout, entry.tuples[direction].destination()) {
             self.counts.error += 1;
-            return self.invalid(from, hook, "an error for somebody else");
+            return self.invalid(hook, "an error for somebody else");
         }
-        let serial = entry.serial;
+        passage.relation = Relation::Related;
+        passage.belongs(layout, direction);
+        passage.is(number, entry.serial);
         self.note(hook, Station::Tracking, || What::Related);
-        let layout = Some(layout);
-        let passage = Passage::of(Relation::Related, from, hook);
-        Passage { direction, layout, number, serial, ..passage }
+        Ok(())
     }
 
-    fn belong(&mut self, sight: &Sight<'_>, tuple: &Tuple) -> Result<Passage, &'static str> {
-        let Sight { now, from, hook, layout, .. } = *sight;
+    fn belong(&mut self, sight: &Sight<'_>, tuple: &Tuple, passage: &mut Passage) -> Tracked {
+        let Sight { now, hook, layout, .. } = *sight;
         let segment = match tuple.protocol {
             protocol::TCP => match segment(sight) {
                 Ok(segment) => Some(segment),
-                Err(why) => return Ok(self.invalid(from, hook, why)),
+                Err(why) => return self.invalid(hook, why),
             },
             _ => None,
         };
-        if let Some((number, direction)) = self.find_live(now, tuple) {
+        let tag = self.table.tag(tuple);
+        if let Some((number, direction)) = self.find_live_tagged(now, tag, tuple) {
             let mut entry = self.table.at(number).clone_state();
-            let fate = self.hear(sight, &mut entry, direction, segment.as_ref());
-            let passage = Passage::of(Relation::Established, from, hook);
-            let passage = Passage { direction, layout: Some(layout), ..passage };
-            match fate {
+            match self.hear(sight, &mut entry, direction, segment.as_ref()) {
                 Fate::Foreign(why) => {
                     self.table.at_mut(number).put_state(&entry);
-                    return Ok(self.invalid(from, hook, why));
+                    return self.invalid(hook, why);
                 }
                 Fate::Over => {
-                    let fresh = Some(self.forget(now, number));
-                    self.note_established(hook, direction);
-                    return Ok(Passage { fresh, is_over: true, ..passage });
+                    passage.fresh = Some(self.forget(now, number));
+                    passage.is_over = true;
                 }
                 Fate::Kept => {
                     self.keep(now, number, &entry, direction, sight);
-                    let serial = self.table.at(number).serial;
-                    self.note_established(hook, direction);
-                    return Ok(Passage { number, serial, ..passage });
+                    passage.is(number, self.table.at(number).serial);
                 }
                 Fate::Again => {
                     self.forget(now, number);
+                    return self.begin(sight, (tuple, tag), segment.as_ref(), passage);
                 }
             }
+            passage.relation = Relation::Established;
+            passage.belongs(layout, direction);
+            let is_reply = direction == 1;
+            self.note(hook, Station::Tracking, || What::Established { is_reply });
+            return Ok(());
         }
-        self.begin(sight, tuple, segment.as_ref())
-    }
-
-    fn note_established(&mut self, hook: Hook, direction: usize) {
-        let is_reply = direction == 1;
-        self.note(hook, Station::Tracking, || What::Established { is_reply });
+        self.begin(sight, (tuple, tag), segment.as_ref(), passage)
     }
 
     /// The first packet of a connection.
     fn begin(
         &mut self,
         sight: &Sight<'_>,
-        tuple: &Tuple,
+        (tuple, tag): (&Tuple, u32),
         segment: Option<&Segment<'_>>,
-    ) -> Result<Passage, &'static str> {
-        let Sight { now, from, hook, layout, .. } = *sight;
+        passage: &mut Passage,
+    ) -> Tracked {
+        let Sight { now, hook, layout, .. } = *sight;
         let Some(reply) = tuple.invert() else {
-            return Ok(self.invalid(from, hook, "nothing answers it"));
+            return self.invalid(hook, "nothing answers it");
         };
         if tuple.is_query() && !is_query_type(tuple.family, tuple.kind()) {
-            return Ok(self.invalid(from, hook, "an answer to nothing known"));
+            return self.invalid(hook, "an answer to nothing known");
         }
-        let mut entry = Entry::new(now, *tuple, reply);
-        if let Some(segment) = segment {
-            match Connection::begin(segment, self.strictness()) {
-                Some(connection) => entry.tcp = connection,
-                None => return Ok(self.invalid(from, hook, "a segment of no known connection")),
-            }
-        }
+        let begun = segment.map(|segment| Connection::begin(segment, self.strictness()));
+        let Some(tcp) = begun.unwrap_or_else(|| Some(Connection::default())) else {
+            return self.invalid(hook, "a segment of no known connection");
+        };
         if self.table.len() >= self.plan.limit && !self.make_room(now, tuple) {
             return Err("the table is full");
         }
-        let mut state = entry.clone_state();
-        match self.hear(sight, &mut state, 0, segment) {
-            Fate::Kept => {}
-            _ => return Ok(self.invalid(from, hook, "nothing that begins a connection")),
+        let mut state = Mutable { expires: now, born: now, status: 0, tcp };
+        if !matches!(self.hear(sight, &mut state, 0, segment), Fate::Kept) {
+            return self.invalid(hook, "nothing that begins a connection");
         }
+        let entry = passage.fresh.insert(Entry::new(now, (*tuple, tag), reply));
         entry.put_state(&state);
         entry.count(0, layout.end);
+        passage.relation = Relation::New;
+        passage.belongs(layout, 0);
         self.note(hook, Station::Tracking, || What::New);
-        let passage = Passage::of(Relation::New, from, hook);
-        Ok(Passage { layout: Some(layout), fresh: Some(entry), ..passage })
+        Ok(())
     }
 
     /// Forgets a connection near a new one's place that is not assured.
@@ -390,13 +390,4 @@ fn segment<'a>(sight: &Sight<'a>) -> Result<Segment<'a>, &'static str> {
 fn has_sound_quote(bytes: &[u8], layout: &Layout) -> bool {
     let quote = bytes.get(layout.transport_at + 8..layout.end);
     quote.is_some_and(wire::ip::verify_header)
-}
-
-/// Whether a datagram goes to an address.
-fn goes_to(bytes: &[u8], layout: &Layout, end: End) -> bool {
-    let rules = rules::of(layout.family);
-    let width = usize::from(rules.address_bits) / 8;
-    let at = rules.addresses_at + width;
-    let octets = end.address.octets();
-    bytes.get(at..at + width) == Some(&octets[16 - width..])
 }

@@ -119,6 +119,19 @@ impl Tuple {
         Some(Tuple { source, destination, source_port, destination_port, ..*self })
     }
 
+    /// Whether the source, or the destination, is another than `reply`, which answers it, says; an
+    /// ICMP query's identifier counts as the source's.
+    pub(crate) fn is_renamed_in(&self, reply: &Tuple, is_source: bool) -> bool {
+        match (is_source, self.is_query()) {
+            (true, false) => self.source() != reply.destination(),
+            (false, false) => self.destination() != reply.source(),
+            (true, true) => {
+                self.source != reply.destination || self.source_port != reply.source_port
+            }
+            (false, true) => self.destination != reply.source,
+        }
+    }
+
     /// Protocol and source alone.
     pub(crate) fn source_alone(self) -> Tuple {
         Tuple { destination: Address::default(), destination_port: 0, ..self }
@@ -146,8 +159,7 @@ impl Tuple {
 
     fn port_word(&self) -> u64 {
         let ports = u64::from(self.source_port) << 16 | u64::from(self.destination_port);
-        let width = u64::from(rules::of(self.family).address_bits);
-        ports | u64::from(self.protocol) << 32 | width << 40
+        ports | u64::from(self.protocol) << 32 | (self.family as u64) << 40
     }
 
     /// The source's address.

@@ -38,8 +38,6 @@ impl Hook {
 /// What happens at a hook, in the order of netfilter's priorities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Station {
-    /// Fragments are put together.
-    Defragmentation,
     /// The connection is looked up.
     Tracking,
     /// The destination is translated.
@@ -48,8 +46,6 @@ pub enum Station {
     Filter,
     /// The source is translated.
     Source,
-    /// Helpers look into the payload; there are none.
-    Helper,
     /// A new connection is kept.
     Confirmation,
 }
@@ -58,12 +54,10 @@ impl Station {
     /// Netfilter's priority: smaller ones come first.
     pub fn priority(self) -> i32 {
         match self {
-            Station::Defragmentation => -400,
             Station::Tracking => -200,
             Station::Destination => -100,
             Station::Filter => 0,
             Station::Source => 100,
-            Station::Helper => 300,
             Station::Confirmation => i32::MAX,
         }
     }

@@ -8,7 +8,6 @@ use crate::rules;
 use crate::service::midnight_ms;
 use std::net::IpAddr;
 use wire::icmp::{self, Meaning, Message};
-use wire::ip::options::{self, Ipv4Option, Options};
 use wire::ip::{Datagram, Header};
 
 /// What a hop limit of its own starts with.
@@ -30,7 +29,7 @@ impl Gateway {
             return;
         }
         let rules = rules::of(family);
-        let room = rules.error_max_bytes - rules.header_bytes - 8;
+        let room = rules.quote_max_bytes();
         let body = &about[..about.len().min(room)];
         let mut message = Vec::with_capacity(8 + body.len());
         let error = icmp::Error { meaning, kind, code, word, body };
@@ -56,11 +55,7 @@ impl Gateway {
     /// Does to the IPv4 options of what it passes on what every router does; whether it goes on.
     /// Source routes do not pass, as on Linux (accept_source_route).
     pub(super) fn stamp_options(&mut self, way: &Way, out: super::Side, bytes: &mut [u8]) -> bool {
-        let is_routed = |option: Ipv4Option<'_>| {
-            matches!(option, Ipv4Option::LooseSourceRoute(_) | Ipv4Option::StrictSourceRoute(_))
-        };
-        let mut all = Options::new(datagram_options(bytes)).map_while(Result::ok);
-        if all.any(is_routed) {
+        if packet::is_source_routed(datagram_options(bytes)) {
             self.counts.refused += 1;
             return false;
         }
@@ -72,17 +67,12 @@ impl Gateway {
         let since = i128::from(way.now.0);
         let time = midnight_ms(self.epoch_ns.saturating_add(since));
         let is_own = |address: std::net::Ipv4Addr| self.owner(address.into()).is_some();
-        match options::pass(packet::options_mut(bytes), own, is_own, time) {
+        match packet::stamp_options(packet::options_mut(bytes), own, is_own, time) {
             Ok(()) => {
                 packet::refresh_checksum(bytes);
                 true
             }
-            Err(fault) => {
-                let at = match fault {
-                    wire::Malformed::Option(at) => at,
-                    _ => 0,
-                };
-                let word = crate::node::pointer_word(at);
+            Err(word) => {
                 self.complain(way, way.restore(bytes), Meaning::HeaderField, word);
                 false
             }

@@ -3,7 +3,7 @@
 use super::{Gateway, Way};
 use crate::address;
 use crate::conntrack::Verdict;
-use crate::host::next_header_offset;
+use crate::host::no_such_protocol;
 use crate::rules;
 use crate::transport::tcp_answer;
 use wire::Family;
@@ -26,12 +26,7 @@ impl Gateway {
             }
             number if number == rules::of(family).icmp => self.echo(way, bytes),
             _ => {
-                let meaning = Meaning::ProtocolUnreachable;
-                // ICMPv6 says it by pointing at the header's field (RFC 4443 §3.4).
-                let (meaning, word) = match meaning.numbers(family) {
-                    Some(_) => (meaning, 0),
-                    None => (Meaning::NextHeaderUnknown, next_header_offset(&datagram)),
-                };
+                let (meaning, word) = no_such_protocol(&datagram);
                 self.complain(way, way.restore(bytes), meaning, word);
             }
         }

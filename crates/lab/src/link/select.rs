@@ -1,5 +1,7 @@
 //! What a rule of a link is about: kinds of packets, told by their headers.
 
+use wire::Family;
+use wire::icmp::{self, Message};
 use wire::ip::{Datagram, protocol};
 use wire::tcp::{Segment, flag};
 
@@ -58,7 +60,8 @@ impl Selector {
     /// pieces, the first alone has a transport header.
     pub(crate) fn takes(self, bytes: &[u8]) -> bool {
         let Ok(datagram) = Datagram::parse(bytes) else { return false };
-        let is_icmp = matches!(datagram.protocol, protocol::ICMP | protocol::ICMPV6);
+        let family = datagram.family();
+        let is_icmp = datagram.protocol == icmp::protocol(family);
         match self {
             Selector::V4 => bytes[0] >> 4 == 4,
             Selector::V6 => bytes[0] >> 4 == 6,
@@ -66,21 +69,19 @@ impl Selector {
             Selector::Udp => datagram.protocol == protocol::UDP,
             Selector::Tcp => datagram.protocol == protocol::TCP,
             Selector::Icmp => is_icmp,
-            Selector::IcmpError => is_icmp && self.takes_icmp(&datagram),
-            Selector::EchoRequest | Selector::EchoReply => is_icmp && self.takes_icmp(&datagram),
+            Selector::IcmpError | Selector::EchoRequest | Selector::EchoReply => {
+                is_icmp && self.takes_icmp(family, transport(&datagram))
+            }
             _ => datagram.protocol == protocol::TCP && self.takes_tcp(&datagram),
         }
     }
 
-    fn takes_icmp(self, datagram: &Datagram<'_>) -> bool {
-        let Some(kind) = transport(datagram).first().copied() else { return false };
-        let is_v6 = datagram.protocol == protocol::ICMPV6;
+    fn takes_icmp(self, family: Family, message: &[u8]) -> bool {
+        let kind = message.first().copied();
         match self {
-            // RFC 4443 §2.1: errors are the types below 128. RFC 792, RFC 1812 §4.3.1.
-            Selector::IcmpError if is_v6 => kind < 128,
-            Selector::IcmpError => matches!(kind, 3 | 4 | 5 | 11 | 12),
-            Selector::EchoRequest => kind == if is_v6 { 128 } else { 8 },
-            _ => kind == if is_v6 { 129 } else { 0 },
+            Selector::IcmpError => matches!(Message::parse(family, message), Ok(Message::Error(_))),
+            Selector::EchoRequest => kind == Some(icmp::echo_request_type(family)),
+            _ => kind == Some(icmp::echo_reply_type(family)),
         }
     }
 
@@ -100,10 +101,7 @@ impl Selector {
 
 /// What stands behind the IP header; nothing in a fragment but the first.
 fn transport<'a>(datagram: &Datagram<'a>) -> &'a [u8] {
-    match datagram.fragment {
-        Some(fragment) if fragment.offset_bytes > 0 => &[],
-        _ => datagram.payload,
-    }
+    if datagram.is_later_fragment() { &[] } else { datagram.payload }
 }
 
 #[cfg(test)]
@@ -148,6 +146,12 @@ mod tests {
         assert_eq!(names(&echo), ["v6", "icmp", "echo-request"]);
         let error = packet(false, protocol::ICMP, None, &[11, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(names(&error), ["v4", "icmp", "icmp-error"]);
+        let error = packet(true, protocol::ICMPV6, None, &[3, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(names(&error), ["v6", "icmp", "icmp-error"]);
+        let redirect = packet(true, protocol::ICMPV6, None, &[[137].as_slice(), &[0; 39]].concat());
+        assert_eq!(names(&redirect), ["v6", "icmp", "icmp-error"]);
+        let strange = packet(false, protocol::ICMPV6, None, &[128, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(names(&strange), ["v4"]);
         let reply = packet(false, protocol::ICMP, None, &[0; 8]);
         assert_eq!(names(&reply), ["v4", "icmp", "echo-reply"]);
     }

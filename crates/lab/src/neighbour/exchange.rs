@@ -106,7 +106,7 @@ impl Node {
                 option.emit(&mut options).expect("eight bytes");
                 let question = Solicitation { target, options: &options };
                 let message = Message::NeighbourSolicitation(question);
-                let bytes = self.discovery(source, destination, &message);
+                let bytes = self.discovery(source.into(), destination.into(), &message);
                 turn.actions.push(Action::Send { interface, to, bytes });
             }
             _ => {}
@@ -114,9 +114,9 @@ impl Node {
     }
 
     /// A message of neighbour discovery as a datagram.
-    fn discovery(&mut self, from: Ipv6Addr, to: Ipv6Addr, message: &Message<'_>) -> Vec<u8> {
-        let mut header = Header::new(from.into(), to.into(), protocol::ICMPV6);
-        let family = wire::Family::of(header.source);
+    fn discovery(&mut self, from: IpAddr, to: IpAddr, message: &Message<'_>) -> Vec<u8> {
+        let family = wire::Family::of(from);
+        let mut header = Header::new(from, to, rules::of(family).icmp);
         header.hop_limit = rules::of(family).discovery_hop_limit.unwrap_or(255);
         let mut payload = Vec::new();
         message.emit(family, &mut payload);
@@ -246,9 +246,9 @@ impl Node {
             target: question.target,
             options: &options,
         });
-        let all = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-        let to = if is_anonymous { all } else { source };
-        let bytes = self.discovery(question.target, to, &answer);
+        let family = wire::Family::of(target);
+        let to = if is_anonymous { address::EVERYBODY.of(family) } else { source.into() };
+        let bytes = self.discovery(target, to, &answer);
         match is_anonymous {
             true => {
                 turn.actions.push(Action::Send { interface, to: Recipient::Everyone, bytes });

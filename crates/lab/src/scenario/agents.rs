@@ -4,7 +4,7 @@
 use super::errors::hex;
 use super::text::{Table, Value};
 use crate::ScenarioFault;
-use crate::address::Prefix;
+use crate::address::{Prefix, parse_prefix};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -284,7 +284,7 @@ fn domain(value: &Value<'_>) -> Result<String, ScenarioFault> {
 }
 
 fn prefix_v6(value: &Value<'_>) -> Result<Prefix, ScenarioFault> {
-    let prefix = Prefix::parse(value.text()?).filter(|it| it.first().is_ipv6());
+    let prefix = parse_prefix(value.text()?).filter(|it| it.first().is_ipv6());
     prefix.ok_or_else(|| {
         let hint = "as in \"2001:db8:7::/48\"".to_string();
         value.fault_with("this is no IPv6 prefix".to_string(), hint)

@@ -5,7 +5,7 @@ use super::{
     Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
     agents, errors, forwarding, nat, node_id, node_named, tftp,
 };
-use crate::address::Prefix;
+use crate::address::parse_prefix;
 use crate::service::{read_clock, read_services};
 use crate::socket::disposition::Stack;
 use crate::{NodeId, ScenarioFault};
@@ -232,7 +232,7 @@ fn route(value: &Value<'_>, names: &Names) -> Result<StaticRoute, ScenarioFault>
     let to = table.need("to")?;
     let to = match to.text()? {
         "default" => RouteTo::Default,
-        text => match Prefix::parse(text) {
+        text => match parse_prefix(text) {
             Some(prefix) => RouteTo::Network(prefix),
             None => RouteTo::Node(node_named(&to, names)?),
         },

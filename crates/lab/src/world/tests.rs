@@ -515,6 +515,26 @@ duplicate = "100%"
 }
 
 #[test]
+fn advertisements_come_again_where_no_memory_is_left() {
+    let text = r#"
+[host]
+a = {}
+[router]
+r = { advertises = { every = "3s" } }
+[[link]]
+ends = ["a", "r"]
+"#;
+    let mut world = load(text);
+    world.events_max_bytes = 0;
+    world.advance(Time(10_000_000_000));
+    assert_eq!(world.agenda.iter().count(), Family::ALL.len());
+    world.events_max_bytes = EVENTS_MAX_BYTES;
+    let before = world.sent_by("r");
+    world.advance(Time(13_000_000_000));
+    assert_eq!(world.sent_by("r"), before + 2);
+}
+
+#[test]
 fn large_networks_load() {
     let mut text = String::from("[host]\nh = { count = 20000 }\n[router]\nr = { count = 1000 }\n");
     text += "[[link]]\nends = [\"r1\", \"h\"]\n";

@@ -2,7 +2,7 @@
 //! what one of the lab does.
 
 use crate::child::{hex, parse};
-use crate::worlds::{Wire, datagram};
+use crate::worlds::{Wire, datagram, message};
 use lab::{SocketEvent, World};
 use probe::Time;
 use socket2::{Domain, Socket, Type};
@@ -11,9 +11,9 @@ use std::mem::MaybeUninit;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::net::UnixListener;
 use testbed::Bed;
+use wire::Family;
 use wire::icmp::{self, Message};
 use wire::ip::protocol;
-use wire::{Family, udp};
 
 /// Holds the path of the listener's socket of the file system.
 pub const VARIABLE: &str = "ASKWAY_LAB_LISTENER_TEST";
@@ -76,19 +76,6 @@ pub fn listen(path: &str) {
         let said = u8::try_from(said).expect("a small number");
         writeln!(told, "{}", hex(&[said])).expect("the visitor listens");
     }
-}
-
-/// A datagram of UDP between the two ends.
-fn message(from: (Ipv4Addr, u16), to: (Ipv4Addr, u16)) -> Vec<u8> {
-    let message = udp::Message {
-        source_port: from.1,
-        destination_port: to.1,
-        has_checksum: true,
-        payload: b"x",
-    };
-    let mut bytes = Vec::new();
-    message.emit(from.0.into(), to.0.into(), &mut bytes).expect("it fits");
-    datagram(from.0, to.0, protocol::UDP, &bytes)
 }
 
 /// What a socket of the kernel hears of an error: a datagram comes behind it in any case.

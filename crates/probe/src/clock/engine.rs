@@ -3,8 +3,8 @@
 use super::record::Answer;
 use super::way::{Heard, Proof, Question, Said};
 use super::{Asked, End, Event, Plan, Record, Refusal, Report};
-use crate::stats::round_trip;
-use crate::{Arrival, Engine, Output, Own, SendFault, Stamp, StampedBy, Ticket, Time, Transmit};
+use crate::departure::Departure;
+use crate::{Arrival, Engine, Output, Own, SendFault, Stamp, Ticket, Time, Transmit};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -35,9 +35,6 @@ const COARSE_GAP: Duration = Duration::from_millis(20);
 /// Questions are spread over so much of time, so that they meet every part of a clock's steps.
 const DITHER_NS: u64 = 10_000_000;
 
-/// Kernel stamps so much later than the send call are some other packet's.
-const STAMP_LATE_MAX: Duration = Duration::from_secs(4);
-
 /// A question that is unanswered.
 #[derive(Clone, Copy, Debug)]
 struct Flight {
@@ -46,8 +43,7 @@ struct Flight {
     number: u64,
     proof: Proof,
     originate: u32,
-    sent_at: Time,
-    stamp: Stamp,
+    departure: Departure,
 }
 
 /// One target.
@@ -179,7 +175,8 @@ impl Clock {
         }
         let may_send = wants_control || account.may_send(plan);
         let next = if wants_control { now } else { account.next };
-        let expiry = account.flights.front().map_or(Time::NEVER, |it| it.sent_at + plan.timeout);
+        let expiry =
+            account.flights.front().map_or(Time::NEVER, |it| it.departure.sent_at() + plan.timeout);
         account.due = if may_send { next.min(expiry) } else { expiry };
         self.due.insert((account.due, index));
         may_send && next <= now
@@ -221,8 +218,7 @@ impl Clock {
                 nonce: Some(plan.way.nonce(&question)),
             },
             originate: question.originate_ms,
-            sent_at: now,
-            stamp: Stamp { at: now, by: StampedBy::Program },
+            departure: Departure::at(now),
         });
         if is_control {
             account.controls += 1;
@@ -319,10 +315,10 @@ impl Account {
     /// Gives up questions whose time is over.
     fn expire(&mut self, plan: &Plan, now: Time, events: &mut Vec<Event>) {
         while let Some(flight) = self.flights.front()
-            && flight.sent_at + plan.timeout <= now
+            && flight.departure.sent_at() + plan.timeout <= now
         {
             if flight.number > 0 {
-                let (number, sent_at) = (flight.number, flight.sent_at);
+                let (number, sent_at) = (flight.number, flight.departure.sent_at());
                 self.tell(Event::Silent { number, sent_at }, events);
             }
             self.flights.pop_front();
@@ -342,7 +338,7 @@ impl Account {
             }
             return;
         }
-        let (rtt, rtt_source) = round_trip(flight.stamp, flight.sent_at, arrival.received);
+        let (rtt, rtt_source) = flight.departure.round_trip(arrival.received);
         // Who asks not to be asked is not (RFC 5905 §7.4).
         self.is_enough |= matches!(&said, Said::Ntp(packet) if packet.stratum == 0);
         self.record.take(Answer {
@@ -365,7 +361,7 @@ impl Account {
         self.refusals += 1;
         self.is_enough |= self.record.answered() == 0 && self.refusals >= REFUSALS_MAX;
         if flight.number > 0 {
-            let (number, sent_at) = (flight.number, flight.sent_at);
+            let (number, sent_at) = (flight.number, flight.departure.sent_at());
             self.held.push(Event::Refused { number, sent_at, refusal });
         }
     }
@@ -488,20 +484,9 @@ impl Engine for Clock {
 
     fn sent(&mut self, ticket: Ticket, stamp: Stamp) {
         let Some(account) = self.accounts.get_mut((ticket >> 32) as usize) else { return };
-        let Some(flight) = account.flights.iter_mut().rev().find(|it| it.ticket == ticket) else {
-            return;
-        };
-        match stamp.by {
-            StampedBy::Program => {
-                flight.sent_at = stamp.at;
-                flight.stamp = stamp;
-            }
-            StampedBy::Kernel => {
-                let latest = flight.sent_at + STAMP_LATE_MAX;
-                if (flight.sent_at..=latest).contains(&stamp.at) {
-                    flight.stamp = stamp;
-                }
-            }
+        let mut flights = account.flights.iter_mut().rev();
+        if let Some(flight) = flights.find(|it| it.ticket == ticket) {
+            flight.departure.stamp_with(stamp);
         }
     }
 

@@ -14,11 +14,13 @@ pub mod daytime;
 pub mod icmp;
 pub mod network_time;
 pub mod time;
+mod whole_seconds;
 
 pub use daytime::DAYTIME;
 pub use icmp::ICMP;
 pub use network_time::NTP;
 pub use time::TIME;
+pub use whole_seconds::WholeSeconds;
 
 /// Every way, in the order in which help shows them.
 pub const ALL: &[&dyn Way] = &[&ICMP, &DAYTIME, &TIME, &NTP];
@@ -93,33 +95,33 @@ pub struct Reading {
     pub cycle_ns: Option<i128>,
 }
 
-impl Reading {
-    /// A clock that is read once, and stands for any time between question and answer.
-    fn once(at_ns: i128, step_ns: i128, cycle_ns: Option<i128>) -> Reading {
-        let step_ns = step_ns as i64;
-        Reading { receive_ns: at_ns, transmit_ns: at_ns, step_ns, cycle_ns }
-    }
-}
-
-/// A way to ask.
+/// A way to ask. What is provided is as of one that asks by UDP and whose answers are fine.
 pub trait Way: Sync {
     /// The name on the command line and in output.
     fn name(&self) -> &'static str;
 
     /// What carries it. A carrier of ICMP needs raw sockets.
-    fn carrier(&self) -> Carrier;
+    fn carrier(&self) -> Carrier {
+        Carrier::Udp
+    }
 
     /// The target's port, if it has ports.
     fn port(&self) -> Option<u16>;
 
     /// Whether it exists in this family.
-    fn speaks(&self, family: Family) -> bool;
+    fn speaks(&self, _family: Family) -> bool {
+        true
+    }
 
     /// Whether answers name their question, so that one lane carries any number of them.
-    fn names_questions(&self) -> bool;
+    fn names_questions(&self) -> bool {
+        true
+    }
 
     /// Whether answers come in whole seconds.
-    fn is_coarse(&self) -> bool;
+    fn is_coarse(&self) -> bool {
+        false
+    }
 
     /// How many questions make an estimate, if the user does not say.
     fn usual_count(&self) -> u64;
@@ -136,7 +138,9 @@ pub trait Way: Sync {
     }
 
     /// Whether it also goes over TCP, at the same port.
-    fn has_tcp(&self) -> bool;
+    fn has_tcp(&self) -> bool {
+        false
+    }
 
     /// What a quoted question is known by: as far as it is quoted, see [`Proof::nonce`].
     fn nonce(&self, question: &Question) -> u64 {
@@ -195,10 +199,6 @@ fn quoted(message: &[u8], port: u16, payload_bytes: usize) -> Option<(u16, &[u8]
     let is_ours = u16::from_be_bytes([d0, d1]) == port && length == 8 + payload_bytes;
     is_ours.then_some((u16::from_be_bytes([s0, s1]), payload))
 }
-
-/// The step of a clock that is told in whole seconds: kernels tell programs that ask for no more
-/// the second as of their last tick, at most 10 ms ago.
-const WHOLE_SECOND_NS: i128 = SECOND_NS + 10_000_000;
 
 /// 2^32 seconds: what the time protocol and NTP count up to.
 const ERA_NS: i128 = SECOND_NS << 32;

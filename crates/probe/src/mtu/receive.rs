@@ -5,7 +5,6 @@ use super::engine::Mtu;
 use super::road::Arrived;
 use super::table::{Flight, State, TARGET};
 use crate::method::{Proof, Trail};
-use crate::stats::round_trip;
 use crate::{Arrival, Carrier, Time};
 use wire::Family;
 use wire::icmp::{self, Error, Meaning, Message, Quoted};
@@ -97,7 +96,7 @@ impl Mtu {
 
     fn rtt(&self, arrival: &Arrival<'_>, index: u32, number: u64) -> Option<std::time::Duration> {
         let flight = self.flight(index, number)?;
-        Some(round_trip(flight.stamp(), flight.sent_at, arrival.received).0)
+        Some(flight.departure.round_trip(arrival.received).0)
     }
 
     /// The probe that a target's own answer is to.

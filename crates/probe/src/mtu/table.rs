@@ -2,7 +2,8 @@
 //! somewhere speaks for all that is smaller and nearer; what is refused, against all that is larger
 //! and farther.
 
-use crate::{Stamp, StampedBy, Time};
+use crate::departure::Departure;
+use crate::{Stamp, Time};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -17,8 +18,7 @@ pub(super) struct Flight {
     pub hop: u8,
     pub bytes: u32,
     pub state: State,
-    pub sent_at: Time,
-    stamped_at: Option<Time>,
+    pub departure: Departure,
 }
 
 /// What became of a probe.
@@ -37,12 +37,8 @@ pub(super) enum State {
 }
 
 impl Flight {
-    /// The best stamp of its send.
-    pub fn stamp(&self) -> Stamp {
-        match self.stamped_at {
-            Some(at) => Stamp { at, by: StampedBy::Kernel },
-            None => Stamp { at: self.sent_at, by: StampedBy::Program },
-        }
+    fn sent_at(&self) -> Time {
+        self.departure.sent_at()
     }
 
     /// Whether an answer would still be news.
@@ -105,7 +101,7 @@ impl Table {
     pub fn launch(&mut self, hop: u8, bytes: u32, now: Time) -> u64 {
         let number = self.flights.len() as u32;
         let state = State::InFlight;
-        self.flights.push(Flight { hop, bytes, state, sent_at: now, stamped_at: None });
+        self.flights.push(Flight { hop, bytes, state, departure: Departure::at(now) });
         self.cells.entry((hop, bytes)).or_default().flights.push(number);
         self.hops.entry(hop).or_default().flights.push(number);
         self.in_flight += 1;
@@ -114,12 +110,8 @@ impl Table {
 
     /// Takes a better send time of a probe.
     pub fn stamp(&mut self, number: u64, stamp: Stamp) {
-        let Some(flight) = self.flights.get_mut(number as usize) else { return };
-        match stamp.by {
-            StampedBy::Program => flight.sent_at = stamp.at,
-            // A stamp from before the send is another's.
-            StampedBy::Kernel if stamp.at >= flight.sent_at => flight.stamped_at = Some(stamp.at),
-            StampedBy::Kernel => {}
+        if let Some(flight) = self.flights.get_mut(number as usize) {
+            flight.departure.stamp_with(stamp);
         }
     }
 
@@ -167,7 +159,7 @@ impl Table {
         let mut last = column.flights.iter().rev().map(|number| &self.flights[*number as usize]);
         let (Some(second), Some(first)) = (last.next(), last.next()) else { return };
         let is_answered = [first, second].iter().all(|flight| flight.state == State::Arrived);
-        column.is_limited &= !is_answered || first.sent_at + within < second.sent_at;
+        column.is_limited &= !is_answered || first.sent_at() + within < second.sent_at();
     }
 
     /// Takes back what silence said of a hop without an answer beside it.
@@ -185,7 +177,7 @@ impl Table {
     /// Marks those overdue that have been unanswered for so long.
     pub fn mark_overdue(&mut self, after: Duration, now: Time) {
         for flight in &mut self.flights {
-            if flight.state == State::InFlight && flight.sent_at + after <= now {
+            if flight.state == State::InFlight && flight.sent_at() + after <= now {
                 flight.state = State::Overdue;
                 self.in_flight -= 1;
             }
@@ -217,7 +209,7 @@ impl Table {
     /// When the next will be overdue.
     pub fn next_overdue(&self, after: Duration) -> Time {
         let open = self.flights.iter().filter(|flight| flight.state == State::InFlight);
-        open.map(|flight| flight.sent_at + after).min().unwrap_or(Time::NEVER)
+        open.map(|flight| flight.sent_at() + after).min().unwrap_or(Time::NEVER)
     }
 
     /// The largest size that got as far as `hop`; 0 if none did.
@@ -256,7 +248,7 @@ impl Table {
     /// When a hop was asked last.
     pub fn asked_at(&self, hop: u8) -> Option<Time> {
         let number = *self.hops.get(&hop)?.flights.last()?;
-        Some(self.flights[number as usize].sent_at)
+        Some(self.flights[number as usize].sent_at())
     }
 
     /// The nearest hop at or behind `hop`, the target included, that answered anything.
@@ -328,7 +320,7 @@ impl Table {
         let Some(cell) = self.cells.get(&(hop, bytes)) else { return tries };
         for number in &cell.flights {
             let flight = &self.flights[*number as usize];
-            tries.last_sent = flight.sent_at;
+            tries.last_sent = flight.sent_at();
             match flight.state {
                 State::Refused => tries.refused += 1,
                 State::Overdue if self.is_controlled(*number, flight, window) => {
@@ -346,8 +338,9 @@ impl Table {
         let Some(column) = self.hops.get(&flight.hop) else { return false };
         let behind = column.flights.partition_point(|other| *other <= number);
         let mut others = column.flights[behind..].iter().map(|at| &self.flights[*at as usize]);
-        others
-            .any(|other| other.state == State::Arrived && other.sent_at <= flight.sent_at + window)
+        others.any(|other| {
+            other.state == State::Arrived && other.sent_at() <= flight.sent_at() + window
+        })
     }
 
     /// Whether anything was lost that ought to have been answered: as much or more got as far.

@@ -1,7 +1,8 @@
 //! The probes of one road that are or were in the air, by number.
 
 use super::{Outcome, Probe};
-use crate::{Stamp, StampedBy, Time};
+use crate::departure::Departure;
+use crate::{Stamp, Time};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -30,8 +31,7 @@ pub(super) struct Flight {
     /// The transport checksum as sent.
     pub checksum: u16,
     query: u32,
-    sent_at: Time,
-    stamped_at: Option<Time>,
+    pub departure: Departure,
 }
 
 /// What is known of a probe.
@@ -50,22 +50,15 @@ pub(super) enum State {
 }
 
 impl Flight {
-    pub fn new(hop: u8, query: u32, flow: u16, port: u16, sent_at: Time) -> Flight {
+    pub fn new(hop: u8, query: u32, flow: u16, port: u16, now: Time) -> Flight {
         let state = State::InFlight;
-        Flight { hop, state, flow, port, checksum: 0, query, sent_at, stamped_at: None }
-    }
-
-    /// The best stamp of its send.
-    pub fn stamp(&self) -> Stamp {
-        match self.stamped_at {
-            Some(at) => Stamp { at, by: StampedBy::Kernel },
-            None => Stamp { at: self.sent_at, by: StampedBy::Program },
-        }
+        let departure = Departure::at(now);
+        Flight { hop, state, flow, port, checksum: 0, query, departure }
     }
 
     /// When this program sent it.
     pub fn sent_at(&self) -> Time {
-        self.sent_at
+        self.departure.sent_at()
     }
 
     /// Whether an answer is still hoped for.
@@ -81,7 +74,7 @@ impl Flight {
             query: self.query,
             flow: self.flow,
             port: self.port,
-            sent_at: self.sent_at,
+            sent_at: self.sent_at(),
             outcome,
         }
     }
@@ -124,12 +117,8 @@ impl Flights {
 
     /// Takes a better send time of a probe.
     pub fn stamp(&mut self, number: u64, stamp: Stamp) {
-        let Some(flight) = self.find_mut(number) else { return };
-        match stamp.by {
-            StampedBy::Program => flight.sent_at = stamp.at,
-            // A stamp from before the send is another's.
-            StampedBy::Kernel if stamp.at >= flight.sent_at => flight.stamped_at = Some(stamp.at),
-            StampedBy::Kernel => {}
+        if let Some(flight) = self.find_mut(number) {
+            flight.departure.stamp_with(stamp);
         }
     }
 
@@ -171,7 +160,7 @@ impl Flights {
     pub fn mark_overdue(&mut self, after: Duration, now: Time) {
         let first = self.first_open.max(self.base) - self.base;
         for flight in self.ring.range_mut(first as usize..) {
-            if flight.state == State::InFlight && flight.sent_at + after <= now {
+            if flight.state == State::InFlight && flight.sent_at() + after <= now {
                 flight.state = State::Overdue;
                 self.in_flight -= 1;
             }
@@ -181,12 +170,12 @@ impl Flights {
     /// When the next will be overdue.
     pub fn next_overdue(&self, after: Duration) -> Time {
         let in_flight = self.open().filter(|(_, flight)| flight.state == State::InFlight);
-        in_flight.map(|(_, flight)| flight.sent_at + after).min().unwrap_or(Time::NEVER)
+        in_flight.map(|(_, flight)| flight.sent_at() + after).min().unwrap_or(Time::NEVER)
     }
 
     /// When the next will have been unanswered for so long.
     pub fn next_timeout(&self, timeout: Duration) -> Time {
-        self.open().map(|(_, flight)| flight.sent_at + timeout).min().unwrap_or(Time::NEVER)
+        self.open().map(|(_, flight)| flight.sent_at() + timeout).min().unwrap_or(Time::NEVER)
     }
 
     /// Forgets those that an answer is hoped for; their hops and flows.

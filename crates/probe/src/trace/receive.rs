@@ -5,7 +5,6 @@ use super::flights::{Flight, State};
 use super::quote::{self, Sent};
 use super::{Answer, Naming, Says, identity};
 use crate::method::{Proof, Trail};
-use crate::stats::round_trip;
 use crate::{Arrival, Carrier, Time};
 use wire::Family;
 use wire::icmp::{self, Error, Message, Quoted};
@@ -251,7 +250,7 @@ impl Trace {
         };
         let road = &self.roads[index as usize];
         let flight = road.flights.find(number).filter(|f| f.state != State::Forgotten)?;
-        let (rtt, rtt_source) = round_trip(flight.stamp(), flight.sent_at(), arrival.received);
+        let (rtt, rtt_source) = flight.departure.round_trip(arrival.received);
         let shown = quote.map(|(quoted, trail)| {
             let sent = self.as_sent(index, number, flight);
             quote::compare(&sent, quoted, trail, self.plan.sees_quoted_headers)

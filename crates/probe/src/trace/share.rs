@@ -9,8 +9,9 @@
 use super::Plan;
 use super::road::Road;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
+use wire::prefix::Prefix;
 
 /// What a finished road teaches others.
 #[derive(Debug, PartialEq, Eq)]
@@ -107,12 +108,7 @@ impl Leads {
 
 /// The network of an address.
 fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => Ipv4Addr::from_bits(address.to_bits() & !0xff).into(),
-        IpAddr::V6(address) => {
-            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
-        }
-    }
+    Prefix::of(address, if address.is_ipv4() { 24 } else { 64 }).first()
 }
 
 impl Lead {

@@ -8,6 +8,7 @@ use lab::gateway::Side;
 use std::net::IpAddr;
 use std::str::FromStr;
 use wire::ip::protocol;
+use wire::prefix::Prefix;
 
 /// What the command line says.
 #[derive(Debug, clap::Args)]
@@ -249,37 +250,18 @@ impl Options {
         if self.mtu_bytes < MTU_MIN_BYTES[1] && all().any(|(address, _)| address.is_ipv6()) {
             return wrong("IPv6 has no links of less than 1280 bytes", "--mtu 1280 or more");
         }
-        let networks = |end: &End| -> Vec<(bool, u128, u32)> {
-            end.addresses.iter().map(|(address, bits)| network(*address, *bits)).collect()
+        let networks = |end: &End| -> Vec<Prefix> {
+            end.addresses.iter().map(|(address, bits)| Prefix::of(*address, *bits)).collect()
         };
         let (inner, outer) = (networks(&self.inside), networks(&self.outside));
-        let meet = |a: &(bool, u128, u32), b: &(bool, u128, u32)| {
-            let host_bits = a.2.max(b.2);
-            let high = |bits: u128| bits.checked_shr(host_bits).unwrap_or(0);
-            a.0 == b.0 && high(a.1) == high(b.1)
-        };
-        if inner.iter().any(|a| outer.iter().any(|b| meet(a, b))) {
+        if inner.iter().any(|a| outer.iter().any(|b| a.overlaps(b))) {
             return wrong("the networks inside and outside overlap", "give them different ones");
         }
-        let inside = |rule: &Rule| {
-            let to = network(rule.0.to, 0);
-            inner.iter().any(|net| {
-                let high = |bits: u128| bits.checked_shr(net.2).unwrap_or(0);
-                net.0 == to.0 && high(net.1) == high(to.1)
-            })
-        };
+        let inside = |rule: &Rule| inner.iter().any(|network| network.contains(rule.0.to));
         if !self.forwards.iter().all(inside) {
             return wrong("--forward leads to nobody inside", "name an address of its networks");
         }
         Ok(())
-    }
-}
-
-/// A network: whether it is one of IPv6, an address of it, and how many bits tell its hosts apart.
-fn network(address: IpAddr, prefix_bits: u8) -> (bool, u128, u32) {
-    match address {
-        IpAddr::V4(a) => (false, a.to_bits().into(), 32_u32.saturating_sub(prefix_bits.into())),
-        IpAddr::V6(a) => (true, a.to_bits(), 128_u32.saturating_sub(prefix_bits.into())),
     }
 }
 

@@ -68,7 +68,7 @@ fn make(setup: &Setup, hosts: Option<&str>, device: &str) -> Result<TunDevice, (
         become_root(user, group).map_err(at(Step::Users))?;
     }
     let loopback = rtnetlink::raise(LOOPBACK, None, None);
-    super::request(&[loopback]).map_err(at(Step::Network))?;
+    rtnetlink::request(&[loopback]).map_err(at(Step::Network))?;
     let (tun, name) = TunDevice::make(device, setup.is_fast).map_err(at(Step::Device))?;
     setup.apply(&name).map_err(at(Step::Network))?;
     mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE).map_err(at(Step::Mounts))?;

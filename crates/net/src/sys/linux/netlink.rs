@@ -1,4 +1,4 @@
-//! Netlink sockets (netlink(7)): one request, and what the kernel answers.
+//! Netlink sockets (netlink(7)): requests, and what the kernel answers.
 
 use super::{check, numbers};
 use libc::c_int;
@@ -18,9 +18,18 @@ pub(crate) struct Netlink(OwnedFd);
 impl Netlink {
     /// One that asks about sockets (sock_diag(7)). Needs no right.
     pub(crate) fn diagnostics() -> io::Result<Netlink> {
+        Netlink::open(libc::NETLINK_SOCK_DIAG)
+    }
+
+    /// One that sets up devices (rtnetlink(7)) in the network namespace of this thread.
+    pub(crate) fn routes() -> io::Result<Netlink> {
+        Netlink::open(libc::NETLINK_ROUTE)
+    }
+
+    fn open(protocol: c_int) -> io::Result<Netlink> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
         // SAFETY: takes no pointers.
-        let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_SOCK_DIAG) })?;
+        let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, protocol) })?;
         // SAFETY: the descriptor is new and nobody else's.
         Ok(Netlink(unsafe { OwnedFd::from_raw_fd(fd) }))
     }

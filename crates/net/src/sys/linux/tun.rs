@@ -1,12 +1,11 @@
-//! TUN devices, and rtnetlink as far as they need it.
+//! TUN devices.
 
 use super::check;
-use crate::rtnetlink;
 use libc::{c_int, c_short, c_ulong};
 use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 
 /// The descriptor of a TUN device; the device goes when it is closed.
@@ -85,25 +84,4 @@ fn take_on(file: &File) -> io::Result<()> {
         check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETOFFLOAD, c_ulong::from(what)) })
     };
     offer(tcp | udp).or_else(|_| offer(tcp)).map(drop)
-}
-
-/// Sends rtnetlink requests in the network namespace of this thread, one after the other; the first
-/// that fails ends it.
-pub(crate) fn request(messages: &[Vec<u8>]) -> io::Result<()> {
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
-    // SAFETY: takes no pointers.
-    let fd = check(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) })?;
-    // SAFETY: the descriptor is new and nobody else's.
-    let socket = File::from(unsafe { OwnedFd::from_raw_fd(fd) });
-    let mut answer = [0; 4_096];
-    for message in messages {
-        (&socket).write_all(message)?;
-        let length = (&socket).read(&mut answer)?;
-        match rtnetlink::acknowledged(&answer[..length]) {
-            Some(0) => {}
-            Some(error) => return Err(io::Error::from_raw_os_error(error)),
-            None => return Err(io::Error::from(io::ErrorKind::InvalidData)),
-        }
-    }
-    Ok(())
 }

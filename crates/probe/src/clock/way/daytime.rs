@@ -2,19 +2,11 @@
 //! that of inetd, which is local time and names no zone, those that RFC 867 suggests, that of the
 //! NIST, and those of mail and of ISO 8601.
 
-use super::{Heard, Proof, Question, Reading, Said, WHOLE_SECOND_NS, Way};
-use crate::Carrier;
+use super::{Reading, Said, WholeSeconds};
 use crate::clock::{Doubt, SECOND_NS};
-use std::time::Duration;
-use wire::Family;
 
 /// Daytime.
-pub static DAYTIME: DaytimeWay = DaytimeWay;
-
-/// See [`DAYTIME`].
-pub struct DaytimeWay;
-
-const PORT: u16 = 13;
+pub static DAYTIME: WholeSeconds = WholeSeconds { name: "daytime", port: 13, hear: text, read };
 
 /// What is kept of a text; a line of less than so much is all that RFC 867 wants to be sent.
 pub const TEXT_MAX_BYTES: usize = 256;
@@ -63,74 +55,11 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-impl Way for DaytimeWay {
-    fn name(&self) -> &'static str {
-        "daytime"
-    }
-
-    fn carrier(&self) -> Carrier {
-        Carrier::Udp
-    }
-
-    fn port(&self) -> Option<u16> {
-        Some(PORT)
-    }
-
-    fn speaks(&self, _family: Family) -> bool {
-        true
-    }
-
-    fn names_questions(&self) -> bool {
-        false
-    }
-
-    fn is_coarse(&self) -> bool {
-        true
-    }
-
-    fn usual_count(&self) -> u64 {
-        8
-    }
-
-    fn usual_interval(&self) -> Duration {
-        Duration::from_secs(1)
-    }
-
-    fn watch_interval(&self) -> Duration {
-        Duration::from_secs(60)
-    }
-
-    fn hear(&self, bytes: &[u8]) -> Option<Said> {
-        text(bytes)
-    }
-
-    fn has_tcp(&self) -> bool {
-        true
-    }
-
-    fn encode(&self, question: &Question, out: &mut Vec<u8>) {
-        super::datagram(question, PORT, &[], out);
-    }
-
-    fn recognise(&self, _family: Family, message: &[u8]) -> Option<Heard> {
-        let (identifier, payload) = super::payload(message, PORT)?;
-        Some(match text(payload) {
-            Some(said) => Heard::Answer(Proof { identifier, sequence: None, nonce: None }, said),
-            None => Heard::Malformed(identifier),
-        })
-    }
-
-    fn recognise_quoted(&self, message: &[u8]) -> Option<Proof> {
-        let (identifier, _) = super::quoted(message, PORT, 0)?;
-        Some(Proof { identifier, sequence: None, nonce: None })
-    }
-
-    fn read(&self, said: &Said) -> Result<Reading, Doubt> {
-        let Said::Text(text) = said else { return Err(Doubt::Unfilled) };
-        let date = Date::parse(text).ok_or(Doubt::Unreadable)?;
-        let cycle_ns = date.zone_s.is_none().then_some(i128::from(ZONE_STEP_S) * SECOND_NS);
-        Ok(Reading::once(i128::from(date.unix_s()) * SECOND_NS, WHOLE_SECOND_NS, cycle_ns))
-    }
+fn read(said: &Said) -> Result<Reading, Doubt> {
+    let Said::Text(text) = said else { return Err(Doubt::Unfilled) };
+    let date = Date::parse(text).ok_or(Doubt::Unreadable)?;
+    let cycle_ns = date.zone_s.is_none().then_some(i128::from(ZONE_STEP_S) * SECOND_NS);
+    Ok(WholeSeconds::reading(i128::from(date.unix_s()) * SECOND_NS, cycle_ns))
 }
 
 /// What a datagram or a connection brought, without what stands around the line; `None` if that is

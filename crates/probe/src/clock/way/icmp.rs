@@ -38,14 +38,6 @@ impl Way for IcmpWay {
         TIMESTAMP.speaks(family)
     }
 
-    fn names_questions(&self) -> bool {
-        true
-    }
-
-    fn is_coarse(&self) -> bool {
-        false
-    }
-
     fn usual_count(&self) -> u64 {
         20
     }
@@ -56,10 +48,6 @@ impl Way for IcmpWay {
 
     fn watch_interval(&self) -> Duration {
         Duration::from_secs(1)
-    }
-
-    fn has_tcp(&self) -> bool {
-        false
     }
 
     fn nonce(&self, question: &Question) -> u64 {

@@ -2,7 +2,6 @@
 //! nobody can guess, which the answer must repeat: what our clock shows is nobody's business.
 
 use super::{ERA_NS, Heard, Proof, Question, Reading, Said, UNIX_EPOCH_NS, Way};
-use crate::Carrier;
 use crate::clock::Doubt;
 use std::time::Duration;
 use wire::Family;
@@ -30,24 +29,8 @@ impl Way for NtpWay {
         "ntp"
     }
 
-    fn carrier(&self) -> Carrier {
-        Carrier::Udp
-    }
-
     fn port(&self) -> Option<u16> {
         Some(PORT)
-    }
-
-    fn speaks(&self, _family: Family) -> bool {
-        true
-    }
-
-    fn names_questions(&self) -> bool {
-        true
-    }
-
-    fn is_coarse(&self) -> bool {
-        false
     }
 
     fn usual_count(&self) -> u64 {
@@ -62,10 +45,6 @@ impl Way for NtpWay {
     fn watch_interval(&self) -> Duration {
         // The shortest poll interval (RFC 5905 §7.2: MINPOLL).
         Duration::from_secs(16)
-    }
-
-    fn has_tcp(&self) -> bool {
-        false
     }
 
     fn encode(&self, question: &Question, out: &mut Vec<u8>) {

@@ -102,7 +102,7 @@ impl<W: Fn()> Registry<W> {
                 self.call(address, origin);
             }
             // The other was in a longer prefix than is usual: this one goes alone.
-            Some(Entry::Known(Some(_))) => self.want(address, Prefix::of(address, u8::MAX)),
+            Some(Entry::Known(Some(_))) => self.want(address, Prefix::of_one(address)),
             None => {
                 self.origins.insert(within, Entry::Asked(vec![address]));
                 let zone = if address.is_ipv4() { "origin" } else { "origin6" };
@@ -195,8 +195,8 @@ fn origin(of: IpAddr, texts: &[String]) -> Option<Origin> {
         if !prefix.contains(of) {
             continue;
         }
-        let bits = longest.as_ref().map(|origin| origin.prefix.bits());
-        if bits.is_some_and(|bits| bits > prefix.bits()) {
+        let bits = longest.as_ref().map(|origin| origin.prefix.length());
+        if bits.is_some_and(|bits| bits > prefix.length()) {
             continue;
         }
         let origin = match &mut longest {

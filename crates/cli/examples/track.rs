@@ -9,6 +9,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use wire::ip::{Header, protocol};
 use wire::tcp::{Segment, flag};
 
+/// As in the program.
+#[global_allocator]
+static MEMORY: net::Memory = net::Memory;
+
 /// Connections in the table.
 const COUNT: usize = 1_000_000;
 
