@@ -1,6 +1,7 @@
 //! Scripts of packets and calls: what a node of the kernel answers, written down, and what a node
 //! of the lab does. `ASKWAY_BLESS=1` writes down what the kernel says: read the difference.
 
+mod house;
 mod notation;
 mod ours;
 mod real;
@@ -8,6 +9,7 @@ mod script;
 mod shown;
 mod wires;
 
+use house::{OurHouse, RealHouse};
 use ours::Ours;
 use real::Real;
 use script::Script;
@@ -94,5 +96,27 @@ fn nodes_of_the_kernel_do_what_scripts_say() {
     };
     std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(run))));
     let faults = faults.into_inner().expect("nobody panics");
+    assert!(faults.is_empty(), "{faults}");
+}
+
+#[test]
+fn a_whole_scenario_fares_alike_in_the_lab() {
+    let (script, ..) = house::script();
+    let mut ours = OurHouse::new();
+    let answers: Vec<_> = script.steps.iter().map(|step| ours.act(step)).collect();
+    let faults = differences("house", &script, false, &answers);
+    assert!(faults.is_empty(), "{faults}");
+}
+
+#[test]
+fn a_whole_scenario_fares_as_written_with_the_kernel() {
+    let (script, path, text) = house::script();
+    let Some(mut real) = RealHouse::new() else { return };
+    let answers: Vec<_> = script.steps.iter().map(|step| real.act(step)).collect();
+    if std::env::var("ASKWAY_BLESS").is_ok_and(|value| value == "1") {
+        std::fs::write(path, script.with_answers(&text, &answers)).expect("it is written");
+        return;
+    }
+    let faults = differences("house", &script, true, &answers);
     assert!(faults.is_empty(), "{faults}");
 }

@@ -11,7 +11,7 @@ use wire::ip::{Fragment, Header, protocol};
 use wire::{Family, checksum, icmp};
 
 /// The addresses that scripts know by name.
-pub const NAMES: [(&str, &str); 8] = [
+pub const NAMES: [(&str, &str); 12] = [
     ("h4", "192.0.2.1"),
     ("p4", "192.0.2.2"),
     ("r4", "198.51.100.1"),
@@ -20,6 +20,10 @@ pub const NAMES: [(&str, &str); 8] = [
     ("p6", "2001:db8:1::2"),
     ("r6", "2001:db8:2::1"),
     ("s6", "2001:db8:2::2"),
+    ("u4", "203.0.113.1"),
+    ("t4", "203.0.113.2"),
+    ("u6", "2001:db8:3::1"),
+    ("t6", "2001:db8:3::2"),
 ];
 
 /// The byte of the pattern at an offset; a prime, so that no two places of a packet look alike.

@@ -64,6 +64,7 @@ impl Ours {
                     _ => "= sent".into(),
                 });
             }
+            Act::List => panic!("nothing is tracked here"),
             Act::Receive { socket } => {
                 said.push(match self.next_event(*socket) {
                     Some(SocketEvent::Failed { errno, .. }) => format!("= {}", errno.name()),

@@ -27,7 +27,7 @@ pub struct Real {
 }
 
 /// A child and the line to it.
-struct Line {
+pub struct Line {
     to: UnixStream,
     from: BufReader<UnixStream>,
     _child: Running,
@@ -35,12 +35,21 @@ struct Line {
 
 impl Line {
     fn to(bed: &Bed, node: &Node, test: &str, variable: &str) -> Line {
-        let path = bed.scratch().join(test.replace(':', "-"));
+        Line::with(bed, node, test, &[(variable, test)])
+    }
+
+    /// To a child that is another test of this program: the first variable is to hold the path of
+    /// the socket, of which the name is given; the others are as they are.
+    pub fn with(bed: &Bed, node: &Node, test: &str, variables: &[(&str, &str)]) -> Line {
+        let path = bed.scratch().join(variables[0].1.replace(':', "-"));
         let program = std::env::current_exe().expect("this program has a path");
         // On one processor nothing overtakes.
         let launch = node.launch("taskset").args(&["-c", "0"]).args(&[program.as_os_str()]);
-        let launch = launch.args(&["--exact", test, "--nocapture"]);
-        let launch = launch.env(variable, path.to_str().expect("plain letters"));
+        let mut launch = launch.args(&["--exact", test, "--nocapture"]);
+        for (name, value) in &variables[1..] {
+            launch = launch.env(name, value);
+        }
+        let launch = launch.env(variables[0].0, path.to_str().expect("plain letters"));
         let mut child = launch.limit(Duration::from_secs(60)).start();
         child.wait_for_stdout("ready");
         let to = UnixStream::connect(&path).expect("the child listens");
@@ -48,12 +57,12 @@ impl Line {
         Line { to, from, _child: child }
     }
 
-    fn say(&mut self, line: &str) {
+    pub fn say(&mut self, line: &str) {
         writeln!(self.to, "{line}").expect("the child listens");
     }
 
     /// The next line; `None` if none comes in time.
-    fn hear(&mut self, patience: Duration) -> Option<String> {
+    pub fn hear(&mut self, patience: Duration) -> Option<String> {
         self.to.set_read_timeout(Some(patience)).expect("to wait");
         let mut line = String::new();
         match self.from.read_line(&mut line) {
@@ -133,6 +142,7 @@ impl Real {
             Act::Send { socket, bytes } => {
                 said.push(format!("= {}", self.call(&format!("send {socket} {bytes}"))));
             }
+            Act::List => panic!("nothing is tracked here"),
             Act::Receive { socket } => {
                 said.push(format!("= {}", self.call(&format!("recv {socket}"))));
             }
@@ -148,17 +158,7 @@ impl Real {
     }
 
     fn send(&mut self, wire: Wire, is_to_many: bool, packet: &[u8]) {
-        let number = wire as usize + 1;
-        let to = match (is_to_many, packet[0] >> 4) {
-            (false, _) => format!("02000000000{number}"),
-            (true, 4) if (224..240).contains(&packet[16]) => {
-                format!("01005e{}", hex(&[packet[17] & 0x7f, packet[18], packet[19]]))
-            }
-            (true, 6) => format!("3333{}", hex(&packet[36..40])),
-            (true, _) => "ffffffffffff".into(),
-        };
-        let kind = if packet[0] >> 4 == 6 { "86dd" } else { "0800" };
-        self.far.say(&format!("{number} {to}0200000000fe{kind}{}", hex(packet)));
+        self.far.say(&frame(wire as usize + 1, is_to_many, packet));
     }
 
     /// The next packet of the node's, but for what it says to its neighbours by itself.
@@ -173,6 +173,20 @@ impl Real {
             }
         }
     }
+}
+
+/// The order to send a packet by a wire, 1-based.
+pub fn frame(number: usize, is_to_many: bool, packet: &[u8]) -> String {
+    let to = match (is_to_many, packet[0] >> 4) {
+        (false, _) => format!("02000000000{number}"),
+        (true, 4) if (224..240).contains(&packet[16]) => {
+            format!("01005e{}", hex(&[packet[17] & 0x7f, packet[18], packet[19]]))
+        }
+        (true, 6) => format!("3333{}", hex(&packet[36..40])),
+        (true, _) => "ffffffffffff".into(),
+    };
+    let kind = if packet[0] >> 4 == 6 { "86dd" } else { "0800" };
+    format!("{number} {to}0200000000fe{kind}{}", hex(packet))
 }
 
 /// All that a script asks of the node.
@@ -205,7 +219,7 @@ fn bracketed(address: std::net::IpAddr) -> String {
 }
 
 /// Listeners, routers and neighbours, of whom a kernel speaks unasked.
-fn is_noise(bytes: &[u8]) -> bool {
+pub fn is_noise(bytes: &[u8]) -> bool {
     let Ok(datagram) = Datagram::parse(bytes) else { return false };
     match datagram.protocol {
         2 => true,

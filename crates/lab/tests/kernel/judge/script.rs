@@ -47,11 +47,28 @@ impl Wire {
 /// What is done.
 #[derive(Clone, Debug)]
 pub enum Act {
-    Packet { wire: Wire, is_to_many: bool, bytes: Vec<u8> },
-    Wait { lab: Duration, real: Duration },
-    Open { to: (IpAddr, u16), is_connected: bool },
-    Send { socket: usize, bytes: usize },
-    Receive { socket: usize },
+    Packet {
+        wire: Wire,
+        is_to_many: bool,
+        bytes: Vec<u8>,
+    },
+    Wait {
+        lab: Duration,
+        real: Duration,
+    },
+    Open {
+        to: (IpAddr, u16),
+        is_connected: bool,
+    },
+    Send {
+        socket: usize,
+        bytes: usize,
+    },
+    Receive {
+        socket: usize,
+    },
+    /// The connections of a gateway, in a whole scenario.
+    List,
 }
 
 /// What is done, where it stands, and what is to come of it.
@@ -207,6 +224,7 @@ fn call<'a>(text: &'a str, sockets: &mut Vec<&'a str>) -> Act {
         ["send", name, bytes] => {
             Act::Send { socket: socket(name), bytes: bytes.parse().expect("a number") }
         }
+        ["list"] => Act::List,
         ["recv", name] => Act::Receive { socket: socket(name) },
         _ => panic!("no call: {text}"),
     }

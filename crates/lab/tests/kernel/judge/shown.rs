@@ -14,7 +14,7 @@ pub struct Seen {
     /// Packets that were sent to the node.
     pub sent: Vec<Vec<u8>>,
     /// Identifications that the node has chosen.
-    chosen: Vec<u32>,
+    chosen: Vec<(IpAddr, u32)>,
 }
 
 impl Seen {
@@ -71,12 +71,13 @@ impl Seen {
 
     /// Identifications that a script chose are told; what the node chose gets a letter.
     fn identification(&mut self, from: IpAddr, id: u32) -> String {
-        if self.was_sent(from, id) {
+        // In IPv6 whoever translates chooses anew.
+        if from.is_ipv4() && self.was_sent(from, id) {
             return id.to_string();
         }
-        let known = self.chosen.iter().position(|known| *known == id);
+        let known = self.chosen.iter().position(|known| *known == (from, id));
         let index = known.unwrap_or_else(|| {
-            self.chosen.push(id);
+            self.chosen.push((from, id));
             self.chosen.len() - 1
         });
         char::from(b'A' + index as u8).to_string()

@@ -12,6 +12,9 @@ use std::time::Duration;
 pub const FAR_VARIABLE: &str = "ASKWAY_LAB_FAR_TEST";
 pub const NEAR_VARIABLE: &str = "ASKWAY_LAB_NEAR_TEST";
 
+/// Set, it has wires 2 and 3 be one: what comes by one of them goes out by the other.
+pub const RELAY_VARIABLE: &str = "ASKWAY_LAB_RELAY_TEST";
+
 /// The last byte of the link-layer address of a wire's end at the node: its number, from 1.
 pub const OWN: [u8; 5] = [2, 0, 0, 0, 0];
 
@@ -48,7 +51,8 @@ pub fn carry(path: &str) {
     let mut told = visitor.try_clone().expect("both directions");
     visitor.set_read_timeout(Some(Duration::from_millis(1))).expect("to wait shortly");
     let mut orders = BufReader::new(visitor);
-    let mut ends: [Option<SockAddr>; 2] = [None, None];
+    let mut ends: [Option<SockAddr>; 4] = [const { None }; 4];
+    let relays = std::env::var_os(RELAY_VARIABLE).is_some();
     let mut line = String::new();
     let mut buffer = vec![0; 65_536];
     loop {
@@ -68,11 +72,20 @@ pub fn carry(path: &str) {
             let count = socket.read(&mut buffer).expect("what was peeked at");
             let frame = &buffer[..count];
             let is_ip = matches!(frame[12..14], [0x08, 0] | [0x86, 0xdd]);
-            if frame[6..11] != OWN || !is_ip || !matches!(frame[11], 1 | 2) {
+            if frame[6..11] != OWN || !is_ip || !matches!(frame[11], 1..=4) {
                 continue;
             }
             // How to reach a device is learned from what comes by it.
             ends[usize::from(frame[11]) - 1] = Some(end);
+            let other = if frame[11] == 2 { 3 } else { 2 };
+            if relays
+                && matches!(frame[11], 2 | 3)
+                && let Some(end) = &ends[other - 1]
+            {
+                let mut frame = frame.to_vec();
+                (frame[5], frame[11]) = (other as u8, 0xfe);
+                socket.send_to(&frame, end).expect("it is sent");
+            }
             writeln!(told, "{} {}", frame[11], hex(&frame[14..])).expect("the visitor listens");
         }
     }
