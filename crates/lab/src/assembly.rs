@@ -2,7 +2,7 @@
 //! size. What overlaps in part costs the whole datagram (RFC 5722); what is there already is ignored.
 
 use crate::{packet, rules};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use wire::ip::Datagram;
 
@@ -40,6 +40,8 @@ struct Buffer {
     end: usize,
     is_end_known: bool,
     largest_bytes: u32,
+    /// Where what was taken begins.
+    starts: BTreeSet<usize>,
 }
 
 /// What one more fragment made.
@@ -58,11 +60,13 @@ pub(crate) enum Progress {
 }
 
 /// How a datagram was cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// Its largest fragment, headers included.
     pub(crate) largest_bytes: u32,
     pub(crate) identification: u32,
+    /// Where in the payload each piece but the first began, in order.
+    pub(crate) starts: Vec<usize>,
 }
 
 /// Names a datagram in the making.
@@ -87,7 +91,8 @@ impl Assembly {
         let rules = rules::of(datagram.family());
         if start == 0 && !fragment.more {
             // One that is whole has nothing to do with others (RFC 6946 §4).
-            let cut = Cut { largest_bytes: bytes.len() as u32, identification: key.identification };
+            let (largest_bytes, identification) = (bytes.len() as u32, key.identification);
+            let cut = Cut { largest_bytes, identification, starts: Vec::new() };
             let whole = packet::join(datagram, payload);
             return whole.map_or(Progress::Nothing, |whole| Progress::Whole(whole, cut));
         }
@@ -118,10 +123,11 @@ impl Assembly {
         buffer.largest_bytes = buffer.largest_bytes.max(bytes.len() as u32);
         if let Some(whole) = buffer.whole() {
             let largest_bytes = buffer.largest_bytes;
+            let starts = buffer.starts.iter().copied().skip(1).collect();
             self.buffers.remove(&key);
             return Progress::Whole(
                 whole,
-                Cut { largest_bytes, identification: key.identification },
+                Cut { largest_bytes, identification: key.identification, starts },
             );
         }
         if is_new { Progress::Begun(unfinished) } else { Progress::Nothing }
@@ -152,6 +158,7 @@ impl Buffer {
             end: 0,
             is_end_known: false,
             largest_bytes: 0,
+            starts: BTreeSet::new(),
         }
     }
 
@@ -176,6 +183,7 @@ impl Buffer {
         if start < before_end || overlaps_after {
             return false;
         }
+        self.starts.insert(start);
         match self.runs.last_entry() {
             Some(mut last) if last.key() + last.get().len() == start => {
                 last.get_mut().extend_from_slice(payload);
@@ -238,6 +246,7 @@ mod tests {
             assert_eq!(datagram.fragment, None);
             assert!(wire::ip::verify_header(&whole));
             assert_eq!((cut.largest_bytes, cut.identification), (first.len() as u32, 5));
+            assert_eq!(cut.starts, [8, 16]);
             assert!(assembly.buffers.is_empty());
         }
     }

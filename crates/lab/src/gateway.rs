@@ -316,7 +316,7 @@ impl Gateway {
     fn fit(&mut self, way: &Way, out: Side, bytes: &mut [u8], family: Family) -> Option<usize> {
         let mtu_bytes = self.interfaces[out.index()].mtu_bytes as usize;
         // What was put together here goes on in pieces that are as large as those that came.
-        let cut = way.cut.map(|cut| cut.largest_bytes as usize);
+        let cut = way.cut.as_ref().map(|cut| cut.largest_bytes as usize);
         let largest = match way.shape.segment_bytes {
             Some(payload) => headers_bytes(bytes) + usize::from(payload),
             None => cut.unwrap_or(bytes.len()),

@@ -1,6 +1,8 @@
 //! Datagrams as bytes: what forwarding changes in place, and cutting them into fragments.
 
+use crate::assembly::Cut;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use wire::ip::options::{self, Ipv4Option, Options};
 use wire::ip::{Datagram, Fragment, Header, pieces};
 use wire::{Malformed, checksum};
@@ -111,17 +113,55 @@ pub(crate) fn split(
     identification: u32,
     mtu_bytes: u32,
 ) -> Vec<Vec<u8>> {
-    let whole = Fragment { identification, offset_bytes: 0, more: false };
-    let base = header.fragment.unwrap_or(whole);
-    let mut header = Header { fragment: Some(base), ..header.clone() };
-    let cuts: Vec<_> = pieces(payload.len(), header.bytes(), mtu_bytes as usize).collect();
-    let mut fragments = Vec::with_capacity(cuts.len());
-    for (range, more) in cuts {
+    let base = base(header, identification);
+    let whole = Header { fragment: Some(base), ..header.clone() };
+    let ranges = pieces(payload.len(), whole.bytes(), mtu_bytes as usize);
+    emit_pieces(&whole, payload, base, ranges)
+}
+
+/// Cuts a payload where it was cut before, if all of that fits into `mtu_bytes`, or else as
+/// [`split`]. So Linux leaves fragments as they were that it has put together to look at them.
+pub(crate) fn split_again(
+    header: &Header,
+    payload: &[u8],
+    cut: &Cut,
+    mtu_bytes: u32,
+) -> Vec<Vec<u8>> {
+    let base = base(header, cut.identification);
+    let whole = Header { fragment: Some(base), ..header.clone() };
+    let room = (mtu_bytes as usize).saturating_sub(whole.bytes());
+    let ends = cut.starts.iter().copied().chain([payload.len()]);
+    let starts = std::iter::once(0).chain(cut.starts.iter().copied());
+    let ranges: Vec<_> = starts.zip(ends).map(|(start, end)| start..end).collect();
+    let fits = |range: &Range<usize>| {
+        range.start < range.end && range.len() <= room && range.start.is_multiple_of(8)
+    };
+    if !ranges.iter().all(fits) {
+        return split(header, payload, cut.identification, mtu_bytes);
+    }
+    let ranges = ranges.into_iter().map(|range| (range.clone(), range.end < payload.len()));
+    emit_pieces(&whole, payload, base, ranges)
+}
+
+/// Which piece of a datagram a header is of already: the whole, if of none.
+fn base(header: &Header, identification: u32) -> Fragment {
+    header.fragment.unwrap_or(Fragment { identification, offset_bytes: 0, more: false })
+}
+
+fn emit_pieces(
+    whole: &Header,
+    payload: &[u8],
+    base: Fragment,
+    ranges: impl Iterator<Item = (Range<usize>, bool)>,
+) -> Vec<Vec<u8>> {
+    let mut header = whole.clone();
+    let mut fragments = Vec::new();
+    for (range, more) in ranges {
         let Ok(offset_bytes) = u16::try_from(usize::from(base.offset_bytes) + range.start) else {
             return Vec::new();
         };
         header.fragment = Some(Fragment { offset_bytes, more: more || base.more, ..base });
-        let mut bytes = Vec::with_capacity(mtu_bytes as usize);
+        let mut bytes = Vec::with_capacity(header.bytes() + range.len());
         if header.emit(&payload[range], &mut bytes).is_err() {
             return Vec::new();
         }

@@ -70,10 +70,11 @@ impl Node {
             return self.complain(turn, quoted, Meaning::HopLimitExceeded, 0);
         }
         let mtu_bytes = turn.map.interface(self.id, interface).mtu_bytes(family);
-        // What was put together here goes on in pieces that are as large as those that came.
-        let cut = frame.road.as_ref().and_then(|road| road.cut);
-        let largest = cut.map_or(datagram.total_bytes, |cut| cut.largest_bytes as usize);
-        let limit_bytes = cut.map_or(mtu_bytes, |cut| mtu_bytes.min(cut.largest_bytes));
+        // What was put together here goes on in the pieces that came, or as large ones.
+        let cut = frame.road.as_ref().and_then(|road| road.cut.clone());
+        let largest_bytes = cut.as_ref().map(|cut| cut.largest_bytes);
+        let largest = largest_bytes.map_or(datagram.total_bytes, |bytes| bytes as usize);
+        let limit_bytes = largest_bytes.map_or(mtu_bytes, |bytes| mtu_bytes.min(bytes));
         let is_cut = datagram.total_bytes > limit_bytes as usize;
         let is_too_big = largest > mtu_bytes as usize;
         if is_too_big && (datagram.dont_fragment || !rules::of(family).routers_fragment) {
@@ -107,9 +108,12 @@ impl Node {
             return self.put(turn, interface, to, frame.bytes);
         }
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
-        let identification = cut.map_or(datagram.identification, |cut| cut.identification);
-        let header = datagram.header();
-        for bytes in packet::split(&header, datagram.payload, identification, limit_bytes) {
+        let (header, payload) = (datagram.header(), datagram.payload);
+        let pieces = match cut {
+            Some(cut) => packet::split_again(&header, payload, &cut, limit_bytes),
+            None => packet::split(&header, payload, datagram.identification, limit_bytes),
+        };
+        for bytes in pieces {
             self.put(turn, interface, to, bytes);
         }
     }
