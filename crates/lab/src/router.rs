@@ -107,10 +107,17 @@ impl Node {
         if !is_cut {
             return self.put(turn, interface, to, frame.bytes);
         }
+        let own_identification = self.next_identification();
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let (header, payload) = (datagram.header(), datagram.payload);
         let pieces = match cut {
-            Some(cut) => packet::split_again(&header, payload, &cut, limit_bytes),
+            Some(mut cut) => {
+                // Pieces of IPv6 are its own now: others' might have the same number (Linux).
+                if !rules::of(family).routers_fragment {
+                    cut.identification = own_identification;
+                }
+                packet::split_again(&header, payload, &cut, limit_bytes)
+            }
             None => packet::split(&header, payload, datagram.identification, limit_bytes),
         };
         for bytes in pieces {

@@ -54,7 +54,15 @@ impl Gateway {
         let (header, payload) = (datagram.header(), datagram.payload);
         let (identification, limit_bytes) = (datagram.identification, limit_bytes as u32);
         let pieces = match &way.cut {
-            Some(cut) => packet::split_again(&header, payload, cut, limit_bytes),
+            Some(cut) => {
+                let mut cut = cut.clone();
+                // Pieces of IPv6 are its own now: others' might have the same number (Linux).
+                if !rules::of(datagram.family()).routers_fragment {
+                    self.identification = self.identification.wrapping_add(1);
+                    cut.identification = self.identification.into();
+                }
+                packet::split_again(&header, payload, &cut, limit_bytes)
+            }
             None => packet::split(&header, payload, identification, limit_bytes),
         };
         self.outgoing.extend(pieces.into_iter().map(|piece| (out, piece)));
