@@ -8,6 +8,7 @@ use crate::tree::{self, Source};
 /// Files that a rule lets pass, each with its reason.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("words", "xtask/src/tidy.rs", "it names them"),
+    ("paths", "xtask/src/tidy.rs", "it names some"),
     ("unsafe", "xtask/src/tidy.rs", "it names the forms"),
     ("family", "xtask/src/tidy.rs", "it names the variants"),
     ("unwrap", "xtask/src/tidy.rs", "it names the call"),
@@ -70,10 +71,15 @@ const UNFINISHED: &[&str] = &[
     "unimplemented!(",
     "allow(dead_code)",
     "#[ignore",
-    "/home/",
-    "/root/",
-    "/work/",
     "Co-Authored-By",
+];
+
+/// Where absolute paths may begin: directories that every system has, those that tests want not to
+/// be there, and those of a tree that stands in a variable before them. Any other path leads into
+/// the machine that it was written on.
+const ROOTS: &[&str] = &[
+    "bin", "boot", "dev", "etc", "no", "nowhere", "proc", "run", "src", "sys", "tests", "usr",
+    "var",
 ];
 
 /// Words that say nothing about a type.
@@ -104,6 +110,7 @@ const RULES: &[(&str, Rule)] = &[
     ("lines", lines),
     ("columns", columns),
     ("words", words),
+    ("paths", paths),
     ("names", names),
     ("unwrap", unwrap),
 ];
@@ -272,6 +279,25 @@ fn words(source: &Source, breach: &mut dyn FnMut(usize, String)) {
     }
 }
 
+fn paths(source: &Source, breach: &mut dyn FnMut(usize, String)) {
+    for (at, line) in source.text.lines().enumerate() {
+        for root in roots(line).filter(|root| !ROOTS.contains(root)) {
+            breach(at + 1, format!("`/{root}/` is no place that every machine has"));
+        }
+    }
+}
+
+/// The first directories of the absolute paths in a line.
+fn roots(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices('/').filter_map(|(at, _)| {
+        let goes_on = |c: char| c.is_alphanumeric() || "_.-+*~/>})]".contains(c);
+        let begins = !line[..at].chars().next_back().is_some_and(goes_on);
+        let (root, _) = line[at + 1..].split_once('/')?;
+        let is_name = !root.is_empty() && root.chars().all(|c| c.is_ascii_alphanumeric());
+        (begins && is_name).then_some(root)
+    })
+}
+
 fn names(source: &Source, breach: &mut dyn FnMut(usize, String)) {
     for (at, line) in source.text.lines().enumerate().filter(|_| is_rust(source)) {
         let words: Vec<&str> = code(line).split_whitespace().collect();
@@ -357,6 +383,7 @@ mod tests {
             ("crates/cli/src/a.rs", long.as_str(), "lines"),
             ("crates/cli/src/a.rs", wide.as_str(), "columns"),
             ("docs/a.md", "TODO: write", "words"),
+            ("docs/a.md", "cd /home/me/askway", "paths"),
             ("crates/cli/src/a.rs", "//! x\nstruct ReplyHandler;", "names"),
             ("crates/cli/src/a.rs", "//! x\nfn get_it() {}", "names"),
             ("crates/cli/src/a.rs", "//! x\nlet a = b.unwrap();", "unwrap"),
@@ -385,6 +412,13 @@ mod tests {
     #[test]
     fn words_are_whole() {
         assert!(has_word("use std::fs;", "std::fs") && !has_word("std::fsx", "std::fs"));
-        assert!(!has_word("Instantly", "Instant") && has_word("a/work/b", "/work/"));
+        assert!(!has_word("Instantly", "Instant") && has_word("a TODO", "TODO"));
+    }
+
+    #[test]
+    fn a_path_of_a_machine_is_known_by_its_first_directory() {
+        let of = |line| roots(line).collect::<Vec<_>>();
+        assert_eq!(of("see `/home/x`, (/dev/null) and file:/srv/y"), ["home", "dev", "srv"]);
+        assert_eq!(of("crates/net/src, ../a/b, https://c.d/e/f and 1/2/3"), [""; 0]);
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::args::{self, Common};
 use crate::failure::{Exit, Failure};
-use crate::help;
+use crate::help::{self, Texts};
 use crate::lang::Language;
 use clap::ArgMatches;
+use clap::parser::ValueSource;
 
 pub mod asked;
 pub mod clock;
@@ -25,6 +26,24 @@ pub mod trace;
 pub mod up;
 pub mod watch;
 
+/// Options of [`Common`] for which a command has no use: its help leaves them out, and they are
+/// refused.
+pub struct Without {
+    /// By their identifiers.
+    options: &'static [&'static str],
+    /// What to do instead.
+    hint: &'static str,
+}
+
+/// The options that are about running in a lab.
+const LAB: &[&str] = &["lab", "from", "seed", "capture"];
+
+/// What a command leaves out that writes about the program, and asks no network.
+const ABOUT_RUNS: &[Without] = &[Without {
+    options: &["json", "csv", "color", "lab", "from", "seed", "capture"],
+    hint: "it asks no network: leave it out",
+}];
+
 /// A command of askway's own.
 pub struct Command {
     /// Its name on the command line.
@@ -33,6 +52,10 @@ pub struct Command {
     pub summary: (&'static str, &'static str),
     /// Adds its options to a parser; those of [`Common`] are there already.
     pub define: fn(clap::Command) -> clap::Command,
+    /// What its help says of them in Chinese.
+    pub chinese: Texts,
+    /// Options of [`Common`] that mean nothing to it.
+    pub without: &'static [Without],
     /// Runs it.
     pub run: fn(&ArgMatches, &Common) -> Result<Exit, Failure>,
 }
@@ -42,39 +65,31 @@ impl Command {
     pub fn parser(&self, language: Language) -> clap::Command {
         let summary = language.pick(self.summary.0, self.summary.1);
         let parser = (self.define)(args::parser(self.name)).about(summary);
-        help::translated(parser, self.name, language)
+        let parser = self
+            .foreign()
+            .fold(parser, |parser, (id, _)| parser.mut_arg(id, |argument| argument.hide(true)));
+        help::translated(parser, self.chinese, language)
     }
-}
 
-/// The options of every command that mean nothing to one that only writes about the program.
-const ABOUT_RUNS: &[&str] = &["json", "csv", "lab", "from", "seed", "color"];
+    /// Refuses options of [`Common`] that mean nothing to it.
+    ///
+    /// # Errors
+    /// If one of them is given.
+    pub fn refuse_foreign(&self, matches: &ArgMatches) -> Result<(), Failure> {
+        let is_given = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        match self.foreign().find(|(id, _)| is_given(id)) {
+            None => Ok(()),
+            Some((option, hint)) => Err(Failure {
+                message: format!("{} takes no --{option}", self.name),
+                hint: Some(hint.to_owned()),
+                exit: Exit::Usage,
+            }),
+        }
+    }
 
-/// Leaves out of the help what means nothing to a command that only writes about the program.
-fn without_runs(parser: clap::Command) -> clap::Command {
-    parser.mut_args(|argument| {
-        let is_about_runs = ABOUT_RUNS.contains(&argument.get_id().as_str());
-        argument.hide(is_about_runs)
-    })
-}
-
-/// Refuses what [`without_runs`] leaves out.
-///
-/// # Errors
-/// If one of them is given.
-fn refuse_runs(name: &str, common: &Common) -> Result<(), Failure> {
-    let given = [
-        ("--json", common.json),
-        ("--csv", common.csv),
-        ("--lab", common.lab.is_some()),
-        ("--seed", common.seed.is_some()),
-    ];
-    match given.iter().find(|(_, is_given)| *is_given) {
-        None => Ok(()),
-        Some((option, _)) => Err(Failure {
-            message: format!("{name} asks no network, so {option} means nothing to it"),
-            hint: Some(format!("leave out {option}")),
-            exit: Exit::Usage,
-        }),
+    /// Options that mean nothing to it, each with what to do instead.
+    fn foreign(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.without.iter().flat_map(|it| it.options.iter().map(|option| (*option, it.hint)))
     }
 }
 

@@ -17,6 +17,8 @@ mod replace;
 mod resolve;
 mod road;
 mod run;
+#[cfg(test)]
+mod scratch;
 mod spec;
 mod values;
 mod wall;

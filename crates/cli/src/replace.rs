@@ -125,7 +125,8 @@ fn open(path: &Path) -> io::Result<(Renaming, File)> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    let (temporary, file) = create_beside(&path, old.is_some())?;
+    // One that takes over permissions starts without any.
+    let (temporary, file) = create_beside(&path, if old.is_some() { 0o600 } else { 0o666 })?;
     if let Some(old) = old
         && let Err(error) = take_over(&file, &old)
     {
@@ -162,10 +163,13 @@ fn is_descriptor(path: &Path) -> bool {
     fs::canonicalize(directory_of(path)).is_ok_and(|directory| directory.starts_with("/proc"))
 }
 
-/// A new file in the directory of `path`. One that takes over permissions starts without any.
-fn create_beside(path: &Path, takes_over: bool) -> io::Result<(PathBuf, File)> {
+/// A new file in the directory of `path`, under a temporary name.
+///
+/// # Errors
+/// If the directory does not take one.
+pub fn create_beside(path: &Path, mode: u32) -> io::Result<(PathBuf, File)> {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(if takes_over { 0o600 } else { 0o666 });
+    options.write(true).create_new(true).mode(mode);
     let id = std::process::id();
     for number in 0..NAMES_MAX {
         let temporary = directory_of(path).join(format!(".askway-{id}-{number}.tmp"));
@@ -198,16 +202,24 @@ fn without_group(mode: u32) -> u32 {
     mode & !0o070 | (mode & 0o070 & (mode & 0o007) << 3)
 }
 
-/// Renames, then brings the directory to the disk, since the name is there only when that is. The
-/// outer error leaves everything as it was, the inner one came after the new name stood.
+/// Renames, then brings the directory to the disk. The outer error leaves everything as it was, the
+/// inner one came after the new name stood.
 fn rename(temporary: &Path, path: &Path) -> io::Result<io::Result<()>> {
     fs::rename(temporary, path)?;
+    Ok(sync_directory(path))
+}
+
+/// Brings the directory of `path` to the disk, since a name is there only when that is.
+///
+/// # Errors
+/// If the disk is full.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
     let synced = File::open(directory_of(path)).and_then(|directory| directory.sync_all());
-    match synced {
-        // A file system that cannot sync a directory has nothing to add.
-        Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(Err(error)),
-        _ => Ok(Ok(())),
-    }
+    // A file system that cannot sync a directory has nothing to add.
+    synced.or_else(|error| match error.kind() {
+        io::ErrorKind::StorageFull => Err(error),
+        _ => Ok(()),
+    })
 }
 
 fn directory_of(path: &Path) -> &Path {
@@ -229,34 +241,8 @@ fn failure(name: &str, keeps_old: bool, error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
     use std::os::unix::fs::symlink;
-
-    /// A directory of the test's own, removed at its end.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Scratch {
-            let path =
-                std::env::temp_dir().join(format!("askway-replace-{name}-{}", std::process::id()));
-            fs::create_dir(&path).expect("a new directory");
-            Scratch(path)
-        }
-
-        fn files(&self) -> Vec<String> {
-            let mut names: Vec<String> = fs::read_dir(&self.0)
-                .expect("readable")
-                .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
-                .collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
 
     fn replace(path: &Path, text: &str) {
         let mut new = Replacement::begin(path, &Clerk::in_place()).expect("a writable directory");
@@ -267,8 +253,8 @@ mod tests {
 
     #[test]
     fn old_text_and_mode_stay_until_the_new_text_is_whole() {
-        let scratch = Scratch::new("whole");
-        let path = scratch.0.join("ok");
+        let scratch = Scratch::new("replace-whole");
+        let path = scratch.path.join("ok");
         fs::write(&path, "old").expect("room");
         fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("ours");
         let mut new = Replacement::begin(&path, &Clerk::in_place()).expect("writable");
@@ -283,9 +269,9 @@ mod tests {
 
     #[test]
     fn given_up_it_leaves_no_trace() {
-        let scratch = Scratch::new("trace");
+        let scratch = Scratch::new("replace-trace");
         let mut new =
-            Replacement::begin(&scratch.0.join("ok"), &Clerk::in_place()).expect("writable");
+            Replacement::begin(&scratch.path.join("ok"), &Clerk::in_place()).expect("writable");
         new.write_all(b"half").expect("room");
         drop(new);
         assert!(scratch.files().is_empty());
@@ -293,26 +279,27 @@ mod tests {
 
     #[test]
     fn symbolic_links_stay_and_lead_to_the_new_text() {
-        let scratch = Scratch::new("links");
-        symlink("b", scratch.0.join("a")).expect("room");
-        symlink("file", scratch.0.join("b")).expect("room");
-        replace(&scratch.0.join("a"), "one");
-        replace(&scratch.0.join("a"), "two");
-        assert_eq!(fs::read_to_string(scratch.0.join("file")).expect("there"), "two");
+        let scratch = Scratch::new("replace-links");
+        symlink("b", scratch.path.join("a")).expect("room");
+        symlink("file", scratch.path.join("b")).expect("room");
+        replace(&scratch.path.join("a"), "one");
+        replace(&scratch.path.join("a"), "two");
+        assert_eq!(fs::read_to_string(scratch.path.join("file")).expect("there"), "two");
         assert_eq!(scratch.files(), ["a", "b", "file"]);
-        symlink("loop", scratch.0.join("loop")).expect("room");
+        symlink("loop", scratch.path.join("loop")).expect("room");
         let failure =
-            Replacement::begin(&scratch.0.join("loop"), &Clerk::in_place()).expect_err("a loop");
+            Replacement::begin(&scratch.path.join("loop"), &Clerk::in_place()).expect_err("a loop");
         assert!(failure.message.ends_with("too many symbolic links"), "{}", failure.message);
     }
 
     #[test]
     fn a_link_that_the_system_would_not_follow_is_not_followed() {
-        let scratch = Scratch::new("sticky");
-        let (directory, link) = (scratch.0.join("everybodys"), scratch.0.join("everybodys/ok"));
+        let scratch = Scratch::new("replace-sticky");
+        let (directory, link) =
+            (scratch.path.join("everybodys"), scratch.path.join("everybodys/ok"));
         fs::create_dir(&directory).expect("room");
         fs::set_permissions(&directory, Permissions::from_mode(0o1777)).expect("ours");
-        symlink(scratch.0.join("victim"), &link).expect("room");
+        symlink(scratch.path.join("victim"), &link).expect("room");
         if std::os::unix::fs::lchown(&link, Some(65_534), None).is_err() {
             return; // Only the superuser can lay a link in somebody else's name.
         }
@@ -343,8 +330,8 @@ mod tests {
     #[test]
     fn an_open_file_is_written_in_place() {
         use std::os::fd::AsRawFd;
-        let scratch = Scratch::new("open");
-        let path = scratch.0.join("log");
+        let scratch = Scratch::new("replace-open");
+        let path = scratch.path.join("log");
         let mut log = File::create(&path).expect("room");
         log.write_all(b"before\n").expect("room");
         for directory in ["/dev/fd", "/proc/self/fd"] {
@@ -356,8 +343,9 @@ mod tests {
 
     #[test]
     fn a_directory_is_not_replaced() {
-        let scratch = Scratch::new("directory");
-        let failure = Replacement::begin(&scratch.0, &Clerk::in_place()).expect_err("a directory");
+        let scratch = Scratch::new("replace-directory");
+        let failure =
+            Replacement::begin(&scratch.path, &Clerk::in_place()).expect_err("a directory");
         assert_eq!(failure.exit, Exit::Failed);
         assert!(scratch.files().is_empty());
     }

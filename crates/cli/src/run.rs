@@ -85,13 +85,14 @@ pub fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
         .try_get_matches_from(std::iter::once(&program).chain(arguments))
         .and_then(|matches| Common::from_arg_matches(&matches).map(|common| (matches, common)));
     match parsed {
-        Ok((_, common))
-            if !common.capture.is_empty() && common.lab.is_none() && command.name != "lab" =>
-        {
-            let hint = "name a scenario: --lab FILE; askway dump -w FILE is for real networks";
-            Err(usage("--capture is about labs".to_owned(), hint.to_owned()))
+        Ok((matches, common)) => {
+            command.refuse_foreign(&matches)?;
+            if !common.capture.is_empty() && common.lab.is_none() && command.name != "lab" {
+                let hint = "name a scenario: --lab FILE; askway dump -w FILE is for real networks";
+                return Err(usage("--capture is about labs".to_owned(), hint.to_owned()));
+            }
+            (command.run)(&matches, &common).map(Exit::code)
         }
-        Ok((matches, common)) => (command.run)(&matches, &common).map(Exit::code),
         Err(error) => match args::refusal(&error, command.name) {
             Refusal::Help(text) => show(&text),
             Refusal::Wrong(failure) => Err(failure),

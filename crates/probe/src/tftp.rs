@@ -376,3 +376,52 @@ pub struct Counts {
     /// ICMP errors about this transfer that were heard.
     pub icmp_errors: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Arrival, Engine, Output, Stamp, StampedBy, Time};
+    use std::time::Duration;
+    use wire::udp;
+
+    /// A server's packet arrives.
+    fn answer(tftp: &mut Tftp, at_ms: u64, packet: &[u8]) {
+        let (server, ours) = (tftp.plan().server.address, tftp.plan().source);
+        let mut payload = Vec::new();
+        let destination_port = tftp.plan().local_port;
+        let message =
+            udp::Message { source_port: 7, destination_port, has_checksum: true, payload: packet };
+        message.emit(server, ours, &mut payload).expect("it is short");
+        let now = Time(at_ms * 1_000_000);
+        let arrival = Arrival {
+            received: Stamp { at: now, by: StampedBy::Program },
+            source: server,
+            destination: Some(ours),
+            hop_limit: None,
+            traffic_class: None,
+            options: &[],
+            protocol: 17,
+            payload: &payload,
+        };
+        tftp.receive(now, &arrival);
+        while !matches!(tftp.poll(now, &mut Vec::new()), Output::Wait { .. } | Output::Done) {}
+    }
+
+    #[test]
+    fn a_block_that_overtakes_another_tells_the_round_trip() {
+        let server = Target { address: [192, 0, 2, 1].into(), zone: 0 };
+        let mut plan = Plan::new(server, 50_000, [192, 0, 2, 2].into(), Task::Get, b"file");
+        plan.asks.window = Some(16);
+        let mut tftp = Tftp::new(plan);
+        // The request is sent twice, so that its round trip is not known.
+        for second in [0, 1] {
+            let now = Time(second * 1_000_000_000);
+            while !matches!(tftp.poll(now, &mut Vec::new()), Output::Wait { .. } | Output::Done) {}
+        }
+        answer(&mut tftp, 1_100, b"\0\x06windowsize\x0016\0");
+        assert_eq!(tftp.rtt(), None);
+        answer(&mut tftp, 1_110, b"\0\x03\0\x02 the second block");
+        answer(&mut tftp, 1_115, b"\0\x03\0\x01 the first one");
+        assert_eq!(tftp.rtt(), Some(Duration::from_millis(10)));
+    }
+}

@@ -71,7 +71,7 @@ pub fn measure(arena: &Arena) -> Result<Vec<Row>, String> {
 }
 
 fn probes<'a>(file: &'a str, count: &'a str) -> Vec<&'a str> {
-    vec!["askway", "ping", "--lab", file, "-q", "-c", count, "-i", "1ms", "b"]
+    vec!["askway", "ping", "--lab", file, "-q", "-c", count, "--flood", "-i", "1ms", "b"]
 }
 
 fn row(what: String, ours: String, bar: String, is_met: bool) -> Row {

@@ -10,6 +10,7 @@ mod run;
 mod summary;
 mod tally;
 mod text;
+mod usage;
 mod words;
 
 use super::Dialect;

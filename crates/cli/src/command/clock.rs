@@ -32,6 +32,8 @@ pub const COMMAND: Command = Command {
     name: "clock",
     summary: ("tell how far clocks of other hosts are off", "看别的主机的时钟差多少"),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

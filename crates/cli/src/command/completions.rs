@@ -1,10 +1,11 @@
 //! `askway completions SHELL`: every command and option, as a script that a shell completes by.
 
-use super::{Command, refuse_runs, without_runs};
+use super::{ABOUT_RUNS, Command};
 use crate::args::Common;
 use crate::as_;
 use crate::command;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::lang::Language;
 use crate::run::show;
 use clap::{ArgMatches, Args, FromArgMatches};
@@ -14,7 +15,9 @@ use clap_complete::{Shell, generate};
 pub const COMMAND: Command = Command {
     name: "completions",
     summary: ("write the completions of a shell", "写出 shell 的补全脚本"),
-    define,
+    define: Options::augment_args,
+    chinese: CHINESE,
+    without: ABOUT_RUNS,
     run,
 };
 
@@ -26,13 +29,11 @@ struct Options {
     shell: Shell,
 }
 
-fn define(parser: clap::Command) -> clap::Command {
-    without_runs(Options::augment_args(parser))
-}
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+const CHINESE: Texts = &[("shell", "哪种 shell")];
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
-    refuse_runs(COMMAND.name, common)?;
     let mut script = Vec::new();
     generate(options.shell, &mut whole(common.language()), "askway", &mut script);
     show(&String::from_utf8_lossy(&script)).map(|_| Exit::Yes)

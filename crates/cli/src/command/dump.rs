@@ -11,7 +11,7 @@ pub mod save;
 pub mod sequence;
 mod source;
 
-use super::Command;
+use super::{Command, LAB, Without};
 use crate::args::{Common, Format};
 use crate::failure::{Exit, Failure};
 use crate::print::{Closed, Out};
@@ -35,6 +35,11 @@ pub const COMMAND: Command = Command {
         "显示经过的分组，或文件里的分组",
     ),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[Without {
+        options: LAB,
+        hint: "-r FILE shows what another command's --capture has written",
+    }],
     run,
 };
 
@@ -79,13 +84,6 @@ pub trait Sink {
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     options.check(common.json || common.csv)?;
-    if common.lab.is_some() {
-        return Err(Failure {
-            message: "the packets of a lab cannot be seen this way".to_owned(),
-            hint: Some("askway dump -r FILE reads what a lab's run has written".to_owned()),
-            exit: Exit::Usage,
-        });
-    }
     let filter = Expression::parse(&options.filter.join(" "), &Resolver).map_err(|wrong| {
         Failure { message: wrong.message, hint: Some(wrong.hint), exit: Exit::Usage }
     })?;

@@ -16,10 +16,11 @@ mod question;
 mod sockets;
 mod words;
 
-use super::Command;
+use super::{Command, LAB, Without};
 use crate::args::{Common, Format};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::print::csv::{header, row};
 use crate::print::fields::Sink;
 use crate::print::json::object;
@@ -41,6 +42,8 @@ pub const COMMAND: Command = Command {
     name: "explain",
     summary: ("explain an ICMP message, a packet or a line", "解释ICMP报文、分组或一行输出"),
     define: Options::augment_args,
+    chinese: CHINESE,
+    without: &[Without { options: LAB, hint: "it asks no network: leave it out" }],
     run,
 };
 
@@ -61,6 +64,16 @@ pub struct Options {
     #[arg(short = '6', long = "ipv6")]
     pub v6: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+const CHINESE: Texts = &[
+    (
+        "what",
+        "类型和代码（3/4）、名字、errno、十六进制的分组，或tcpdump、ping、traceroute的一行；- 为标准输入；不给则列出全部",
+    ),
+    ("v4", "IPv4的ICMP"),
+    ("v6", "ICMPv6"),
+];
 
 /// A pasted line.
 #[derive(Debug)]

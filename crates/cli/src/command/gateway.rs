@@ -5,7 +5,7 @@ mod options;
 mod passing;
 mod screen;
 
-use super::Command;
+use super::{Command, Without};
 use crate::args::{Common, Format};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
@@ -31,12 +31,23 @@ pub const COMMAND: Command = Command {
         "在两个网络命名空间之间转换地址（NAT 网关）",
     ),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[
+        Without {
+            options: &["lab", "from", "capture"],
+            hint: "a lab has gateways of its own: routers with `nat`, see docs/lab.md",
+        },
+        Without {
+            options: &["csv"],
+            hint: "connections are no table of one shape: --json has every field",
+        },
+    ],
     run,
 };
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
-    options.check(common)?;
+    options.check()?;
     let format = common.format();
     let epoch_ns = live::wall_clock_ns();
     let ledger = Ledger { format, has_events: options.events, has_roads: options.why, epoch_ns };

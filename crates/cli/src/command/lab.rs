@@ -10,10 +10,11 @@ mod show;
 mod tracked;
 mod up;
 
-use super::Command;
+use super::{Command, Without};
 use crate::args::Common;
 use crate::capture;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::print::Out;
 use clap::{ArgMatches, FromArgMatches};
 use lab::{NodeId, World};
@@ -25,8 +26,31 @@ pub const COMMAND: Command = Command {
     name: "lab",
     summary: ("networks that exist in this process only", "只存在于本进程中的网络"),
     define,
+    chinese: CHINESE,
+    without: &[Without {
+        options: &["lab", "from"],
+        hint: "its actions take the scenario as an argument",
+    }],
     run,
 };
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+const CHINESE: Texts = &[
+    ("file", "场景文件"),
+    ("at", "命令在哪个节点的位置上运行；不给则为场景的 from"),
+    ("command", "要运行的命令和它的参数"),
+    ("files", "场景文件"),
+    ("name", "哪个例子；不给则列出所有例子"),
+    ("format", "怎样画：text、svg、dot、json，或 toml（场景原文）"),
+    ("ascii", "只用 ASCII 字符画"),
+    ("verbose", "也显示地址"),
+    ("time", "命令结束后，实验网络再运行多久"),
+    ("conntrack", "结束时和收到 SIGQUIT 时显示一个路由器跟踪的连接；all 为所有路由器"),
+    ("events", "连接出现、变化、消失时显示"),
+    ("why", "逐个钩子显示每个分组在跟踪连接的路由器那里的经历"),
+    ("stats", "结束时显示计数"),
+    ("tuns", "把节点接到这个名字的 TUN 设备：节点=名字"),
+];
 
 /// One thing to do with a scenario.
 pub struct Action {
@@ -56,9 +80,6 @@ fn run(matches: &ArgMatches, _: &Common) -> Result<Exit, Failure> {
     let action = ACTIONS.iter().find(|action| action.name == name);
     let action = action.expect("the parser was made from them");
     let common = Common::from_arg_matches(matches).expect("its options are everywhere");
-    if common.lab.is_some() {
-        return Err(wrong("lab takes the scenario as an argument", "leave out --lab"));
-    }
     (action.run)(matches, &common)
 }
 

@@ -6,10 +6,11 @@ mod page;
 mod roff;
 mod texts;
 
-use super::{ALL, Command, by_name, refuse_runs, without_runs};
+use super::{ABOUT_RUNS, ALL, Command, by_name};
 use crate::args::Common;
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::lang::Language;
 use crate::run::show;
 use clap::{ArgMatches, Args, FromArgMatches};
@@ -17,8 +18,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The command.
-pub const COMMAND: Command =
-    Command { name: "man", summary: ("write manual pages", "写出手册页"), define, run };
+pub const COMMAND: Command = Command {
+    name: "man",
+    summary: ("write manual pages", "写出手册页"),
+    define: Options::augment_args,
+    chinese: CHINESE,
+    without: ABOUT_RUNS,
+    run,
+};
 
 /// What the command line says.
 #[derive(Debug, Args)]
@@ -31,13 +38,12 @@ struct Options {
     all: Option<PathBuf>,
 }
 
-fn define(parser: clap::Command) -> clap::Command {
-    without_runs(Options::augment_args(parser))
-}
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+const CHINESE: Texts =
+    &[("subject", "哪条命令的手册页 [默认：askway 本身的]"), ("all", "把所有手册页写进这个目录")];
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
-    refuse_runs(COMMAND.name, common)?;
     let language = common.language();
     let text = match (&options.all, options.subject.as_deref()) {
         (Some(directory), _) => return write_all(directory, language),

@@ -5,6 +5,7 @@ use super::asked::{Asked, Label, Row};
 use crate::args::{BadValue, Common, Format, number};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::lang::Language;
 use crate::print::mask::{Printer, Tally, csv::Csv, human::Human, json::Json};
 use crate::print::{Closed, Out, Unresolved, Whom};
@@ -25,6 +26,8 @@ pub const COMMAND: Command = Command {
     name: "mask",
     summary: ("ask hosts for their address mask", "问主机的地址掩码"),
     define: Options::augment_args,
+    chinese: CHINESE,
+    without: &[],
     run,
 };
 
@@ -64,6 +67,18 @@ struct Options {
     #[arg(short, long, help_heading = "Output")]
     quiet: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+const CHINESE: Texts = &[
+    ("targets", "问谁：主机或广播地址；不给则问每个接口的广播地址"),
+    ("v4", "只用 IPv4：只有它有这样的掩码"),
+    ("v6", "被拒绝：IPv6 没有这样的掩码"),
+    ("wait", "每次提问后等应答多久"),
+    ("retries", "没有人应答的目标再问几次"),
+    ("interface", "从这个接口提问；不给目标时只问它的广播地址"),
+    ("source", "源地址：本机的一个地址；在实验网络里还可以是 0.0.0.0"),
+    ("quiet", "只要总结"),
+];
 
 /// The pause between first questions to two targets.
 const GAP: Duration = Duration::from_millis(1);

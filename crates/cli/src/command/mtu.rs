@@ -31,6 +31,8 @@ pub const COMMAND: Command = Command {
     name: "mtu",
     summary: ("measure how wide the road to a host is", "测量到主机的路有多宽"),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

@@ -31,13 +31,11 @@ use wire::Family;
 pub const COMMAND: Command = Command {
     name: "ping",
     summary: ("ask hosts whether they are there, and how far", "问主机在不在，有多远"),
-    define,
+    define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[],
     run,
 };
-
-fn define(parser: clap::Command) -> clap::Command {
-    Options::augment_args(parser)
-}
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");

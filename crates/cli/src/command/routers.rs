@@ -25,6 +25,8 @@ pub const COMMAND: Command = Command {
     name: "routers",
     summary: ("show who offers to route", "看谁提供路由"),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

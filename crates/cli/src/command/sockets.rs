@@ -4,7 +4,7 @@ pub mod advice;
 mod options;
 pub mod totals;
 
-use super::Command;
+use super::{Command, LAB, Without};
 use crate::args::Common;
 use crate::failure::{Exit, Failure};
 use crate::print::sockets::{self, Human, Listed, Machine, Paper, Show};
@@ -24,19 +24,14 @@ pub const COMMAND: Command = Command {
     name: "sockets",
     summary: ("show the TCP sockets of this machine", "显示本机的 TCP 套接字"),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[Without { options: LAB, hint: "it shows the sockets of this machine alone" }],
     run,
 };
 
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     options.check()?;
-    if common.lab.is_some() {
-        return Err(Failure {
-            message: "a lab has no sockets that could be listed".to_owned(),
-            hint: Some("askway sockets without --lab shows those of this machine".to_owned()),
-            exit: Exit::Usage,
-        });
-    }
     let mut out = Out::default();
     let exit = if options.advice {
         advise(&options, common, &mut out)?

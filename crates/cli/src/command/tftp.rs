@@ -33,6 +33,8 @@ pub const COMMAND: Command = Command {
     name: "tftp",
     summary: ("get a file from a TFTP server, or put one there", "从 TFTP 服务器取文件，或放文件"),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

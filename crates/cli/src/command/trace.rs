@@ -48,6 +48,8 @@ pub const COMMAND: Command = Command {
     name: "trace",
     summary: ("show the road to a host, hop by hop", "逐跳显示到主机的路"),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

@@ -5,6 +5,7 @@ use super::asked::{Asked, Row};
 use crate::args::{self, BadValue, Common, Format, When};
 use crate::clerk::Clerk;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::rate::Rate;
 use crate::replace::Replacement;
 use crate::resolve::{self, Resolved};
@@ -40,6 +41,8 @@ pub const COMMAND: Command = Command {
     name: "up",
     summary: ("ask which hosts of a network answer", "问一个网络里哪些主机有应答"),
     define: Options::augment_args,
+    chinese: CHINESE,
+    without: &[],
     run,
 };
 
@@ -119,6 +122,27 @@ struct Options {
     #[arg(short = 'q', long)]
     quiet: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+const CHINESE: Texts = &[
+    ("targets", "地址、前缀（192.0.2.0/24）、范围（192.0.2.1-20）、名字；- 为标准输入"),
+    ("file", "还从文件读目标；- 为标准输入"),
+    ("ok", "有应答的写进文件而不显示，每行一个"),
+    ("no", "无应答的写进文件而不显示，每行一个"),
+    ("rate", "每秒的包数（500、10k）、每秒的比特数（10mbit）或 max"),
+    ("retries", "没有应答的目标再问几次"),
+    ("timeout", "第一个探测等应答多久"),
+    ("backoff", "以后每个探测等多少倍的时间"),
+    ("size", "数据的字节数"),
+    ("kind", "探测的种类"),
+    ("ipv4", "只用 IPv4"),
+    ("ipv6", "只用 IPv6"),
+    ("whole_prefixes", "也问 IPv4 前缀的网络地址和广播地址"),
+    ("interface", "从这个接口发送"),
+    ("ttl", "探测的 TTL，即跳数限制"),
+    ("progress", "何时在标准错误上显示进度；auto 为两个输出都是终端时"),
+    ("quiet", "只要总计，不要名单"),
+];
 
 fn retries(text: &str) -> Result<u32, BadValue> {
     args::number(text, 100).map(|number| number as u32)

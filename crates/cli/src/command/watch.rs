@@ -55,6 +55,8 @@ pub const COMMAND: Command = Command {
     name: "watch",
     summary: ("watch the roads to hosts, round after round", "一轮一轮地观察到主机的路"),
     define: Options::augment_args,
+    chinese: options::CHINESE,
+    without: &[],
     run,
 };
 

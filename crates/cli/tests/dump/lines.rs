@@ -166,7 +166,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_written() {
         (&["-r", "icmp.pcap", "-w", path, "--sequence"], "packets are either written or drawn"),
         (&["-r", "nothing.pcap", "-w", path], "cannot read nothing.pcap"),
         (&["-c", "0", "-r", "icmp.pcap"], "nothing is left at 0"),
-        (&["--lab", "x.toml"], "the packets of a lab cannot be seen this way"),
+        (&["--lab", "x.toml"], "dump takes no --lab"),
     ] {
         let ran = run(ASKWAY, &[&["dump"], arguments].concat());
         let said = String::from_utf8_lossy(&ran.stderr).into_owned();

@@ -141,7 +141,7 @@ fn what_cannot_be_written_is_refused() {
     for (words, message) in [
         ("man nothing", "askway: no page for a command `nothing`"),
         ("man --all /nowhere/man1", "askway: /nowhere/man1 is no directory"),
-        ("man --json ping", "askway: man asks no network, so --json means nothing to it"),
+        ("man --json ping", "askway: man takes no --json"),
     ] {
         let output = shell(&format!("askway {words}"), &root());
         let stderr = String::from_utf8_lossy(&output.stderr);

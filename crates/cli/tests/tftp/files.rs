@@ -88,7 +88,7 @@ fn no_name_leads_out_of_the_directory() {
     for name in ["..", "a/..", "/", "x/", "."] {
         scratch.check(&format!("get b {name} -d in"), 2, "gives no name for the file here");
     }
-    for output in ["../x", "/tmp/x", "a/b"] {
+    for output in ["../x", "/nowhere/x", "a/b"] {
         scratch.check(&format!("get b hello.txt -d in -o {output}"), 2, "takes a name and no path");
     }
     symlink("../out", scratch.0.join("in/hello.txt")).expect("room");

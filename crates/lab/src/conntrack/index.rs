@@ -46,6 +46,14 @@ impl Index {
         }
     }
 
+    /// What stands where a tag belongs, if it has that tag: the number that is looked for, hardly
+    /// ever another, and now and then none though there is one.
+    #[inline]
+    pub(crate) fn glance(&self, tag: u32) -> u32 {
+        let (other, number) = self.slots[self.home(tag)];
+        if other == tag { number } else { NONE }
+    }
+
     /// Adds a number; the same one is not to be there.
     pub(crate) fn insert(&mut self, tag: u32, number: u32) {
         if (self.used + 1) * 4 > self.slots.len() * 3 {

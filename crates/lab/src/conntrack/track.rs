@@ -50,7 +50,7 @@ struct Sight<'a> {
 }
 
 impl Tracker {
-    /// Finds the connection of a packet, or begins one, and tells `passage`, which knows of none yet.
+    /// Finds the connection of a packet, or begins one, and tells `passage`, which knows none yet.
     pub(super) fn track(
         &mut self,
         now: Time,

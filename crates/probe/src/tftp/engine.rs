@@ -344,10 +344,16 @@ impl Tftp {
 
     /// Something came that shows the server has heard us.
     fn note_answer(&mut self, now: Time) {
+        self.note_round_trip(now);
+        self.patience.note_progress();
+    }
+
+    /// Something came that the server sent once it had heard us: where blocks overtake each other,
+    /// that is one behind a missing one more often than not.
+    fn note_round_trip(&mut self, now: Time) {
         if let Some(asked_at) = self.asked_at.take() {
             self.patience.note_round_trip(now.since(asked_at));
         }
-        self.patience.note_progress();
     }
 
     fn take_udp(&mut self, now: Time, arrival: &Arrival<'_>) -> Option<()> {
@@ -504,6 +510,7 @@ impl Tftp {
             (_, Phase::Lingering(_)) | (download::Verdict::Odd, _) => self.counts.odd += 1,
             (download::Verdict::Gap { is_told }, _) => {
                 self.counts.out_of_order += 1;
+                self.note_round_trip(now);
                 if is_told {
                     self.acknowledge_again(now);
                 }

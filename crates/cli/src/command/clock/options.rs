@@ -3,6 +3,7 @@
 use crate::args::{BadValue, number};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::road::Road;
 use crate::values::{access, bad};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -67,6 +68,19 @@ pub struct Options {
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("targets", "要问的主机：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("via", "怎么问：icmp、daytime、time、ntp，可用逗号隔开几种"),
+    ("tcp", "daytime 和 time 直接用 TCP，而不只在 UDP 无应答时用"),
+    ("watch", "跟踪去程和回程时延的变化，直到被中断或 -c 次"),
+    ("count", "每个目标问几次 [默认：icmp 20 次，daytime 和 time 8 次，ntp 4 次]"),
+    ("interval", "两次询问的间隔 [默认：icmp 100ms，ntp 2s；--watch 时为 1s 和 16s]"),
+    ("timeout", "等一个应答最多多久"),
+    ("access", "UDP 的套接字：raw、datagram 或 auto（datagram）；ICMP 时间戳总用 raw"),
+    ("quiet", "只显示综合的结果"),
+];
 
 /// The pause between questions to several targets.
 const GAP: Duration = Duration::from_millis(1);

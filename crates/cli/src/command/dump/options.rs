@@ -3,6 +3,7 @@
 use crate::args::{BadValue, number, size};
 use crate::command::dump::sequence::Form;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::values::bad;
 use std::path::PathBuf;
 use wire::dump::View;
@@ -100,6 +101,37 @@ pub struct Options {
     #[arg(long, help_heading = "Pictures")]
     pub ascii: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("filter", "看什么，用 tcpdump 的说法：icmp、host A、tcp port 80……，还有 quotes 过滤式"),
+    ("interface", "监听的接口；any 为所有接口 [默认：所有]"),
+    ("read", "从这个文件（pcap 或 pcapng）读，而不是从网络；- 为标准输入"),
+    ("count", "这么多分组之后结束"),
+    ("snaplen", "每个分组最多保留多少字节"),
+    ("direction", "只要到达的（in）或离开的（out）"),
+    ("no_promiscuous", "不让接口接收给别人的分组"),
+    ("buffer", "内核里最多有多少等着被读"),
+    ("write", "把分组写进这个文件，格式为 pcapng，名字以 .pcap 结尾则为 pcap；- 为标准输出"),
+    ("print", "写文件时也显示分组"),
+    ("time", "时间：-t 没有，-tt 自1970年的秒，-ttt 距上一个分组，-tttt 带日期，-ttttt 距第一个"),
+    ("nano", "精确到纳秒"),
+    ("verbose", "多说一些：IP 首部、检验和、选项；两次：更多"),
+    ("link_header", "显示链路层首部"),
+    ("hexadecimal", "以十六进制显示字节；两次：连同链路层首部"),
+    ("characters", "同上，并显示字符"),
+    ("absolute", "TCP 序号照原样，不从连接的第一个数起"),
+    ("no_quotes", "不显示 ICMP 差错所引的内容，凡 tcpdump 不显示处"),
+    ("numeric", "地址和端口都是数字；总是如此"),
+    ("line_buffered", "每个分组立刻显示；总是如此"),
+    ("sequence", "把一个会话画成梯形图：时间在两端之间向下流逝；text 或 svg"),
+    (
+        "plot",
+        "把一个 TCP 连接画成 SVG：time-sequence（报文段、确认、窗口）或 in-flight（未确认的字节）",
+    ),
+    ("flow", "画哪个会话：按分组多少排列的第几个"),
+    ("ascii", "文字梯形图只用 ASCII 字符"),
+];
 
 fn count(text: &str) -> Result<u64, BadValue> {
     match number(text, u64::MAX)? {

@@ -191,11 +191,16 @@ const MARKS: &[Mark] = &[
 
 const FROM: Pair = ("from", "来自");
 const TO: Pair = ("to", "发往");
+const ICMP_BYTES: Pair = ("bytes of the ICMP message", "ICMP报文字节数");
 
 /// What a line says; `None` if it is of no tool that is known here.
 pub fn read(line: &str) -> Option<Reading> {
     let line = line.trim();
-    tcpdump(line).or_else(|| ping(line)).or_else(|| traceroute(line)).or_else(|| silence(line))
+    tcpdump(line)
+        .or_else(|| ping(line))
+        .or_else(|| reply(line))
+        .or_else(|| traceroute(line))
+        .or_else(|| silence(line))
 }
 
 fn tcpdump(line: &str) -> Option<Reading> {
@@ -226,7 +231,7 @@ fn tcpdump(line: &str) -> Option<Reading> {
     fact("pointer", ("pointer", "指针"), after(&lower, "octet "));
     fact("id", ("identifier", "标识符"), after(&lower, "id "));
     fact("seq", ("sequence number", "序号"), after(&lower, "seq "));
-    fact("length", ("bytes of the ICMP message", "ICMP报文字节数"), after(&lower, "length "));
+    fact("length", ICMP_BYTES, after(&lower, "length "));
     let messages = vec![(family, kind, code)];
     Some(Reading { tool: "tcpdump", messages, facts, remark: None })
 }
@@ -307,9 +312,77 @@ fn ping(line: &str) -> Option<Reading> {
     Some(Reading { tool: "ping", messages, facts, remark: is_near.then_some(remark) })
 }
 
+/// An ordinary answer: `64 bytes from 192.0.2.1: icmp_seq=1 ttl=63 time=0.4 ms` of iputils, BSD and
+/// this program, `Reply from 192.0.2.1: bytes=32 time<1ms TTL=63` of Windows.
+fn reply(line: &str) -> Option<Reading> {
+    let lower = line.to_lowercase();
+    let either = |one, other| after(&lower, one).or_else(|| after(&lower, other));
+    let seq = either("seq=", "序号=");
+    let rtt = round_trip(&lower);
+    let bytes = lower.split_once(" bytes from ").or_else(|| lower.split_once(" 字节："));
+    let bytes = bytes.and_then(|(head, _)| head.split_whitespace().next_back());
+    let is_windows = lower.starts_with("reply from ") || lower.contains(" 的回复");
+    if !(bytes.is_some() && seq.is_some() || is_windows && rtt.is_some()) {
+        return None;
+    }
+    let from = addresses(line).next();
+    let hop_limit = after(&lower, "hlim=");
+    let messages = match from {
+        Some(IpAddr::V4(_)) => vec![(Family::V4, 0, 0)],
+        Some(IpAddr::V6(_)) => vec![(Family::V6, 129, 0)],
+        None if hop_limit.is_some() => vec![(Family::V6, 129, 0)],
+        None => vec![(Family::V4, 0, 0), (Family::V6, 129, 0)],
+    };
+    let facts: [(&str, Pair, Option<String>); 6] = [
+        ("from", FROM, from.map(|from| from.to_string())),
+        ("length", ICMP_BYTES, bytes.map(str::to_owned)),
+        (
+            "data_bytes",
+            ("bytes of data", "数据字节数"),
+            either("bytes=", "字节=").map(str::to_owned),
+        ),
+        ("seq", ("sequence number", "序号"), seq.map(str::to_owned)),
+        (
+            "hop_limit",
+            ("TTL or hop limit that was left", "剩余的TTL（跳数限制）"),
+            hop_limit.or_else(|| after(&lower, "ttl=")).map(str::to_owned),
+        ),
+        ("rtt", ("round trip, there and back", "往返时间"), rtt),
+    ];
+    let facts = facts.into_iter().filter_map(|(name, label, value)| Some((name, label, value?)));
+    let remark: Pair = match lower.contains("(dup!)") {
+        true => (
+            "DUP!: this probe was answered before; something on the way doubles packets, or \
+             several hosts answer, as at a broadcast address",
+            "DUP!：这个探测已经有过应答；途中有什么复制了分组，或有几台主机应答，如广播地址",
+        ),
+        false => (
+            "most systems send with a TTL of 64, 128 or 255, and each router on the way back takes \
+             1 off: what is missing is how many there were",
+            "多数系统发送时TTL为64、128或255，回程每个路由器减1：少了多少，就经过了多少个",
+        ),
+    };
+    let (facts, remark) = (facts.collect(), Some(remark));
+    Some(Reading { tool: "ping", messages, facts, remark })
+}
+
+/// `time=0.4 ms` or `time<1ms`, as `0.4 ms` or `<1 ms`.
+fn round_trip(lower: &str) -> Option<String> {
+    let (behind, is_less) = ["time", "时间"].into_iter().find_map(|word| {
+        let (_, rest) = lower.split_once(word)?;
+        rest.strip_prefix('=')
+            .map(|rest| (rest, false))
+            .or_else(|| Some((rest.strip_prefix('<')?, true)))
+    })?;
+    let number = behind.split(|c: char| !c.is_ascii_digit() && c != '.').next()?;
+    let unit = behind[number.len()..].trim_start();
+    let is_ms = !number.is_empty() && (unit.starts_with("ms") || unit.starts_with("毫秒"));
+    is_ms.then(|| format!("{}{number} ms", if is_less { "<" } else { "" }))
+}
+
 /// Addresses in a text, in order.
 fn addresses(text: &str) -> impl Iterator<Item = IpAddr> {
-    let ends = |c: char| c.is_whitespace() || "()[],=".contains(c);
+    let ends = |c: char| c.is_whitespace() || "()[],=（）".contains(c);
     text.split(ends).filter_map(|word| {
         let word = word.trim_end_matches([':', '：']).split('%').next().unwrap_or_default();
         // `from 192.0.2.1的回复` has no space behind the address.
@@ -451,6 +524,52 @@ mod tests {
     }
 
     #[test]
+    fn replies_to_pings_are_read() {
+        for (line, messages, wanted) in [
+            (
+                "64 bytes from 192.0.2.1: icmp_seq=1 ttl=63 time=0.4 ms",
+                &[(Family::V4, 0, 0)][..],
+                &["192.0.2.1", "64", "1", "63", "0.4 ms"][..],
+            ),
+            (
+                "[1700000.1] 64 bytes from h (192.0.2.1): icmp_seq=2 ttl=63 time=12 ms (DUP!)",
+                &[(Family::V4, 0, 0)],
+                &["192.0.2.1", "64", "2", "63", "12 ms"],
+            ),
+            (
+                "16 bytes from fe80::1%en0, icmp_seq=0 hlim=64 time=0.5 ms",
+                &[(Family::V6, 129, 0)],
+                &["fe80::1", "16", "0", "64", "0.5 ms"],
+            ),
+            (
+                "12 bytes from host: seq=3 ttl=64",
+                &[(Family::V4, 0, 0), (Family::V6, 129, 0)],
+                &["12", "3", "64"],
+            ),
+            (
+                "Reply from 192.0.2.1: bytes=32 time<1ms TTL=128",
+                &[(Family::V4, 0, 0)],
+                &["192.0.2.1", "32", "128", "<1 ms"],
+            ),
+            (
+                "来自 2001:db8::1 的回复: 时间=4ms",
+                &[(Family::V6, 129, 0)],
+                &["2001:db8::1", "4 ms"],
+            ),
+            (
+                "来自 r3（192.0.2.10）的 64 字节：序号=1 ttl=62 时间=70.000 毫秒",
+                &[(Family::V4, 0, 0)],
+                &["192.0.2.10", "64", "1", "62", "70.000 ms"],
+            ),
+        ] {
+            check(line, "ping", messages);
+            let facts = read(line).expect("it was read").facts;
+            let values: Vec<&str> = facts.iter().map(|(_, _, value)| value.as_str()).collect();
+            assert_eq!(values, wanted, "{line}");
+        }
+    }
+
+    #[test]
     fn marks_of_traceroute_are_read() {
         let line = " 3  192.0.2.1 (192.0.2.1)  1.2 ms !X  1.1 ms !X  1.3 ms !X";
         let prohibited = [(Family::V4, 3, 13), (Family::V4, 3, 10), (Family::V4, 3, 9)];
@@ -462,7 +581,15 @@ mod tests {
 
     #[test]
     fn other_lines_are_nobodys() {
-        for line in ["", "port unreachable", "hello, world!", "!", "3/4", "1 * 2"] {
+        for line in [
+            "",
+            "port unreachable",
+            "hello, world!",
+            "!",
+            "3/4",
+            "1 * 2",
+            "64 bytes from 192.0.2.1",
+        ] {
             assert_eq!(read(line), None, "{line}");
         }
     }

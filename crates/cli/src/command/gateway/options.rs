@@ -1,8 +1,9 @@
 //! The options of `askway gateway`, and what they come to.
 
-use crate::args::{BadValue, Common, number};
+use crate::args::{BadValue, number};
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use lab::conntrack::{self, Forward, Personality};
 use lab::gateway::Side;
 use std::net::IpAddr;
@@ -50,6 +51,27 @@ pub struct Options {
     #[arg(long, help_heading = "Output")]
     pub stats: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    (
+        "inside",
+        "内侧的 TUN 设备（在命名的网络命名空间里，或就在这里）和网关在那里的地址；设备得到下一个地址",
+    ),
+    ("outside", "外侧同上：内侧的一切共用的地址"),
+    (
+        "personality",
+        "怎样转换：linux、bcp127、full-cone、restricted、port-restricted、symmetric、cgnat",
+    ),
+    ("forwards", "由内侧的谁应答外侧地址的一个端口"),
+    ("limit", "最多记住多少个连接"),
+    ("mtu_bytes", "两侧最大的分组，字节"),
+    ("fast", "像网卡那样收发代表许多分组的大分组"),
+    ("events", "连接出现、变化、消失时显示"),
+    ("why", "逐个钩子显示每个分组的经历"),
+    ("table", "结束时显示所有连接"),
+    ("stats", "结束时显示计数"),
+];
 
 /// One side as the command line has it.
 #[derive(Clone, Debug)]
@@ -235,17 +257,11 @@ impl Options {
     ///
     /// # Errors
     /// With exit code 2.
-    pub fn check(&self, common: &Common) -> Result<(), Failure> {
+    pub fn check(&self) -> Result<(), Failure> {
         let wrong = |message: &str, hint: &str| {
             let (message, hint) = (message.to_owned(), Some(hint.to_owned()));
             Err(Failure { message, hint, exit: Exit::Usage })
         };
-        if common.lab.is_some() {
-            return wrong("a lab has gateways of its own", "routers with `nat`: see docs/lab.md");
-        }
-        if common.csv {
-            return wrong("connections are no table of one shape", "--json has every field");
-        }
         let all = || self.inside.addresses.iter().chain(&self.outside.addresses);
         if self.mtu_bytes < MTU_MIN_BYTES[1] && all().any(|(address, _)| address.is_ipv6()) {
             return wrong("IPv6 has no links of less than 1280 bytes", "--mtu 1280 or more");

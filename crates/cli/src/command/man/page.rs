@@ -75,7 +75,7 @@ pub fn overview(language: Language) -> String {
     let speaks = language.pick("speak the language of another tool: ", "按另一个工具的方式工作：");
     page.line(&[Piece::Roman(&format!("{speaks}{}", names.join(language.pick(", ", "、"))))]);
     page.section(language.pick("OPTIONS", "选项"));
-    let common = crate::help::translated(args::parser("askway"), "askway", language);
+    let common = crate::help::translated(args::parser("askway"), &[], language);
     options::write(&mut page, &common, language.pick("Everywhere", "通用"), language);
     environment(&mut page, language);
     tail(&mut page, &texts, language);

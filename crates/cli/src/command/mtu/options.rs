@@ -4,6 +4,7 @@ use crate::args::{BadValue, number};
 use crate::command::origin::{OneFamily, Origin, Sockets};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::road::Road;
 use crate::values::{bad, hops, identifier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -67,6 +68,18 @@ pub struct Options {
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("all_addresses", "测量到一个名字的所有地址，而不只是第一个"),
+    ("max", "最大试到多大的 IP 数据报"),
+    ("kind", "怎样问：icmp（往返）或 udp（去程）[默认：两者，视需要]"),
+    ("port", "目标的 UDP 端口，那里不该有人监听"),
+    ("timeout", "一个应答最多等多久，之后再试"),
+    ("deadline", "每种方式对一条路最多测多久"),
+    ("quiet", "只说每条路有多宽"),
+];
 
 /// The pause between probes to several targets.
 const GAP: Duration = Duration::from_millis(1);

@@ -2,6 +2,7 @@
 
 use crate::args::{BadValue, duration, number, size};
 use crate::command::origin::{OneFamily, Origin};
+use crate::help::Texts;
 use crate::values::{access, bad, byte, dscp, hops, identifier, mark};
 use net::Access;
 use probe::kind::{self, Kind};
@@ -168,6 +169,49 @@ pub struct Options {
     #[arg(long, value_name = "0-6", value_parser = decimals, help_heading = "Output")]
     pub precision: Option<usize>,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("targets", "要问的主机：地址、名字、前缀（192.0.2.0/24）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
+    ("reverse", "显示应答者地址的名字"),
+    ("numeric", "只显示地址；没有 --reverse 时就是这样"),
+    ("count", "每个目标探测这么多次后停止"),
+    ("interval", "对同一目标两次探测的间隔：10ms、1s"),
+    ("gap", "对不同目标两次探测的最小间隔 [默认：1ms]"),
+    ("timeout", "多久没有应答算丢失；0 为一直等"),
+    ("until", "连续 N 个应答（up:N）或 N 个丢失（down:N）后停止"),
+    ("preload", "开始时一次发出这么多探测"),
+    ("adaptive", "上一个有了应答就发下一个"),
+    ("flood", "应答多快就发多快；也允许本来嫌太快的设置"),
+    ("batch", "成批交给系统发送：每秒更多，时间不那么准"),
+    ("kind", "探测的种类"),
+    ("size", "数据的字节数"),
+    ("pattern", "用什么填充数据：counting（递增）、random（随机）或十六进制字节"),
+    ("record_route", "让路由器把地址写进首部（IPv4，最多九个）"),
+    ("timestamp_option", "让路由器把地址和时间写进首部（IPv4，最多四个）"),
+    ("timestamp_form", "同上，形式为 tsonly、tsandaddr 或 tsprespec=地址,...（IPv4）"),
+    ("source_route", "途中要经过的路由器（IPv4）"),
+    ("strict", "只经过 --source-route 的路由器"),
+    ("ttl", "TTL，即跳数限制"),
+    ("flow_label", "IPv6 流标签"),
+    ("fragment", "路径 MTU：want（发现）、do（不分片）、dont（不设 DF）、probe（总设 DF）"),
+    ("identifier", "探测的标识符"),
+    ("sticky_source", "路由变了也保持开始时的源地址"),
+    ("direct", "只发给直连的网络，不查路由表"),
+    ("broadcast", "允许广播地址作目标"),
+    ("no_loopback", "不收自己的多播"),
+    ("send_buffer", "发送缓冲区的字节数"),
+    ("debug", "在套接字上设 SO_DEBUG"),
+    ("user_clock", "只用本程序的时钟计时，不用内核的时间戳"),
+    ("quiet", "只要总结"),
+    ("verbose", "每个应答多说一些；两次：也显示发送和在途的"),
+    ("hints", "由应答的 TTL 猜测目标有多远、是什么系统"),
+    ("timestamps", "每行前面加时间"),
+    ("outstanding", "发下一个探测时就说上一个没有应答，不等超时"),
+    ("audible", "每个应答响铃"),
+    ("precision", "毫秒时间的小数位数；6 位即纳秒"),
+];
 
 /// What fills the payload behind the token.
 #[derive(Clone, Debug, PartialEq, Eq)]

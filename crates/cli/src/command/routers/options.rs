@@ -3,6 +3,7 @@
 use crate::command::mask::{find, retries};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use net::{Access, Batch, Interface, Stamps, Want};
 use probe::gather::{Place, Plan};
 use probe::routers::{ALL_ROUTERS_V4, ALL_ROUTERS_V6, HOP_LIMIT_V6};
@@ -49,6 +50,18 @@ pub struct Options {
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("interfaces", "在这个接口上找；可以多次给出 [默认：每个启用的多播接口]"),
+    ("v4", "只找 IPv4 路由器"),
+    ("v6", "只找 IPv6 路由器"),
+    ("wait", "每次提问后等通告多久"),
+    ("retries", "没有路由器应答的接口再问几次"),
+    ("listen", "什么也不问，只听，直到被中断或到 --deadline"),
+    ("broadcast", "向 255.255.255.255 询问 IPv4 路由器，而不是 224.0.0.2"),
+    ("quiet", "每个接口只要总结"),
+];
 
 /// How many advertisements may queue up.
 const BURST: u32 = 64;

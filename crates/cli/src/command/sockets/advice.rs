@@ -169,6 +169,9 @@ impl Remedy {
 }
 
 impl Rule {
+    /// How many there are.
+    pub const COUNT: usize = Rule::LastAck as usize + 1;
+
     /// The rule's name for machines.
     pub fn name(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 use crate::args::BadValue;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::values::{bad, identifier};
 use net::diag::{End, Match, Place, Query, State, States};
 use std::net::IpAddr;
@@ -63,6 +64,30 @@ pub struct Options {
     #[arg(short, long, help_heading = "Output")]
     pub numeric: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("v4", "只看 IPv4 套接字"),
+    ("v6", "只看 IPv6 套接字，包括其中使用 IPv4 的"),
+    ("all", "所有状态的套接字 [默认：连接，不含 time-wait 和 syn-recv]"),
+    ("listening", "只看监听的套接字；与 --all 同用时为全部"),
+    (
+        "state",
+        "状态，用逗号分隔：established、syn-sent、syn-recv、fin-wait-1、fin-wait-2、time-wait、\
+         closed、close-wait、last-ack、listen、closing；all、connected、synchronized",
+    ),
+    ("local", "本端：地址或前缀、:端口，或两者：192.0.2.0/24:80、[2001:db8::1]:80"),
+    ("peer", "对端，写法相同"),
+    ("port", "任一端的端口"),
+    ("tcp", "TCP 套接字；这里没有别的"),
+    ("advice", "不列出，而说可能有什么问题、怎样解决"),
+    ("totals", "不列出，而说每种状态有多少个"),
+    ("info", "每个套接字的第二行：窗口、往返时间、重传、速率"),
+    ("extended", "也显示每个套接字的用户和 inode"),
+    ("processes", "持有每个套接字的进程，能看到的都显示"),
+    ("sort", "最大的在前：rtt、retrans、recv-q、send-q、cwnd"),
+    ("numeric", "地址和端口用数字；这里没有名字"),
+];
 
 /// What sockets are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -3,6 +3,7 @@
 use crate::args::{BadValue, duration, number};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::values::{bad, identifier, mark};
 use net::{Access, Batch, Stamps, Want};
 use probe::targets::Target;
@@ -110,6 +111,31 @@ pub struct Options {
     #[arg(short, long, help_heading = "Output")]
     pub quiet: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("verb", "get（取文件）或 put（放文件）"),
+    ("host", "服务器：HOST、HOST:PORT 或 [IPv6]:PORT"),
+    ("file", "get：服务器上的文件名；put：这里的文件，- 为标准输入"),
+    ("remote", "put：服务器上的文件名 [默认：同这里的名字]"),
+    ("port", "服务器的端口，同 HOST:PORT [默认：69]"),
+    ("output", "get：写到这个文件，- 为标准输出 [默认：其名字的最后一段]"),
+    ("directory", "get：只写到这个目录里 [默认：当前目录]"),
+    ("force", "get：替换已有的文件"),
+    ("max_size", "get：不取比这更大的文件：字节数，或带 k、M、G、KiB、MiB、GiB"),
+    ("mode", "文件的字节怎样传：octet（原样）或 netascii（文本行）"),
+    ("blksize", "请求每块这么多字节"),
+    ("windowsize", "请求每个确认这么多块"),
+    ("timeout", "请服务器过这么多秒重发 [默认：随它]"),
+    ("rollover", "65535 之后的块号：0，或对不再用 0 的服务器为 1"),
+    ("no_options", "不请求任何选项：每块 512 字节，一次一块"),
+    ("retransmit", "何时重发：adaptive（按往返时间）、fixed:时间 或 exponential:时间"),
+    ("retries", "连续重发几次 [默认：adaptive 5、fixed 4、exponential 3]"),
+    ("unconnected", "听不到 ICMP 差错，像套接字没有连接的程序"),
+    ("dally", "get：最后的确认丢失时，多久之内补发 [默认：服务器的超时，或 1 秒]"),
+    ("deadline", "到这个时间就放弃，不管还缺什么"),
+    ("quiet", "没有进度，只说结果"),
+];
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

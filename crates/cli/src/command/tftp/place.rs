@@ -5,14 +5,12 @@ use super::options::usage;
 use crate::clerk::Clerk;
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
+use crate::replace::{create_beside, sync_directory};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
-
-/// How many names are tried for the temporary file, should leftovers have taken the first ones.
-const NAMES_MAX: u32 = 100;
 
 /// Written at once.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -109,9 +107,7 @@ impl Place {
         let placed = synced.and_then(|()| {
             self.clerk.run(move || {
                 if replaces { fs::rename(&temporary, &path) } else { move_new(&temporary, &path) }?;
-                // A file system that cannot sync a directory has nothing to add.
-                let _ = File::open(directory_of(&path)).and_then(|directory| directory.sync_all());
-                Ok(())
+                sync_directory(&path)
             })
         });
         placed.map_err(|error| failure(&self.path, &error))?;
@@ -139,16 +135,7 @@ fn open(path: &Path, replaces: bool) -> io::Result<(PathBuf, File)> {
         Ok(_) if !replaces => return Err(io::ErrorKind::AlreadyExists.into()),
         _ => {}
     }
-    let id = std::process::id();
-    for number in 0..NAMES_MAX {
-        let temporary = directory_of(path).join(format!(".askway-{id}-{number}.tmp"));
-        match OpenOptions::new().write(true).create_new(true).open(&temporary) {
-            Ok(file) => return Ok((temporary, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Err(io::ErrorKind::AlreadyExists.into())
+    create_beside(path, 0o666)
 }
 
 /// Gives a file a name that nothing has. A link does both at once; where there are no links, the
@@ -162,13 +149,6 @@ fn move_new(temporary: &Path, path: &Path) -> io::Result<()> {
             OpenOptions::new().write(true).create_new(true).open(path)?;
             fs::rename(temporary, path)
         }
-    }
-}
-
-fn directory_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(directory) if !directory.as_os_str().is_empty() => directory,
-        _ => Path::new("."),
     }
 }
 
@@ -188,34 +168,8 @@ fn failure(path: &Path, error: &io::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Scratch;
     use std::os::unix::fs::symlink;
-
-    /// A directory of the test's own, removed at its end.
-    struct Scratch(PathBuf);
-
-    impl Scratch {
-        fn new(name: &str) -> Scratch {
-            let id = std::process::id();
-            let path = std::env::temp_dir().join(format!("askway-place-{name}-{id}"));
-            fs::create_dir(&path).expect("a new directory");
-            Scratch(path)
-        }
-
-        fn files(&self) -> Vec<String> {
-            let mut names: Vec<String> = fs::read_dir(&self.0)
-                .expect("readable")
-                .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
-                .collect();
-            names.sort();
-            names
-        }
-    }
-
-    impl Drop for Scratch {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
-        }
-    }
 
     fn begin(path: &Path, replaces: bool) -> Result<Place, Failure> {
         Place::begin(path, replaces, &Clerk::in_place())
@@ -243,8 +197,8 @@ mod tests {
 
     #[test]
     fn a_file_is_there_when_it_is_whole() {
-        let scratch = Scratch::new("whole");
-        let path = scratch.0.join("file");
+        let scratch = Scratch::new("place-whole");
+        let path = scratch.path.join("file");
         for (replaces, text) in [(false, "first"), (true, "second")] {
             let mut place = begin(&path, replaces).expect("a directory");
             place.write(text.as_bytes()).expect("room");
@@ -261,8 +215,8 @@ mod tests {
 
     #[test]
     fn a_file_that_came_meanwhile_is_not_replaced() {
-        let scratch = Scratch::new("meanwhile");
-        let path = scratch.0.join("file");
+        let scratch = Scratch::new("place-meanwhile");
+        let path = scratch.path.join("file");
         let mut place = begin(&path, false).expect("a directory");
         place.write(b"ours").expect("room");
         symlink("/etc/passwd", &path).expect("room");
@@ -274,8 +228,8 @@ mod tests {
 
     #[test]
     fn a_link_is_replaced_and_not_followed() {
-        let scratch = Scratch::new("link");
-        let (path, other) = (scratch.0.join("file"), scratch.0.join("other"));
+        let scratch = Scratch::new("place-link");
+        let (path, other) = (scratch.path.join("file"), scratch.path.join("other"));
         fs::write(&other, "other").expect("room");
         symlink("other", &path).expect("room");
         begin(&path, false).expect_err("it is there");
@@ -284,14 +238,14 @@ mod tests {
         place.commit().expect("room");
         assert_eq!(fs::read_to_string(&other).expect("there"), "other");
         assert_eq!(fs::read_to_string(&path).expect("there"), "ours");
-        begin(&scratch.0, true).expect_err("a directory");
+        begin(&scratch.path, true).expect_err("a directory");
     }
 
     #[test]
     fn without_links_the_name_is_taken_all_the_same() {
-        let scratch = Scratch::new("links");
+        let scratch = Scratch::new("place-links");
         // A directory cannot be linked, as no file can be on some file systems.
-        let (from, to) = (scratch.0.join("from"), scratch.0.join("to"));
+        let (from, to) = (scratch.path.join("from"), scratch.path.join("to"));
         fs::write(&from, "x").expect("room");
         move_new(&from, &to).expect("a new name");
         assert_eq!(scratch.files(), ["to"]);

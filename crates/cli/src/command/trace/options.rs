@@ -3,6 +3,7 @@
 use super::systems::Sources;
 use crate::args::{BadValue, Common, Format, When, duration, number, size};
 use crate::command::origin::{Class, Hops, OneFamily, Origin, Sockets};
+use crate::help::Texts;
 use crate::values::{bad, identifier};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use probe::method::{self, Method};
@@ -119,6 +120,32 @@ pub struct Options {
     #[arg(long, help_heading = "Output")]
     pub quiet: bool,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
+    ("all_addresses", "追踪一个名字的所有地址，而不只是第一个"),
+    ("kind", "怎样问各跳"),
+    ("classic", "像经典的 traceroute：UDP，端口递增，因此每个探测可能走不同的路"),
+    ("mtu", "然后像 askway mtu 那样测量路有多宽"),
+    ("paths", "一个流一个流地找出所有负载均衡的路径"),
+    ("confidence", "用 --paths 时：有多大把握不漏掉路由器的一个分支，95 或 99 %"),
+    ("port", "目标的端口，用 --classic 时是第一个 [默认：33434，TCP 为 80]"),
+    ("size", "数据的字节数 [默认：32]"),
+    ("queries", "每跳几个探测"),
+    ("timeout", "一个探测最多等多久，之后算沉默"),
+    ("patience", "最后一次有消息之后多久，就认定路的末端沉默"),
+    ("gap", "两次探测的最小间隔 [默认：一个目标为 0，多个为 1ms]"),
+    ("in_flight", "一条路上同时有几个探测没有应答"),
+    ("roads", "同时追踪几条路"),
+    ("share_hops", "几条路共有的跳只问一次：auto（16个目标起）、always、never"),
+    (
+        "format",
+        "结果的格式：human、json、csv、atlas（RIPE Atlas）、text（纯文本，便于粘贴）；用 --paths 时还有 dot（Graphviz）、svg",
+    ),
+    ("quiet", "只说每条路的结果"),
+];
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -8,6 +8,7 @@ use crate::command::origin::{Class, Hops, OneFamily, Origin, Sockets};
 use crate::command::trace::options::{self as trace, at_least_one, kinds, some_time};
 use crate::command::trace::systems::Sources;
 use crate::failure::{Exit, Failure};
+use crate::help::Texts;
 use crate::values::{bad, identifier};
 use clap::{Args, FromArgMatches};
 use probe::method::{self, Method};
@@ -114,6 +115,27 @@ pub struct Options {
         help_heading = "Output")]
     pub replay: Option<PathBuf>,
 }
+
+/// The help of its options in Chinese; what is not here is said as elsewhere.
+pub const CHINESE: Texts = &[
+    ("targets", "到哪里：地址、名字、前缀（192.0.2.0/28）、范围（192.0.2.1-20）；- 为标准输入"),
+    ("file", "从文件读目标，每行一个或多个；- 为标准输入"),
+    ("all_addresses", "观察到一个名字的所有地址的路，而不只是第一个"),
+    ("kind", "怎样问各跳 [默认：icmp，不允许时用 udp]"),
+    ("port", "目标的端口 [默认：33434，TCP 为 80]"),
+    ("size", "数据的字节数 [默认：32]"),
+    ("interval", "一轮到下一轮的时间；一轮问每跳一次"),
+    ("count", "这么多轮之后结束 [默认：不结束；报告为 10]"),
+    ("timeout", "一个探测等多久，之后算沉默"),
+    ("speed", "回放或实验网络快多少倍；不用实时界面时实验网络从不等待"),
+    ("report", "不用实时界面，而在结束时像 mtr 那样逐行列出；没有终端时就是这样"),
+    ("wide", "名字不截断的报告"),
+    ("order", "各列的顺序，每列一个字母；空格分隔"),
+    ("both", "名字和地址都显示"),
+    ("intervals", "每个丢失率都带真实值的范围"),
+    ("record", "把得知的一切写进文件，以便回放"),
+    ("replay", "回放录下的文件，什么也不发送"),
+];
 
 /// Columns in order.
 pub type Fields = Vec<&'static Field>;

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 use wire::Family;
 use wire::icmp::neighbour::Discovery;
 
-/// Every field, in the order of CSV's columns.
+/// Every field, in the order of CSV's columns. An advertisement has those from `from` to `message`.
 pub const COLUMNS: &[&str] = &[
     "type",
     "interface",
@@ -59,39 +59,6 @@ pub const COLUMNS: &[&str] = &[
     "dropped",
 ];
 
-/// The fields of an advertisement, in order; those that it has not are null.
-const ADVERTISEMENT: &[&str] = &[
-    "from",
-    "to",
-    "hop_limit",
-    "at",
-    "rtt_ns",
-    "rtt_source",
-    "believed",
-    "violations",
-    "news",
-    "offers",
-    "lifetime_s",
-    "preference",
-    "routers",
-    "advised_hop_limit",
-    "flags",
-    "managed",
-    "other",
-    "reachable_ms",
-    "retransmit_ms",
-    "mtu_bytes",
-    "link_address",
-    "prefixes",
-    "routes",
-    "name_servers",
-    "search_domains",
-    "nat64_prefixes",
-    "captive_portal",
-    "unknown_options",
-    "message",
-];
-
 /// As much of a message is shown as it came.
 const MESSAGE_MAX_BYTES: usize = 1_500;
 
@@ -104,7 +71,8 @@ pub fn heard(heard: &Heard<'_>, sink: Sink<'_>) {
             sink("interface", on.into());
             let mut known = BTreeMap::new();
             advertisement(heard, answer, &mut |name, value| drop(known.insert(name, value)));
-            for name in ADVERTISEMENT {
+            let from = COLUMNS.iter().skip_while(|name| **name != "from");
+            for name in from.take_while(|name| **name != "reason") {
                 sink(name, known.remove(name).unwrap_or(Value::Null));
             }
         }

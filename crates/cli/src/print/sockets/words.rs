@@ -100,22 +100,8 @@ impl Paper<'_> {
     /// What may be wrong, with its figures, in a sentence.
     pub fn says(&self, finding: &Finding, language: Language) -> String {
         let it = Facts::of(finding, language);
-        match finding.rule {
-            Rule::TimeWaitPorts => time_wait_ports(&it),
-            Rule::TimeWaitMany => time_wait_many(&it),
-            Rule::PortsLow => ports_low(&it),
-            Rule::SynBacklog => syn_backlog(&it),
-            Rule::AcceptQueue => accept_queue(&it),
-            Rule::SynUnanswered => syn_unanswered(&it),
-            Rule::Unacknowledged => unacknowledged(&it),
-            Rule::Lossy => lossy(&it),
-            Rule::ZeroWindow => zero_window(&it),
-            Rule::NotReading => not_reading(&it),
-            Rule::CloseWait => close_wait(&it),
-            Rule::FinWait2 => fin_wait_2(&it),
-            Rule::Orphans => orphans(&it),
-            Rule::LastAck => last_ack(&it),
-        }
+        let (_, english, chinese) = SENTENCES[finding.rule as usize];
+        it.fill(language.pick(english, chinese))
     }
 
     /// What helps, with the setting or the address that it is about.
@@ -178,8 +164,6 @@ fn connections(count: u64) -> String {
 /// What a sentence about a finding is made of.
 struct Facts<'a> {
     finding: &'a Finding,
-    language: Language,
-    count: u64,
     local: String,
     peer: String,
     /// The end that the connections have in common: `to our port 80`.
@@ -196,12 +180,35 @@ impl Facts<'_> {
             (false, Language::English) => format!("to our {local}"),
             (false, Language::Chinese) => format!("到本机{local}"),
         };
-        let count = finding.figure("count").unwrap_or(0);
-        Facts { finding, language, count, local, peer, whose }
+        Facts { finding, local, peer, whose }
     }
 
-    fn figure(&self, name: &str) -> u64 {
-        self.finding.figure(name).unwrap_or(0)
+    /// A sentence with facts in the place of their names in braces.
+    fn fill(&self, sentence: &str) -> String {
+        let mut text = String::new();
+        let mut rest = sentence;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let (name, behind) = behind.split_once('}').expect("what opens is closed");
+            text.push_str(before);
+            text.push_str(&self.fact(name));
+            rest = behind;
+        }
+        text + rest
+    }
+
+    /// What stands for a name: an end, or a figure, which is a time if its name ends in `_ms`;
+    /// of two with `%` between them, how many hundredths one is of the other.
+    fn fact(&self, name: &str) -> String {
+        let figure = |name: &str| self.finding.figure(name).unwrap_or(0);
+        match (name, name.split_once('%')) {
+            ("local", _) => self.local.clone(),
+            ("peer", _) => self.peer.clone(),
+            ("whose", _) => self.whose.clone(),
+            ("connections", _) => connections(figure("count")),
+            (_, Some((part, whole))) => percent(figure(part), figure(whole)).to_string(),
+            _ if name.ends_with("_ms") => seconds(figure(name)),
+            _ => figure(name).to_string(),
+        }
     }
 }
 
@@ -217,268 +224,98 @@ fn percent(part: u64, whole: u64) -> u64 {
     (u128::from(part) * 100 / u128::from(whole.max(1))).try_into().unwrap_or(u64::MAX)
 }
 
-fn time_wait_ports(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let local = &it.local;
-    let peer = &it.peer;
-    match it.language {
-        Language::English => format!(
-            "{count} ports of {local} are in TIME-WAIT towards {peer}, {} % of {}: this side \
-             closes first, and each keeps its port for a minute",
-            percent(count, it.figure("ports")),
-            it.figure("ports")
-        ),
-        Language::Chinese => format!(
-            "{local} 有 {count} 个端口处于对 {peer} 的 TIME-WAIT，占 {} 个的 {} %：本端先关闭，每个端口占用一分钟",
-            it.figure("ports"),
-            percent(count, it.figure("ports"))
-        ),
-    }
-}
-
-fn time_wait_many(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let local = &it.local;
-    match it.language {
-        Language::English => format!(
-            "{} to our {local} in TIME-WAIT, where {} may be (refused so far: {}): this side \
-             closes first",
-            connections(it.count),
-            it.figure("limit"),
-            it.figure("overflows")
-        ),
-        Language::Chinese => format!(
-            "到本机{local} 有 {count} 个连接处于 TIME-WAIT，上限 {}（至今因超限拒绝 {} 次）：本端先关闭",
-            it.figure("limit"),
-            it.figure("overflows")
-        ),
-    }
-}
-
-fn ports_low(it: &Facts<'_>) -> String {
-    let local = &it.local;
-    let peer = &it.peer;
-    match it.language {
-        Language::English => format!(
-            "{} of {} ports left from {local} towards {peer}; {} of those taken are in TIME-WAIT",
-            it.figure("left"),
-            it.figure("ports"),
-            it.figure("time_wait")
-        ),
-        Language::Chinese => format!(
-            "从 {local} 到 {peer} 的 {} 个端口只剩 {} 个；已占用的有 {} 个处于 TIME-WAIT",
-            it.figure("ports"),
-            it.figure("left"),
-            it.figure("time_wait")
-        ),
-    }
-}
-
-fn syn_backlog(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let local = &it.local;
-    match it.language {
-        Language::English => format!(
-            "{count} half-open connections to our {local}, which takes {} at a time; SYN-ACKs sent \
-             again up to {} times, SYNs dropped so far: {}, cookies sent: {}",
-            it.figure("limit"),
-            it.figure("tries"),
-            it.figure("drops"),
-            it.figure("cookies")
-        ),
-        Language::Chinese => format!(
-            "到本机{local} 有 {count} 个半开连接，上限 {}；SYN-ACK 最多重发 {} 次，至今丢弃 SYN {} 个，发出 cookie {} 个",
-            it.figure("limit"),
-            it.figure("tries"),
-            it.figure("drops"),
-            it.figure("cookies")
-        ),
-    }
-}
-
-fn accept_queue(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let local = &it.local;
-    match it.language {
-        Language::English => format!(
-            "{local} has {count} connections that its program has not accepted, and keeps no more \
-             than {}; refused so far on this host: {}",
-            it.figure("limit"),
-            it.figure("overflows")
-        ),
-        Language::Chinese => format!(
-            "{local} 有 {count} 个连接未被程序 accept，上限 {}；本机至今拒绝 {} 次",
-            it.figure("limit"),
-            it.figure("overflows")
-        ),
-    }
-}
-
-fn syn_unanswered(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let peer = &it.peer;
-    match it.language {
-        Language::English => format!(
-            "{peer} does not answer our SYN: {} waiting, sent again up to {} times",
-            connections(it.count),
-            it.figure("tries")
-        ),
-        Language::Chinese => {
-            format!("{peer} 不应答 SYN：{count} 个连接在等，最多重发 {} 次", it.figure("tries"))
-        }
-    }
-}
-
-fn unacknowledged(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let peer = &it.peer;
-    match it.language {
-        Language::English => format!(
-            "{peer} does not acknowledge: {}, {} bytes, sent again up to {} times, next after {}; \
-             last heard of {} ago, given up after {} tries",
-            connections(it.count),
-            it.figure("bytes"),
-            it.figure("tries"),
-            seconds(it.figure("rto_ms")),
-            seconds(it.figure("silent_ms")),
-            it.figure("retries")
-        ),
-        Language::Chinese => format!(
-            "{peer} 不确认：{count} 个连接，{} 字节，最多重发 {} 次，下次在 {} 后；{} 前最后有消息，{} 次后放弃",
-            it.figure("bytes"),
-            it.figure("tries"),
-            seconds(it.figure("rto_ms")),
-            seconds(it.figure("silent_ms")),
-            it.figure("retries")
-        ),
-    }
-}
-
-fn lossy(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let peer = &it.peer;
-    match it.language {
-        Language::English => format!(
-            "{} of {} segments to {peer} were sent again ({} %, {})",
-            it.figure("again"),
-            it.figure("segments"),
-            percent(it.figure("again"), it.figure("segments")),
-            connections(it.count)
-        ),
-        Language::Chinese => format!(
-            "到 {peer} 的 {} 个报文段中有 {} 个重发（{} %，{count} 个连接）",
-            it.figure("segments"),
-            it.figure("again"),
-            percent(it.figure("again"), it.figure("segments"))
-        ),
-    }
-}
-
-fn zero_window(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let peer = &it.peer;
-    match it.language {
-        Language::English => format!(
-            "{peer} takes nothing: its window is closed on {}, {} bytes wait, held up for up to {} \
-             so far",
-            connections(it.count),
-            it.figure("bytes"),
-            seconds(it.figure("limited_ms"))
-        ),
-        Language::Chinese => format!(
-            "{peer} 不收数据：{count} 个连接窗口为零，{} 字节在等，至今最长受阻 {}",
-            it.figure("bytes"),
-            seconds(it.figure("limited_ms"))
-        ),
-    }
-}
-
-fn not_reading(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let whose = &it.whose;
-    match it.language {
-        Language::English => format!(
-            "a program of ours does not read: {} {whose}, {} bytes, the oldest waits {}; {} with a \
-             full buffer",
-            connections(it.count),
-            it.figure("bytes"),
-            seconds(it.figure("oldest_ms")),
-            it.figure("full")
-        ),
-        Language::Chinese => format!(
-            "本机程序不读数据：{whose} 的 {count} 个连接，{} 字节，最久等了 {}；{} 个缓冲区已满",
-            it.figure("bytes"),
-            seconds(it.figure("oldest_ms")),
-            it.figure("full")
-        ),
-    }
-}
-
-fn close_wait(it: &Facts<'_>) -> String {
-    let count = it.count;
-    let whose = &it.whose;
-    match it.language {
-        Language::English => format!(
-            "a program of ours does not close: {} {whose} in CLOSE-WAIT, {} of them for more than \
-             a minute, the longest for {}",
-            connections(it.count),
-            it.figure("forgotten"),
-            seconds(it.figure("oldest_ms"))
-        ),
-        Language::Chinese => format!(
-            "本机程序不关闭：{whose} 的 {count} 个连接处于 CLOSE-WAIT，其中 {} 个超过一分钟，最久 {}",
-            it.figure("forgotten"),
-            seconds(it.figure("oldest_ms"))
-        ),
-    }
-}
-
-fn fin_wait_2(it: &Facts<'_>) -> String {
-    let count = it.count;
-    match it.language {
-        Language::English => format!(
-            "{} in FIN-WAIT-2, {} of them orphans: we have closed, the peers have not",
-            connections(it.count),
-            it.figure("orphans")
-        ),
-        Language::Chinese => format!(
-            "{count} 个连接处于 FIN-WAIT-2，其中 {} 个是孤儿：本端已关闭，对端没有",
-            it.figure("orphans")
-        ),
-    }
-}
-
-fn orphans(it: &Facts<'_>) -> String {
-    let count = it.count;
-    match it.language {
-        Language::English => format!(
-            "{count} orphans, where {} may be: no program holds them any more; reset for want of \
-             memory so far: {}",
-            it.figure("limit"),
-            it.figure("aborted")
-        ),
-        Language::Chinese => format!(
-            "{count} 个孤儿，上限 {}：已没有程序持有；至今因内存不足重置 {} 个",
-            it.figure("limit"),
-            it.figure("aborted")
-        ),
-    }
-}
-
-fn last_ack(it: &Facts<'_>) -> String {
-    let count = it.count;
-    match it.language {
-        Language::English => format!(
-            "{} in LAST-ACK: peers do not acknowledge the end, sent again up to {} times",
-            connections(it.count),
-            it.figure("tries")
-        ),
-        Language::Chinese => format!(
-            "{count} 个连接处于 LAST-ACK：对端不确认结束，最多重发 {} 次",
-            it.figure("tries")
-        ),
-    }
-}
+/// What may be wrong, in English and in Chinese, in the order of [`Rule`]; `{name}` stands for a
+/// [fact](Facts::fact).
+const SENTENCES: [(Rule, &str, &str); Rule::COUNT] = [
+    (
+        Rule::TimeWaitPorts,
+        "{count} ports of {local} are in TIME-WAIT towards {peer}, {count%ports} % of \
+         {ports}: this side closes first, and each keeps its port for a minute",
+        "{local} 有 {count} 个端口处于对 {peer} 的 TIME-WAIT，占 {ports} 个的 {count%ports} %：本端先关闭，每个端口占用一分钟",
+    ),
+    (
+        Rule::TimeWaitMany,
+        "{connections} to our {local} in TIME-WAIT, where {limit} may be (refused so far: \
+         {overflows}): this side closes first",
+        "到本机{local} 有 {count} 个连接处于 TIME-WAIT，上限 {limit}（至今因超限拒绝 {overflows} 次）：本端先关闭",
+    ),
+    (
+        Rule::PortsLow,
+        "{left} of {ports} ports left from {local} towards {peer}; {time_wait} of those taken \
+         are in TIME-WAIT",
+        "从 {local} 到 {peer} 的 {ports} 个端口只剩 {left} 个；已占用的有 {time_wait} 个处于 TIME-WAIT",
+    ),
+    (
+        Rule::SynBacklog,
+        "{count} half-open connections to our {local}, which takes {limit} at a time; \
+         SYN-ACKs sent again up to {tries} times, SYNs dropped so far: {drops}, cookies sent: \
+         {cookies}",
+        "到本机{local} 有 {count} 个半开连接，上限 {limit}；SYN-ACK 最多重发 {tries} 次，\
+         至今丢弃 SYN {drops} 个，发出 cookie {cookies} 个",
+    ),
+    (
+        Rule::AcceptQueue,
+        "{local} has {count} connections that its program has not accepted, and keeps no more \
+         than {limit}; refused so far on this host: {overflows}",
+        "{local} 有 {count} 个连接未被程序 accept，上限 {limit}；本机至今拒绝 {overflows} 次",
+    ),
+    (
+        Rule::SynUnanswered,
+        "{peer} does not answer our SYN: {connections} waiting, sent again up to {tries} \
+         times",
+        "{peer} 不应答 SYN：{count} 个连接在等，最多重发 {tries} 次",
+    ),
+    (
+        Rule::Unacknowledged,
+        "{peer} does not acknowledge: {connections}, {bytes} bytes, sent again up to {tries} \
+         times, next after {rto_ms}; last heard of {silent_ms} ago, given up after {retries} \
+         tries",
+        "{peer} 不确认：{count} 个连接，{bytes} 字节，最多重发 {tries} 次，下次在 {rto_ms} 后；\
+         {silent_ms} 前最后有消息，{retries} 次后放弃",
+    ),
+    (
+        Rule::Lossy,
+        "{again} of {segments} segments to {peer} were sent again ({again%segments} %, \
+         {connections})",
+        "到 {peer} 的 {segments} 个报文段中有 {again} 个重发（{again%segments} %，{count} 个连接）",
+    ),
+    (
+        Rule::ZeroWindow,
+        "{peer} takes nothing: its window is closed on {connections}, {bytes} bytes wait, \
+         held up for up to {limited_ms} so far",
+        "{peer} 不收数据：{count} 个连接窗口为零，{bytes} 字节在等，至今最长受阻 {limited_ms}",
+    ),
+    (
+        Rule::NotReading,
+        "a program of ours does not read: {connections} {whose}, {bytes} bytes, the oldest \
+         waits {oldest_ms}; {full} with a full buffer",
+        "本机程序不读数据：{whose} 的 {count} 个连接，{bytes} 字节，最久等了 {oldest_ms}；{full} 个缓冲区已满",
+    ),
+    (
+        Rule::CloseWait,
+        "a program of ours does not close: {connections} {whose} in CLOSE-WAIT, {forgotten} \
+         of them for more than a minute, the longest for {oldest_ms}",
+        "本机程序不关闭：{whose} 的 {count} 个连接处于 CLOSE-WAIT，其中 {forgotten} 个超过一分钟，最久 {oldest_ms}",
+    ),
+    (
+        Rule::FinWait2,
+        "{connections} in FIN-WAIT-2, {orphans} of them orphans: we have closed, the peers \
+         have not",
+        "{count} 个连接处于 FIN-WAIT-2，其中 {orphans} 个是孤儿：本端已关闭，对端没有",
+    ),
+    (
+        Rule::Orphans,
+        "{count} orphans, where {limit} may be: no program holds them any more; reset for \
+         want of memory so far: {aborted}",
+        "{count} 个孤儿，上限 {limit}：已没有程序持有；至今因内存不足重置 {aborted} 个",
+    ),
+    (
+        Rule::LastAck,
+        "{connections} in LAST-ACK: peers do not acknowledge the end, sent again up to \
+         {tries} times",
+        "{count} 个连接处于 LAST-ACK：对端不确认结束，最多重发 {tries} 次",
+    ),
+];
 
 /// What helps, in English and in Chinese, in the order of [`Remedy`].
 const WORDING: [(Remedy, &str, &str); Remedy::COUNT] = [
@@ -619,7 +456,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_remedy_has_its_words() {
+    fn every_rule_and_remedy_has_its_words() {
+        for (at, (rule, english, chinese)) in SENTENCES.iter().enumerate() {
+            assert_eq!(*rule as usize, at);
+            let (local, peer) = (Spot::default(), Spot::default());
+            let (figures, sockets, remedies) = (Vec::new(), Vec::new(), Vec::new());
+            let finding = Finding { rule: *rule, local, peer, figures, sockets, remedies };
+            for language in [Language::English, Language::Chinese] {
+                let text = Facts::of(&finding, language).fill(language.pick(english, chinese));
+                assert!(!text.contains(['{', '}']), "{text}");
+            }
+        }
         for (at, (remedy, ..)) in WORDING.iter().enumerate() {
             assert_eq!(*remedy as usize, at);
         }

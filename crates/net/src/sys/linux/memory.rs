@@ -19,9 +19,9 @@ fn mapped_bytes(layout: Layout) -> Option<usize> {
     layout.size().checked_next_multiple_of(PAGE_BYTES).filter(|_| is_ours)
 }
 
-// SAFETY: each block comes from one of two sources, and the layout alone, which a caller has to give
-// back unchanged, says from which; a block of ours is a mapping of its own, zero at first, that
-// begins at a multiple of PAGE_BYTES, is no shorter than asked for, and is unmapped whole.
+// SAFETY: each block comes from one of two sources, and the layout alone, which a caller has to
+// give back unchanged, says from which; a block of ours is a mapping of its own, zero at first,
+// that begins at a multiple of PAGE_BYTES, is no shorter than asked for, and is unmapped whole.
 unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match mapped_bytes(layout) {
@@ -56,8 +56,8 @@ fn map(bytes: usize) -> *mut u8 {
     let Some(room) = bytes.checked_add(PAGE_BYTES) else { return ptr::null_mut() };
     let (rights, flags) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-    // SAFETY: a new mapping of nobody's memory; what does not begin at a multiple is cut off at both
-    // ends of it, within its bounds.
+    // SAFETY: a new mapping of nobody's memory; what does not begin at a multiple is cut off at
+    // both ends of it, within its bounds.
     unsafe {
         let start = libc::mmap(ptr::null_mut(), room, rights, flags, -1, 0);
         if start == libc::MAP_FAILED {
