@@ -69,8 +69,8 @@ fn another_program_finds_nothing_wrong() {
     assert!(excused > 5 && good > packets, "{excused} excused, {good} good sums");
 }
 
-/// Whether a packet is malformed, or one of its own checksums is wrong; those of a quote come after,
-/// or are those of UDP and TCP where there is one of ICMP too.
+/// Whether a packet is malformed, or one of its own checksums is wrong. Those of a quote come
+/// after, or are those of UDP and TCP where there is one of ICMP too.
 fn is_wrong(row: &[String]) -> bool {
     let is_bad = |status: &String| status.split(',').next() == Some("0");
     let is_icmp = row[4..6].iter().any(|status| !status.is_empty());

@@ -1,5 +1,6 @@
-//! Putting fragments together (RFC 791 §3.2, RFC 8200 §4.5), as Linux does it: bounded in number and
-//! size. What overlaps in part costs the whole datagram (RFC 5722); what is there already is ignored.
+//! Putting fragments together (RFC 791 §3.2, RFC 8200 §4.5), as Linux does it: bounded in number
+//! and size. What overlaps in part costs the whole datagram (RFC 5722); what is there already is
+//! ignored.
 
 use crate::{packet, rules};
 use std::collections::{BTreeMap, BTreeSet};

@@ -224,9 +224,9 @@ impl Node {
         }
     }
 
-    /// Whether a datagram from a link claims what cannot be there: that it goes to a loopback address
-    /// or, in IPv4, to none, or that it comes from the node itself (RFC 1812 §5.3.7). What comes from
-    /// a loopback address is heard, though not answered: that such errors exist is to be seen.
+    /// Whether a datagram from a link claims what cannot be: that it goes to a loopback address or,
+    /// in IPv4, to none, or that it comes from the node itself (RFC 1812 §5.3.7). What comes from a
+    /// loopback address is heard, though not answered: that such errors exist is to be seen.
     fn is_martian(&self, map: &Map, datagram: &Datagram<'_>) -> bool {
         let (from, to) = (datagram.source, datagram.destination);
         let is_forged = map.holder(from) == Some(self.id) || to.is_unspecified();

@@ -1,5 +1,5 @@
-//! IPv4 options as Linux reads them (ip_options_compile): what it refuses, and where it points then;
-//! what it writes when.
+//! IPv4 options as Linux reads them (ip_options_compile): what it refuses, and where it points
+//! then; what it writes when.
 
 const END: u8 = 0;
 const NO_OPERATION: u8 = 1;

@@ -1,5 +1,6 @@
 //! Forwarding (RFC 1812 §5.2): the way, the hop limit, the options, the size, in Linux's order.
 
+use crate::assembly::Cut;
 use crate::balance::Flow;
 use crate::complaint::Subject;
 use crate::map::{Next, Recipient};
@@ -93,12 +94,7 @@ impl Node {
             return self.complain(turn, about, Meaning::HeaderField, word);
         }
         if !original.is_empty() {
-            // Linux stamps what is only passed on as it comes in, by its address there.
-            if original[16..20] == frame.bytes[16..20] {
-                let stamped = packet::options_mut(&mut original).to_vec();
-                crate::options::keep_stamps(&stamped, packet::options_mut(&mut frame.bytes));
-            }
-            packet::refresh_checksum(&mut frame.bytes);
+            settle_options(&mut frame.bytes, &mut original);
         }
         self.alter(&mut frame.bytes);
         if !self.leave_tracked(turn, interface, &mut frame, &original) {
@@ -107,22 +103,24 @@ impl Node {
         if !is_cut {
             return self.put(turn, interface, to, frame.bytes);
         }
-        let own_identification = self.next_identification();
-        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
-        let (header, payload) = (datagram.header(), datagram.payload);
-        let pieces = match cut {
-            Some(mut cut) => {
-                // Pieces of IPv6 are its own now: others' might have the same number (Linux).
-                if !rules::of(family).routers_fragment {
-                    cut.identification = own_identification;
-                }
-                packet::split_again(&header, payload, &cut, limit_bytes)
-            }
-            None => packet::split(&header, payload, datagram.identification, limit_bytes),
-        };
-        for bytes in pieces {
+        for bytes in self.pieces(&frame.bytes, cut, limit_bytes) {
             self.put(turn, interface, to, bytes);
         }
+    }
+
+    /// What a datagram is cut into: as it was cut before, if it was.
+    fn pieces(&mut self, bytes: &[u8], cut: Option<Cut>, limit_bytes: u32) -> Vec<Vec<u8>> {
+        let own_identification = self.next_identification();
+        let Ok(datagram) = Datagram::parse(bytes) else { return Vec::new() };
+        let (header, payload) = (datagram.header(), datagram.payload);
+        let Some(mut cut) = cut else {
+            return packet::split(&header, payload, datagram.identification, limit_bytes);
+        };
+        // Pieces of IPv6 are its own now: others' might have the same number (Linux).
+        if !rules::of(datagram.family()).routers_fragment {
+            cut.identification = own_identification;
+        }
+        packet::split_again(&header, payload, &cut, limit_bytes)
     }
 
     /// Changes what it changes in everything that it passes on.
@@ -144,6 +142,16 @@ impl Node {
             packet::clear_flow_label(bytes);
         }
     }
+}
+
+/// Has the options of what is passed on in order, whose destination is the same unless a source
+/// route led on: Linux stamps them as they come in, by its address there.
+fn settle_options(bytes: &mut [u8], original: &mut [u8]) {
+    if original[16..20] == bytes[16..20] {
+        let stamped = packet::options_mut(original).to_vec();
+        crate::options::keep_stamps(&stamped, packet::options_mut(bytes));
+    }
+    packet::refresh_checksum(bytes);
 }
 
 /// What a router says of a way that it does not go; `None`: nothing.

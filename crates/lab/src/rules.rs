@@ -18,8 +18,8 @@ pub(crate) struct Rules {
     pub(crate) queries: &'static [(u8, u8)],
     /// Types of its errors.
     pub(crate) errors: &'static [u8],
-    /// Types about which errors may be sent: queries and their answers, not what nobody knows in IPv4,
-    /// not redirects in IPv6 (RFC 4443 §2.4 (e.2)).
+    /// Types about which errors may be sent: queries and their answers, not what nobody knows in
+    /// IPv4, not redirects in IPv6 (RFC 4443 §2.4 (e.2)).
     pub(crate) answerable: &'static [RangeInclusive<u8>],
     /// Types that belong to one link, which nobody tracks.
     pub(crate) untracked: &'static [u8],
@@ -60,7 +60,8 @@ pub(crate) struct Rules {
     pub(crate) discovery_hop_limit: Option<u8>,
     /// Whether a sender that does not obey redirects is told less and less, then nothing (Linux).
     pub(crate) redirects_back_off: bool,
-    /// Whether a redirect quotes the datagram as it goes on, its hop limit taken down already (Linux).
+    /// Whether a redirect quotes the datagram as it goes on, its hop limit taken down already
+    /// (Linux).
     pub(crate) redirects_quote_decremented: bool,
     /// Whether a UDP length of 0 stands for all that there is (RFC 2675 §4).
     pub(crate) udp_may_be_endless: bool,

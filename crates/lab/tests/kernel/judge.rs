@@ -40,6 +40,9 @@ fn scripts() -> Vec<(String, PathBuf, String)> {
     let mut scripts = Vec::new();
     for entry in entries {
         let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "script") {
+            continue;
+        }
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         if name.contains(&only) {
             let text = std::fs::read_to_string(&path).expect("it is text");

@@ -40,8 +40,8 @@ fn no_error_about_a_redirect() {
 
 #[test]
 fn no_error_about_an_error_of_a_kind_that_nobody_knows() {
-    // RFC 4443 §2.4 (b): types below 128 are errors, known or not. In IPv4 Linux takes for one what it
-    // does not know, and the messages of routers.
+    // RFC 4443 §2.4 (b): types below 128 are errors, known or not. In IPv4 Linux takes for one what
+    // it does not know, and the messages of routers.
     for (family, kind, expected) in [
         (Family::V6, 99, None),
         (Family::V6, 200, Some(Meaning::HopLimitExceeded)),

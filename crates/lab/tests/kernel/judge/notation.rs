@@ -1,10 +1,11 @@
 //! Packets as words, read: `p4 > h4 ttl 1 udp 4000 9 bytes 100`.
 //!
 //! In this order, though all but the ends may be left out: `ttl`, `tos`, `flow`, `id`, `df`; `opt`
-//! with the bytes of IPv4 options, `ext` with a kind and the bytes of an IPv6 extension header behind
-//! its first; what is carried: `echo` and `reply` with identifier and sequence number, `icmp TYPE/CODE
-//! WORD`, `udp` with two ports, `proto` with a number; `bytes N` of a pattern, `@N` that begins later,
-//! `hex`, `about [..]` what an error quotes; then what is wrong with it.
+//! with the bytes of IPv4 options, `ext` with a kind and the bytes of an IPv6 extension header
+//! behind its first; what is carried: `echo` and `reply` with identifier and sequence number, `icmp
+//! TYPE/CODE WORD`, `udp` with two ports, `proto` with a number; `bytes N` of a pattern, `@N` that
+//! begins later, `hex`, `about [..]` what an error quotes; `piece A..B` a fragment of that; then
+//! what is wrong with it.
 
 use std::net::IpAddr;
 use wire::ip::{Fragment, Header, protocol};

@@ -1,20 +1,5 @@
-//! Scripts: a node, what is done to it line by line, and what it answers.
-//!
-//! Settings come first: `node host` (the default; its wire is `left`, `h4`, `h6` are its addresses,
-//! `p4`, `p6` its peer's) or `node router` (`right` besides, with `r4`, `r6` and `s4`, `s6`);
-//! `sysctl PATH VALUE` of the kernel; `lab KEY = VALUE` of the lab's node; `link WIRE ethernet` if the
-//! lab is to have to find its neighbours;
-//! `mtu WIRE N`; `route PREFIX via ADDRESS`, or `unreachable`, `prohibit`, `blackhole`;
-//! `peer WIRE ADDRESS ADDRESS`, one more host there. Then steps:
-//!
-//! ```text
-//! > left PACKET        a packet comes to the node; left! as a broadcast of the link
-//! < right PACKET       and that is what the node sends then
-//! $ open a p4 9        a socket, `connected` or not; `send a BYTES`; `recv a`
-//! = ECONNREFUSED       and that is what the call said
-//! wait 31s (2s)        time passes, virtually and (at most, until a packet comes) really
-//! kernel< .., lab< ..  where the two differ, and the comment above says why
-//! ```
+//! Scripts: a node, what is done to it line by line, and what it answers. Their README tells how
+//! they are written.
 
 use super::notation;
 use std::net::IpAddr;
