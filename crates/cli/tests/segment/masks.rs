@@ -66,7 +66,6 @@ fn one_host_answers_once_and_one_that_is_no_agent_not_at_all() {
     let _agent = segment.start(1, "agent 192.0.2.2 255.255.255.128 unicast");
     let (objects, code) = segment.askway("mask --json -W 20s 192.0.2.2 -S 192.0.2.1");
     assert_eq!(answers(&objects).len(), 1, "{objects:?}");
-    assert_eq!(of_type(&objects, "answer")[0]["rtt_source"], "kernel");
     assert_eq!(code, Some(0));
     let (objects, code) = segment.askway("mask --json -W 50ms --retries 1 192.0.2.3");
     assert_eq!(of_type(&objects, "summary")[0]["asked"], 2, "{objects:?}");
