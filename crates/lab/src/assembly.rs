@@ -1,8 +1,9 @@
-//! Putting fragments together (RFC 791 §3.2, RFC 8200 §4.5): bounded in number and size; whoever
-//! sends overlapping ones gets nothing (RFC 5722).
+//! Putting fragments together (RFC 791 §3.2, RFC 8200 §4.5), as Linux does it: bounded in number
+//! and size. What overlaps in part costs the whole datagram (RFC 5722); what is there already is
+//! ignored.
 
-use crate::packet;
-use std::collections::BTreeMap;
+use crate::{packet, rules};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use wire::ip::Datagram;
 
@@ -34,10 +35,14 @@ struct Buffer {
     number: u64,
     /// The fragment at offset 0, as it came.
     first: Option<Vec<u8>>,
-    pieces: BTreeMap<usize, Vec<u8>>,
-    /// Where the last fragment ends, once it has come.
-    end: Option<usize>,
+    /// Runs of bytes by their start: the last one grows at its end, others stay as they came.
+    runs: BTreeMap<usize, Vec<u8>>,
+    /// Where what has come ends, and the datagram too once its last fragment has come.
+    end: usize,
+    is_end_known: bool,
     largest_bytes: u32,
+    /// Where what was taken begins.
+    starts: BTreeSet<usize>,
 }
 
 /// What one more fragment made.
@@ -56,11 +61,13 @@ pub(crate) enum Progress {
 }
 
 /// How a datagram was cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
     /// Its largest fragment, headers included.
     pub(crate) largest_bytes: u32,
     pub(crate) identification: u32,
+    /// Where in the payload each piece but the first began, in order.
+    pub(crate) starts: Vec<usize>,
 }
 
 /// Names a datagram in the making.
@@ -81,16 +88,23 @@ impl Assembly {
             identification: fragment.identification,
         };
         let start = usize::from(fragment.offset_bytes);
-        let end = start + datagram.payload.len();
-        let is_ragged = fragment.more && !datagram.payload.len().is_multiple_of(8);
-        if is_ragged {
-            return Progress::Ragged;
+        let mut payload = datagram.payload;
+        let rules = rules::of(datagram.family());
+        if start == 0 && !fragment.more {
+            // One that is whole has nothing to do with others (RFC 6946 §4).
+            let (largest_bytes, identification) = (bytes.len() as u32, key.identification);
+            let cut = Cut { largest_bytes, identification, starts: Vec::new() };
+            let whole = packet::join(datagram, payload);
+            return whole.map_or(Progress::Nothing, |whole| Progress::Whole(whole, cut));
         }
-        if end > PAYLOAD_MAX_BYTES {
+        if fragment.more && !payload.len().is_multiple_of(8) {
+            if rules.reports_bad_fragments {
+                return Progress::Ragged;
+            }
+            payload = &payload[..payload.len() / 8 * 8];
+        }
+        if start + payload.len() > PAYLOAD_MAX_BYTES {
             return Progress::TooLong;
-        }
-        if datagram.payload.is_empty() {
-            return Progress::Nothing;
         }
         let is_new = !self.buffers.contains_key(&key);
         if is_new && self.buffers.len() >= BUFFERS_MAX {
@@ -100,20 +114,21 @@ impl Assembly {
         let number = self.begun;
         let buffer = self.buffers.entry(key).or_insert_with(|| Buffer::new(number));
         let unfinished = Unfinished { key, number: buffer.number };
-        if !buffer.insert(start, datagram.payload, fragment.more) {
+        if !buffer.insert(start, payload, fragment.more) {
             self.buffers.remove(&key);
             return Progress::Nothing;
         }
-        if start == 0 {
+        if start == 0 && buffer.first.is_none() {
             buffer.first = Some(bytes.to_vec());
         }
         buffer.largest_bytes = buffer.largest_bytes.max(bytes.len() as u32);
         if let Some(whole) = buffer.whole() {
             let largest_bytes = buffer.largest_bytes;
+            let starts = buffer.starts.iter().copied().skip(1).collect();
             self.buffers.remove(&key);
             return Progress::Whole(
                 whole,
-                Cut { largest_bytes, identification: key.identification },
+                Cut { largest_bytes, identification: key.identification, starts },
             );
         }
         if is_new { Progress::Begun(unfinished) } else { Progress::Nothing }
@@ -137,36 +152,56 @@ impl Assembly {
 
 impl Buffer {
     fn new(number: u64) -> Buffer {
-        Buffer { number, first: None, pieces: BTreeMap::new(), end: None, largest_bytes: 0 }
+        Buffer {
+            number,
+            first: None,
+            runs: BTreeMap::new(),
+            end: 0,
+            is_end_known: false,
+            largest_bytes: 0,
+            starts: BTreeSet::new(),
+        }
     }
 
-    /// Adds a piece; `false` if it contradicts the others. The same once more is none.
+    /// Adds a piece; `false` if it contradicts the others, or is nothing.
     fn insert(&mut self, start: usize, payload: &[u8], more: bool) -> bool {
         let end = start + payload.len();
-        if self.pieces.get(&start).is_some_and(|known| known == payload) {
-            return more || self.end == Some(end);
-        }
-        let overlaps_before = self.pieces.range(..=start).next_back();
-        let overlaps_before = overlaps_before.is_some_and(|(at, piece)| at + piece.len() > start);
-        let overlaps_after = self.pieces.range(start..).next().is_some_and(|(at, _)| *at < end);
-        let is_behind_end = self.end.is_some_and(|known| end > known || !more);
-        let covers_end = !more && self.pieces.range(end..).next().is_some();
-        if overlaps_before || overlaps_after || is_behind_end || covers_end {
+        let is_past_end = match more {
+            true => self.is_end_known && end > self.end,
+            false => end < self.end || self.is_end_known && end != self.end,
+        };
+        if is_past_end || payload.is_empty() {
             return false;
         }
-        if !more {
-            self.end = Some(end);
+        self.end = self.end.max(end);
+        self.is_end_known |= !more;
+        let before = self.runs.range(..=start).next_back();
+        let before_end = before.map_or(0, |(at, run)| at + run.len());
+        if before.is_some() && end <= before_end {
+            return true;
         }
-        self.pieces.insert(start, payload.to_vec());
+        let overlaps_after = self.runs.range(start..).next().is_some_and(|(at, _)| *at < end);
+        if start < before_end || overlaps_after {
+            return false;
+        }
+        self.starts.insert(start);
+        match self.runs.last_entry() {
+            Some(mut last) if last.key() + last.get().len() == start => {
+                last.get_mut().extend_from_slice(payload);
+            }
+            _ => {
+                self.runs.insert(start, payload.to_vec());
+            }
+        }
         true
     }
 
     fn whole(&self) -> Option<Vec<u8>> {
-        let got: usize = self.pieces.values().map(Vec::len).sum();
-        if self.end != Some(got) {
+        let got: usize = self.runs.values().map(Vec::len).sum();
+        if !self.is_end_known || self.end != got {
             return None;
         }
-        let payload = self.pieces.values().flatten().copied().collect::<Vec<u8>>();
+        let payload = self.runs.values().flatten().copied().collect::<Vec<u8>>();
         let first = Datagram::parse(self.first.as_ref()?).ok()?;
         packet::join(&first, &payload)
     }
@@ -212,6 +247,7 @@ mod tests {
             assert_eq!(datagram.fragment, None);
             assert!(wire::ip::verify_header(&whole));
             assert_eq!((cut.largest_bytes, cut.identification), (first.len() as u32, 5));
+            assert_eq!(cut.starts, [8, 16]);
             assert!(assembly.buffers.is_empty());
         }
     }
@@ -219,12 +255,9 @@ mod tests {
     #[test]
     fn overlaps_are_refused() {
         let tail = v4(16, b"tail", false);
-        for wrong in [
-            v4(8, b"sixteen bytes ..", true),
-            v4(16, b"TAIL", false),
-            v4(24, b"behind..", true),
-            v4(8, b"end?", false),
-        ] {
+        for wrong in
+            [v4(8, b"sixteen bytes ..", true), v4(24, b"behind..", true), v4(8, b"end?", false)]
+        {
             let mut assembly = Assembly::default();
             add(&mut assembly, &tail);
             assert_eq!(add(&mut assembly, &wrong), Progress::Nothing);
@@ -237,12 +270,9 @@ mod tests {
         // RFC 5722 §4, RFC 8200 §4.5, and RFC 791 says nothing against it: what came before is
         // thrown away too, and what comes after begins anew.
         for (from, to) in [("192.0.2.1", "192.0.2.2"), ("2001:db8::1", "2001:db8::2")] {
-            for (offset, payload, more) in [
-                (0, &b"sixteen bytes .."[..], true),
-                (8, b"other...", true),
-                (8, b"mid", false),
-                (0, b"FIRST...", true),
-            ] {
+            for (offset, payload, more) in
+                [(8, &b"sixteen bytes .."[..], true), (8, b"mid", false), (16, b"", true)]
+            {
                 let mut assembly = Assembly::default();
                 add(&mut assembly, &fragment(from, to, 0, b"first...", true));
                 add(&mut assembly, &fragment(from, to, 8, b"middle..", true));
@@ -252,6 +282,20 @@ mod tests {
                 let last = fragment(from, to, 16, b"last", false);
                 assert!(matches!(add(&mut assembly, &last), Progress::Begun(_)));
             }
+        }
+    }
+
+    #[test]
+    fn what_is_there_already_is_ignored_whatever_it_says() {
+        for more in [(0, &b"sixteen bytes .."[..]), (8, b"other..."), (0, b"FIRST...")] {
+            let mut assembly = Assembly::default();
+            add(&mut assembly, &v4(0, b"first...", true));
+            add(&mut assembly, &v4(8, b"middle..", true));
+            assert_eq!(add(&mut assembly, &v4(more.0, more.1, true)), Progress::Nothing);
+            let Progress::Whole(whole, _) = add(&mut assembly, &v4(16, b"last", false)) else {
+                panic!("it is whole")
+            };
+            assert_eq!(&whole[20..], b"first...middle..last");
         }
     }
 
@@ -297,7 +341,7 @@ mod tests {
         };
         assert_eq!(whole.len(), 65_535);
         assert_eq!(add(&mut assembly, &v4(65_528, &[0; 8], false)), Progress::TooLong);
-        assert_eq!(add(&mut assembly, &v4(65_528, &[0; 9], true)), Progress::Ragged);
+        assert_eq!(add(&mut assembly, &v4(65_528, &[0; 9], true)), Progress::TooLong);
         assert_eq!(add(&mut assembly, &v4(16, b"", true)), Progress::Nothing);
         assert!(assembly.buffers.is_empty());
     }

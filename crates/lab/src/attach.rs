@@ -6,7 +6,7 @@ use crate::NodeId;
 use crate::balance::Flow;
 use crate::complaint::Subject;
 use crate::map::Next;
-use crate::node::{Node, Turn};
+use crate::node::{Frame, Node, Turn};
 use crate::router;
 use crate::scenario::Balance;
 use crate::segments::{Packet, Shape};
@@ -69,6 +69,27 @@ impl World {
         if let Some(packet) = Packet::of(packet, shape, sum) {
             self.turn(node, |node, turn| node.pass_out(turn, packet));
         }
+    }
+
+    /// Lets a packet arrive at a node by one of its interfaces, 0-based, as it is: no link has seen
+    /// it, so it may be anything. `is_to_many`: as one that a link brings to all its ends.
+    pub fn arrive(
+        &mut self,
+        now: Time,
+        node: NodeId,
+        interface: usize,
+        packet: &[u8],
+        is_to_many: bool,
+    ) {
+        self.advance(now);
+        let frame = Frame {
+            bytes: packet.to_vec(),
+            is_broadcast: is_to_many,
+            ethernet: None,
+            came_by: Some(interface),
+            road: None,
+        };
+        self.turn(node, |node, turn| node.receive(turn, frame));
     }
 
     /// Lets everything happen that is due by then.

@@ -2,6 +2,7 @@
 //! RFC 4443 §2.4), and what extends it (RFC 4884).
 
 use crate::address;
+use crate::host::answer_options;
 use crate::mangle::Mangle;
 use crate::node::{Frame, Node, Turn};
 use crate::packet;
@@ -17,10 +18,13 @@ use wire::ip::{Datagram, Header};
 /// The quote in front of extensions of which no length speaks (RFC 4884 §5).
 const LEGACY_QUOTE_BYTES: usize = 128;
 
+/// What an error must quote behind the headers to be believed (RFC 792, RFC 4443 §2.4 (c)).
+pub(crate) const QUOTED_MIN_BYTES: usize = 8;
+
 /// What an error is about, and how it came.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject<'a> {
-    /// The datagram as it came.
+    /// The datagram as it came, but for what is behind its end.
     pub(crate) bytes: &'a [u8],
     /// Whether the link brought it to all its ends.
     pub(crate) is_broadcast: bool,
@@ -52,7 +56,7 @@ impl Node {
         meaning: Meaning,
         word: u32,
     ) {
-        let Ok(datagram) = Datagram::parse(about.bytes) else { return };
+        let Ok(datagram) = Datagram::parse_quoted(about.bytes) else { return };
         if let Some(numbers) = meaning.numbers(datagram.family()) {
             self.complain_by(turn, about, numbers, word);
         }
@@ -66,7 +70,7 @@ impl Node {
         (kind, code): (u8, u8),
         word: u32,
     ) {
-        let Ok(datagram) = Datagram::parse(about.bytes) else { return };
+        let Ok(datagram) = Datagram::parse_quoted(about.bytes) else { return };
         let to = datagram.source;
         let family = Family::of(to);
         let meaning = Meaning::of(family, kind, code);
@@ -91,6 +95,10 @@ impl Node {
             message[2] ^= 0x5a;
         }
         let mut header = Header::new(source, to, rules.icmp);
+        // What is recorded goes on being so, unless it is what is wrong.
+        if meaning != Meaning::HeaderField {
+            (header.destination, header.options) = answer_options(datagram.options, to);
+        }
         header.hop_limit = self.plan.hop_limit;
         header.traffic_class =
             datagram.traffic_class & rules.error_class_kept | rules.error_class_added;
@@ -108,7 +116,11 @@ impl Node {
         came_by: Option<usize>,
     ) -> Option<IpAddr> {
         let family = datagram.family();
-        let own = turn.map.source_towards(self.id, datagram.source)?;
+        let mut own = turn.map.source_towards(self.id, datagram.source)?;
+        // Who was asked answers.
+        if turn.map.holder(datagram.destination) == Some(self.id) {
+            own = datagram.destination;
+        }
         let Some(origin) = &self.plan.errors.from else { return Some(own) };
         let other = match origin {
             Origin::Incoming => {
@@ -124,11 +136,11 @@ impl Node {
     /// The error, its checksum left out.
     fn error_message(&self, turn: &Turn<'_>, about: Subject<'_>, saying: Saying) -> Vec<u8> {
         let Saying { kind, code, mut word } = saying;
-        let Ok(datagram) = Datagram::parse(about.bytes) else { return Vec::new() };
+        let Ok(datagram) = Datagram::parse_quoted(about.bytes) else { return Vec::new() };
         let (family, plan) = (datagram.family(), &self.plan.errors);
         let rules = rules::of(family);
         let room = rules.quote_max_bytes();
-        let headers_bytes = datagram.total_bytes - datagram.payload.len();
+        let headers_bytes = about.bytes.len() - datagram.payload.len();
         let wanted = plan.quotes_bytes.map_or(usize::MAX, |bytes| headers_bytes + bytes);
         let mut quote = about.bytes[..about.bytes.len().min(wanted)].to_vec();
         if plan.swaps_identification {
@@ -218,6 +230,9 @@ impl Node {
             return self.tell_process(turn.now, error);
         }
         let Ok(quoted) = Datagram::parse_quoted(error.body) else { return };
+        if quoted.payload.len() < QUOTED_MIN_BYTES {
+            return;
+        }
         if turn.map.holder(quoted.source) != Some(self.id) {
             return;
         }
@@ -242,20 +257,23 @@ impl Node {
         // RFC 4443 §2.4 (e.3): so that path MTU discovery works for multicast too.
         let may_be_about_many = !rules::of(datagram.family()).has_broadcast
             && matches!(meaning, Meaning::PacketTooBig | Meaning::OptionUnknown);
+        // There a redirect is no error (RFC 4861 §8.2).
+        let is_neighbourly =
+            !rules::of(datagram.family()).has_broadcast && meaning == Meaning::RedirectHost;
         (!went_to_many || may_be_about_many)
-            && !datagram.is_later_fragment()
+            && !(rules::of(datagram.family()).has_broadcast && datagram.is_later_fragment())
             && address::is_one_host(datagram.source)
             && !turn.map.is_broadcast(datagram.source)
-            && !is_error(datagram)
+            && (is_neighbourly || !is_error(datagram))
     }
 }
 
-/// Whether a datagram is an ICMP error, or an ICMP message too short to tell.
+/// Whether a datagram is an ICMP error, or what counts as one. Of a later fragment nobody can tell:
+/// that is a reason of its own in IPv4, and none in IPv6.
 pub(crate) fn is_error(datagram: &Datagram<'_>) -> bool {
-    let family = datagram.family();
-    if datagram.protocol != rules::of(family).icmp {
-        return false;
-    }
-    // Redirects are errors here too (RFC 4443 §2.4 (e.2)).
-    matches!(Message::parse(family, datagram.payload), Ok(Message::Error(_)) | Err(_))
+    let rules = rules::of(datagram.family());
+    let is_answerable = |kind: &u8| rules.answerable.iter().any(|range| range.contains(kind));
+    datagram.protocol == rules.icmp
+        && !datagram.is_later_fragment()
+        && !datagram.payload.first().is_some_and(is_answerable)
 }

@@ -241,7 +241,12 @@ impl Gateway {
         }
         let Ok(datagram) = Datagram::parse(bytes) else { return None };
         let (family, to, hop_limit) = (datagram.family(), datagram.destination, datagram.hop_limit);
-        if self.owner(to).is_some() {
+        if let Some(side) = self.owner(to) {
+            // Nobody outside is told that its inner address is there.
+            if from == Side::Outside && side == Side::Inside && self.came_to(way, to) {
+                self.counts.refused += 1;
+                return None;
+            }
             if self.tracker.input(now, bytes, &mut passage) == Verdict::Accept {
                 self.counts.own += 1;
                 self.keep(way, bytes);
@@ -298,7 +303,7 @@ impl Gateway {
     fn fit(&mut self, way: &Way, out: Side, bytes: &mut [u8], family: Family) -> Option<usize> {
         let mtu_bytes = self.interfaces[out.index()].mtu_bytes as usize;
         // What was put together here goes on in pieces that are as large as those that came.
-        let cut = way.cut.map(|cut| cut.largest_bytes as usize);
+        let cut = way.cut.as_ref().map(|cut| cut.largest_bytes as usize);
         let largest = match way.shape.segment_bytes {
             Some(payload) => headers_bytes(bytes) + usize::from(payload),
             None => cut.unwrap_or(bytes.len()),

@@ -20,7 +20,8 @@ impl Node {
     /// Takes a datagram that is addressed to this node, alone or among others.
     pub(crate) fn keep(&mut self, turn: &mut Turn<'_>, frame: Frame) {
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
-        if datagram.fragment.is_some() {
+        // One that is whole has nothing to do with others (RFC 6946 §4).
+        if datagram.fragment.is_some_and(|it| it.more || it.offset_bytes > 0) {
             match self.assembly.add(&datagram, &frame.bytes) {
                 Progress::Begun(unfinished) => {
                     let after = rules::of(datagram.family()).reassembly;
@@ -58,9 +59,19 @@ impl Node {
                 _ => return,
             },
             _ if is_heard => return,
+            protocol::NO_NEXT_HEADER if !rules::of(datagram.family()).has_broadcast => return,
             _ => no_such_protocol(&datagram),
         };
-        self.complain(turn, frame.subject(), meaning, word);
+        let mut about = frame.subject();
+        if datagram.protocol == protocol::UDP {
+            // What is behind the message is not quoted.
+            let [_, _, _, _, high, low, ..] = *datagram.payload else { return };
+            let length = usize::from(u16::from_be_bytes([high, low]));
+            let behind = datagram.payload.len().saturating_sub(length);
+            let is_endless = length == 0;
+            about.bytes = &about.bytes[..about.bytes.len() - if is_endless { 0 } else { behind }];
+        }
+        self.complain(turn, about, meaning, word);
     }
 
     /// Says that a fragment cannot be one, where the family has that said.
@@ -107,6 +118,9 @@ impl Node {
         if !verifies {
             return;
         }
+        if self.answers_odd_echo(turn, frame, datagram) {
+            return;
+        }
         let Ok(message) = Message::parse(family, datagram.payload) else { return };
         let is_question = matches!(
             message,
@@ -143,6 +157,32 @@ impl Node {
             Message::Error(error) => self.hear(turn, frame, datagram, &error),
             _ => {}
         }
+    }
+
+    /// Answers an echo request with a code, which Linux gives back as it came.
+    fn answers_odd_echo(
+        &mut self,
+        turn: &mut Turn<'_>,
+        frame: &Frame,
+        datagram: &Datagram<'_>,
+    ) -> bool {
+        let family = datagram.family();
+        let [kind, code, _, _, _, _, _, _, ..] = *datagram.payload else { return false };
+        if kind != icmp::echo_request_type(family) || code == 0 {
+            return false;
+        }
+        let is_filtered = self.plan.role == Role::Host;
+        if is_filtered && self.refuses(turn, frame.subject(), datagram) {
+            return true;
+        }
+        if let Some(header) = self.answer_header(turn, datagram) {
+            let mut message = datagram.payload.to_vec();
+            message[0] = icmp::echo_reply_type(family);
+            message[2..4].fill(0);
+            icmp::fill_checksum(header.source, header.destination, &mut message);
+            self.answer(turn, header, &message);
+        }
+        true
     }
 
     /// What a node says of itself when asked (RFC 4620 §6); `None` if it does not know how.
@@ -261,19 +301,28 @@ fn message_bytes(header: &Header, message: &Message<'_>) -> Vec<u8> {
 
 /// The options of an answer, and where it goes first: routes recorded and times stamped go on being
 /// so, a source route is followed back (RFC 1122 §3.2.2.6).
-fn answer_options(received: &[u8], to: IpAddr) -> (IpAddr, Vec<u8>) {
+pub(crate) fn answer_options(received: &[u8], to: IpAddr) -> (IpAddr, Vec<u8>) {
     let mut first_stop = to;
     let mut answer = Vec::new();
-    for option in Options::new(received).map_while(Result::ok) {
+    let is_wanted = |option: &Ipv4Option<'_>| match option {
+        Ipv4Option::RecordRoute(_) => Some(0),
+        Ipv4Option::Timestamp(_) => Some(1),
+        Ipv4Option::LooseSourceRoute(_) | Ipv4Option::StrictSourceRoute(_) => Some(2),
+        _ => None,
+    };
+    let all = Options::new(received).map_while(Result::ok);
+    let mut all: Vec<Ipv4Option<'_>> = all.filter(|it| is_wanted(it).is_some()).collect();
+    // In Linux's order.
+    all.sort_by_key(is_wanted);
+    for option in all {
         let (route, is_strict) = match option {
             Ipv4Option::LooseSourceRoute(route) => (route, false),
             Ipv4Option::StrictSourceRoute(route) => (route, true),
-            Ipv4Option::RecordRoute(_) | Ipv4Option::Timestamp(_) | Ipv4Option::NoOperation => {
+            _ => {
                 // What was read fits again.
                 option.emit(&mut answer).ok();
                 continue;
             }
-            _ => continue,
         };
         let mut back: Vec<Ipv4Addr> = route.recorded().collect();
         back.reverse();
@@ -284,7 +333,7 @@ fn answer_options(received: &[u8], to: IpAddr) -> (IpAddr, Vec<u8>) {
             if is_strict { options::strict_source_route } else { options::loose_source_route };
         if let Ok(prescribed) = prescribe(&back) {
             first_stop = stop.into();
-            // Padding in front was copied already.
+            // Padding stands behind.
             answer.extend(prescribed.iter().skip_while(|byte| **byte == 1));
         }
     }

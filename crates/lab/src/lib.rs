@@ -30,6 +30,7 @@ mod nat;
 mod neighbour;
 mod node;
 mod noise;
+mod options;
 mod packet;
 mod path_mtu;
 mod random;

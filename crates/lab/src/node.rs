@@ -201,6 +201,13 @@ impl Node {
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let is_mine = turn.map.is_for(self.id, datagram.destination);
         let has_options = !datagram.options.is_empty();
+        if frame.came_by.is_some() && self.is_martian(turn.map, &datagram) {
+            return;
+        }
+        let concerns_us = is_mine || self.plan.role == Role::Router;
+        if let Some(word) = crate::options::fault(datagram.options).filter(|_| concerns_us) {
+            return self.complain(turn, frame.subject(), Meaning::HeaderField, word);
+        }
         if self.gate.is_some() && frame.came_by.is_some() && frame.road.is_none() {
             return self.receive_tracked(turn, frame);
         }
@@ -218,6 +225,15 @@ impl Node {
             (false, Role::Router) => self.forward(turn, frame),
             (false, Role::Host) => {}
         }
+    }
+
+    /// Whether a datagram from a link claims what cannot be: that it goes to a loopback address or,
+    /// in IPv4, to none, or that it comes from the node itself (RFC 1812 §5.3.7). What comes from a
+    /// loopback address is heard, though not answered: that such errors exist is to be seen.
+    fn is_martian(&self, map: &Map, datagram: &Datagram<'_>) -> bool {
+        let (from, to) = (datagram.source, datagram.destination);
+        let is_forged = map.holder(from) == Some(self.id) || to.is_unspecified();
+        to.is_loopback() || rules::of(datagram.family()).has_broadcast && is_forged
     }
 
     /// A datagram with options that is addressed to this node, at the end of its way or at a stop
@@ -312,10 +328,12 @@ impl Node {
         let next = self.balancer.next(turn.map, self.id, flow);
         let next = self.leave_by(turn.map, &header, next);
         let next = self.redirected(turn, header.destination, next);
-        if let IpAddr::V4(own) = header.source
-            && self.stamp_options(turn, &mut header.options, own).is_err()
-        {
-            return Err(fault(SendFaultReason::Other));
+        if let IpAddr::V4(own) = header.source {
+            let before = header.options.clone();
+            if self.stamp_options(turn, &mut header.options, own).is_err() {
+                return Err(fault(SendFaultReason::Other));
+            }
+            crate::options::keep_overflow(&before, &mut header.options);
         }
         let (interface, to) = match next {
             Next::Local => {
@@ -416,10 +434,6 @@ impl Node {
         let is_locked = known.is_some_and(|known| known.is_locked);
         let (limit_bytes, dont_fragment, may_split) = match how {
             Fragmentation::System | Fragmentation::Want => (path_bytes, !is_locked, true),
-            // Routers would cut it further, if they do that.
-            Fragmentation::Allowed if rules::of(family).routers_fragment => {
-                (device_bytes, false, true)
-            }
             Fragmentation::Allowed => (path_bytes, false, true),
             Fragmentation::Forbidden => (path_bytes, true, false),
             Fragmentation::Probe => (device_bytes, true, false),

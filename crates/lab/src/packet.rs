@@ -1,6 +1,8 @@
 //! Datagrams as bytes: what forwarding changes in place, and cutting them into fragments.
 
+use crate::assembly::Cut;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use wire::ip::options::{self, Ipv4Option, Options};
 use wire::ip::{Datagram, Fragment, Header, pieces};
 use wire::{Malformed, checksum};
@@ -86,6 +88,9 @@ pub(crate) fn stamp_options(
     is_own: impl Fn(Ipv4Addr) -> bool,
     midnight_ms: u32,
 ) -> Result<(), u32> {
+    if let Some(word) = crate::options::fault(bytes) {
+        return Err(word);
+    }
     options::pass(bytes, own, is_own, midnight_ms).map_err(|fault| match fault {
         Malformed::Option(at) => (20 + at as u32) << 24,
         _ => 20 << 24,
@@ -117,17 +122,55 @@ pub(crate) fn split(
     identification: u32,
     mtu_bytes: u32,
 ) -> Vec<Vec<u8>> {
-    let whole = Fragment { identification, offset_bytes: 0, more: false };
-    let base = header.fragment.unwrap_or(whole);
-    let mut header = Header { fragment: Some(base), ..header.clone() };
-    let cuts: Vec<_> = pieces(payload.len(), header.bytes(), mtu_bytes as usize).collect();
-    let mut fragments = Vec::with_capacity(cuts.len());
-    for (range, more) in cuts {
+    let base = base(header, identification);
+    let whole = Header { fragment: Some(base), ..header.clone() };
+    let ranges = pieces(payload.len(), whole.bytes(), mtu_bytes as usize);
+    emit_pieces(&whole, payload, base, ranges)
+}
+
+/// Cuts a payload where it was cut before, if all of that fits into `mtu_bytes`, or else as
+/// [`split`]. So Linux leaves fragments as they were that it has put together to look at them.
+pub(crate) fn split_again(
+    header: &Header,
+    payload: &[u8],
+    cut: &Cut,
+    mtu_bytes: u32,
+) -> Vec<Vec<u8>> {
+    let base = base(header, cut.identification);
+    let whole = Header { fragment: Some(base), ..header.clone() };
+    let room = (mtu_bytes as usize).saturating_sub(whole.bytes());
+    let ends = cut.starts.iter().copied().chain([payload.len()]);
+    let starts = std::iter::once(0).chain(cut.starts.iter().copied());
+    let ranges: Vec<_> = starts.zip(ends).map(|(start, end)| start..end).collect();
+    let fits = |range: &Range<usize>| {
+        range.start < range.end && range.len() <= room && range.start.is_multiple_of(8)
+    };
+    if !ranges.iter().all(fits) {
+        return split(header, payload, cut.identification, mtu_bytes);
+    }
+    let ranges = ranges.into_iter().map(|range| (range.clone(), range.end < payload.len()));
+    emit_pieces(&whole, payload, base, ranges)
+}
+
+/// Which piece of a datagram a header is of already: the whole, if of none.
+fn base(header: &Header, identification: u32) -> Fragment {
+    header.fragment.unwrap_or(Fragment { identification, offset_bytes: 0, more: false })
+}
+
+fn emit_pieces(
+    whole: &Header,
+    payload: &[u8],
+    base: Fragment,
+    ranges: impl Iterator<Item = (Range<usize>, bool)>,
+) -> Vec<Vec<u8>> {
+    let mut header = whole.clone();
+    let mut fragments = Vec::new();
+    for (range, more) in ranges {
         let Ok(offset_bytes) = u16::try_from(usize::from(base.offset_bytes) + range.start) else {
             return Vec::new();
         };
         header.fragment = Some(Fragment { offset_bytes, more: more || base.more, ..base });
-        let mut bytes = Vec::with_capacity(mtu_bytes as usize);
+        let mut bytes = Vec::with_capacity(header.bytes() + range.len());
         if header.emit(&payload[range], &mut bytes).is_err() {
             return Vec::new();
         }
@@ -137,25 +180,32 @@ pub(crate) fn split(
     fragments
 }
 
-/// The options that every fragment carries, not the first alone: those with the copied flag
-/// (RFC 791 §3.1).
+/// The options of fragments other than the first: those with the copied flag (RFC 791 §3.1), and no
+/// operations in the place of the others, as Linux has it.
 fn copied_options(options: &[u8]) -> Vec<u8> {
-    let mut copied = Vec::new();
-    for option in Options::new(options).map_while(Result::ok) {
-        let is_copied = match option {
+    let mut copied = options.to_vec();
+    let mut all = Options::new(options);
+    let mut at = 0;
+    while let Some(Ok(option)) = all.next() {
+        let end = all.offset();
+        let is_copied = matches!(
+            option,
             Ipv4Option::LooseSourceRoute(_)
-            | Ipv4Option::StrictSourceRoute(_)
-            | Ipv4Option::RouterAlert(_) => true,
-            Ipv4Option::Unknown { kind, .. } => kind & 0x80 != 0,
-            _ => false,
-        };
-        if is_copied && option.emit(&mut copied).is_err() {
-            return Vec::new();
+                | Ipv4Option::StrictSourceRoute(_)
+                | Ipv4Option::RouterAlert(_)
+                | Ipv4Option::Unknown { kind: 0x80.., .. }
+                | Ipv4Option::End
+        );
+        if !is_copied {
+            copied[at..end].fill(NO_OPERATION);
         }
+        at = end;
     }
-    copied.resize(copied.len().next_multiple_of(4), 0);
     copied
 }
+
+/// The option that is one byte of padding.
+const NO_OPERATION: u8 = 1;
 
 /// The header and payload of a datagram made of fragments: those of the first, the whole payload.
 pub(crate) fn join(first: &Datagram<'_>, payload: &[u8]) -> Option<Vec<u8>> {
@@ -223,7 +273,7 @@ mod tests {
         let fragments = split(&header, &[0; 64], 1, 60);
         let options = |at: usize| Datagram::parse(&fragments[at]).expect("whole").options;
         assert_eq!(options(0), header.options);
-        assert_eq!(options(1), [148, 4, 0, 0]);
+        assert_eq!(options(1), [1, 1, 1, 1, 1, 1, 1, 148, 4, 0, 0, 0]);
         assert!(split(&header, &[0; 64], 1, 30).is_empty());
     }
 }

@@ -64,7 +64,9 @@ impl PathMtus {
             (said, _) => (said, false),
         };
         let known = self.of(now, to);
-        if bytes >= sent_bytes && !is_locked || known.is_some_and(|known| known.bytes < bytes) {
+        // Linux does not look how large that was.
+        let is_absurd = stack == Stack::Bsd && bytes >= sent_bytes;
+        if is_absurd || known.is_some_and(|known| known.bytes < bytes) {
             return;
         }
         if has_room(&mut self.known, &to, DESTINATIONS_MAX, |known| known.until > now) {

@@ -154,6 +154,11 @@ impl Node {
             return;
         }
         let Some(numbers) = Meaning::RedirectHost.numbers(family) else { return };
+        let mut bytes = about.bytes.to_vec();
+        if rules::of(family).redirects_quote_decremented {
+            packet::decrement_hop_limit(&mut bytes);
+        }
+        let about = Subject { bytes: &bytes, ..about };
         match hop {
             IpAddr::V4(gateway) => self.complain_by(turn, about, numbers, gateway.to_bits()),
             IpAddr::V6(target) => {

@@ -1,5 +1,6 @@
 //! Forwarding (RFC 1812 §5.2): the way, the hop limit, the options, the size, in Linux's order.
 
+use crate::assembly::Cut;
 use crate::balance::Flow;
 use crate::complaint::Subject;
 use crate::map::{Next, Recipient};
@@ -14,9 +15,19 @@ impl Node {
     /// Passes on a datagram that is not for this node.
     pub(crate) fn forward(&mut self, turn: &mut Turn<'_>, frame: Frame) {
         match Datagram::parse(&frame.bytes) {
-            // Options are changed on the way, and errors quote what came.
+            // Options are changed on the way, and by Linux already for errors to quote them.
             Ok(datagram) if !datagram.options.is_empty() => {
-                let original = frame.bytes.clone();
+                if crate::options::has_strict_route(datagram.options) {
+                    // It should have come to the next stop alone: the destination is wrong.
+                    let word = 16 << 24;
+                    return self.complain(turn, frame.subject(), Meaning::HeaderField, word);
+                }
+                let mut original = frame.bytes.clone();
+                if let Some(IpAddr::V4(own)) = turn.map.source_towards(self.id, datagram.source) {
+                    // What is malformed was refused before.
+                    self.stamp_options(turn, packet::options_mut(&mut original), own).ok();
+                    packet::refresh_checksum(&mut original);
+                }
                 self.forward_as(turn, frame, original);
             }
             Ok(_) => self.forward_as(turn, frame, Vec::new()),
@@ -25,12 +36,17 @@ impl Node {
     }
 
     /// Passes on a datagram; `original` is how it came, or empty if that is how it is.
-    pub(crate) fn forward_as(&mut self, turn: &mut Turn<'_>, mut frame: Frame, original: Vec<u8>) {
+    pub(crate) fn forward_as(
+        &mut self,
+        turn: &mut Turn<'_>,
+        mut frame: Frame,
+        mut original: Vec<u8>,
+    ) {
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let (family, destination) = (datagram.family(), datagram.destination);
         if frame.is_broadcast
             || destination.is_multicast()
-            || !address::is_one_host(datagram.source)
+            || !address::may_pass_from(datagram.source)
         {
             return;
         }
@@ -55,10 +71,11 @@ impl Node {
             return self.complain(turn, quoted, Meaning::HopLimitExceeded, 0);
         }
         let mtu_bytes = turn.map.interface(self.id, interface).mtu_bytes(family);
-        // What was put together here goes on in pieces that are as large as those that came.
-        let cut = frame.road.as_ref().and_then(|road| road.cut);
-        let largest = cut.map_or(datagram.total_bytes, |cut| cut.largest_bytes as usize);
-        let limit_bytes = cut.map_or(mtu_bytes, |cut| mtu_bytes.min(cut.largest_bytes));
+        // What was put together here goes on in the pieces that came, or as large ones.
+        let cut = frame.road.as_ref().and_then(|road| road.cut.clone());
+        let largest_bytes = cut.as_ref().map(|cut| cut.largest_bytes);
+        let largest = largest_bytes.map_or(datagram.total_bytes, |bytes| bytes as usize);
+        let limit_bytes = largest_bytes.map_or(mtu_bytes, |bytes| mtu_bytes.min(bytes));
         let is_cut = datagram.total_bytes > limit_bytes as usize;
         let is_too_big = largest > mtu_bytes as usize;
         if is_too_big && (datagram.dont_fragment || !rules::of(family).routers_fragment) {
@@ -77,7 +94,7 @@ impl Node {
             return self.complain(turn, about, Meaning::HeaderField, word);
         }
         if !original.is_empty() {
-            packet::refresh_checksum(&mut frame.bytes);
+            settle_options(&mut frame.bytes, &mut original);
         }
         self.alter(&mut frame.bytes);
         if !self.leave_tracked(turn, interface, &mut frame, &original) {
@@ -86,12 +103,24 @@ impl Node {
         if !is_cut {
             return self.put(turn, interface, to, frame.bytes);
         }
-        let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
-        let identification = cut.map_or(datagram.identification, |cut| cut.identification);
-        let header = datagram.header();
-        for bytes in packet::split(&header, datagram.payload, identification, limit_bytes) {
+        for bytes in self.pieces(&frame.bytes, cut, limit_bytes) {
             self.put(turn, interface, to, bytes);
         }
+    }
+
+    /// What a datagram is cut into: as it was cut before, if it was.
+    fn pieces(&mut self, bytes: &[u8], cut: Option<Cut>, limit_bytes: u32) -> Vec<Vec<u8>> {
+        let own_identification = self.next_identification();
+        let Ok(datagram) = Datagram::parse(bytes) else { return Vec::new() };
+        let (header, payload) = (datagram.header(), datagram.payload);
+        let Some(mut cut) = cut else {
+            return packet::split(&header, payload, datagram.identification, limit_bytes);
+        };
+        // Pieces of IPv6 are its own now: others' might have the same number (Linux).
+        if !rules::of(datagram.family()).routers_fragment {
+            cut.identification = own_identification;
+        }
+        packet::split_again(&header, payload, &cut, limit_bytes)
     }
 
     /// Changes what it changes in everything that it passes on.
@@ -113,6 +142,16 @@ impl Node {
             packet::clear_flow_label(bytes);
         }
     }
+}
+
+/// Has the options of what is passed on in order, whose destination is the same unless a source
+/// route led on: Linux stamps them as they come in, by its address there.
+fn settle_options(bytes: &mut [u8], original: &mut [u8]) {
+    if original[16..20] == bytes[16..20] {
+        let stamped = packet::options_mut(original).to_vec();
+        crate::options::keep_stamps(&stamped, packet::options_mut(bytes));
+    }
+    packet::refresh_checksum(bytes);
 }
 
 /// What a router says of a way that it does not go; `None`: nothing.

@@ -1,5 +1,6 @@
 //! Where the families differ in what hosts and routers do, as one table.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use wire::Family;
 use wire::ip::protocol;
@@ -17,6 +18,9 @@ pub(crate) struct Rules {
     pub(crate) queries: &'static [(u8, u8)],
     /// Types of its errors.
     pub(crate) errors: &'static [u8],
+    /// Types about which errors may be sent: queries and their answers, not what nobody knows in
+    /// IPv4, not redirects in IPv6 (RFC 4443 §2.4 (e.2)).
+    pub(crate) answerable: &'static [RangeInclusive<u8>],
     /// Types that belong to one link, which nobody tracks.
     pub(crate) untracked: &'static [u8],
     /// Whether the checksum of ICMP covers the addresses (RFC 4443 §2.3), for which senders leave
@@ -58,6 +62,11 @@ pub(crate) struct Rules {
     pub(crate) discovery_hop_limit: Option<u8>,
     /// Whether a sender that does not obey redirects is told less and less, then nothing (Linux).
     pub(crate) redirects_back_off: bool,
+    /// Whether a redirect quotes the datagram as it goes on, its hop limit taken down already
+    /// (Linux).
+    pub(crate) redirects_quote_decremented: bool,
+    /// Whether a UDP length of 0 stands for all that there is (RFC 2675 §4).
+    pub(crate) udp_may_be_endless: bool,
     /// Whether a raw socket sees ICMP messages whose checksum is wrong.
     pub(crate) shows_bad_checksums: bool,
 }
@@ -76,6 +85,7 @@ const V4: Rules = Rules {
     // Echo, timestamp, information, address mask (RFC 792, RFC 950).
     queries: &[(8, 0), (13, 14), (15, 16), (17, 18)],
     errors: &[3, 4, 5, 11, 12],
+    answerable: &[0..=0, 8..=8, 13..=18],
     untracked: &[],
     icmp_sums_addresses: false,
     udp_must_be_summed: false,
@@ -97,6 +107,8 @@ const V4: Rules = Rules {
     reassembly: Duration::from_secs(30),
     discovery_hop_limit: None,
     redirects_back_off: true,
+    redirects_quote_decremented: true,
+    udp_may_be_endless: false,
     shows_bad_checksums: true,
 };
 
@@ -108,6 +120,7 @@ const V6: Rules = Rules {
     queries: &[(128, 129), (139, 140)],
     errors: &[1, 2, 3, 4],
     // Listeners (RFC 2710, RFC 3810) and neighbours (RFC 4861).
+    answerable: &[128..=136, 138..=255],
     untracked: &[130, 131, 132, 133, 134, 135, 136, 137, 143],
     icmp_sums_addresses: true,
     udp_must_be_summed: true,
@@ -129,6 +142,8 @@ const V6: Rules = Rules {
     reassembly: Duration::from_secs(60),
     discovery_hop_limit: Some(255),
     redirects_back_off: false,
+    redirects_quote_decremented: false,
+    udp_may_be_endless: true,
     shows_bad_checksums: false,
 };
 

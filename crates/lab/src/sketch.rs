@@ -1,5 +1,6 @@
 //! A network as somebody would draw it: nodes, links, what links do, and what changes when.
 
+use crate::conntrack::Personality;
 use crate::scenario::changes::Change;
 use crate::scenario::text::Source;
 use crate::scenario::{NodePlan, Role, Scenario};
@@ -135,10 +136,14 @@ fn told(scenario: &Scenario, what: &Change) -> String {
                 }
             }
         }
-        Change::Node { node, routes, is_silent } => {
+        Change::Node { node, routes, is_silent, personality } => {
             let name = &scenario.nodes[node.0 as usize].name;
             let routes = if routes.is_some() { ", other routes" } else { "" };
-            format!("{name} {}{routes}", if *is_silent { "silent" } else { "speaks" })
+            let named = |it: &&(&str, Personality)| Some(it.1) == *personality;
+            let named = Personality::ALL.iter().find(named);
+            let translates = named.map(|(word, _)| format!(", translates as {word}"));
+            let speaks = if *is_silent { "silent" } else { "speaks" };
+            format!("{name} {speaks}{routes}{}", translates.unwrap_or_default())
         }
     }
 }

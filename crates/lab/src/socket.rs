@@ -5,10 +5,12 @@ pub(crate) mod disposition;
 
 use crate::NodeId;
 use crate::node::{Action, Later, Node, Turn};
-use crate::scenario::traffic::TrafficPlan;
+use crate::scenario::traffic::{Destination, TrafficPlan};
+use crate::world::World;
 use disposition::{Disposition, Errno};
 use probe::{Fragmentation, SendFaultReason, Time};
 use std::net::IpAddr;
+use std::time::Duration;
 use wire::Family;
 use wire::icmp::{self, Transport};
 use wire::ip::{Datagram, Header, protocol};
@@ -16,6 +18,9 @@ use wire::udp;
 
 /// The port of a node's first socket.
 const FIRST_PORT: u16 = 32_768;
+
+/// The most that a datagram of UDP carries in IPv4 (RFC 768, RFC 791).
+const PAYLOAD_MAX_BYTES: usize = 65_507;
 
 /// Events that a socket remembers at most.
 const EVENTS_MAX: usize = 10_000;
@@ -100,6 +105,37 @@ impl Process {
     }
 }
 
+impl World {
+    /// Opens one more socket at a node; its index among that node's. Connected or not, it sends to
+    /// one peer alone, when it is told to.
+    pub fn open_socket(&mut self, node: NodeId, to: (IpAddr, u16), is_connected: bool) -> usize {
+        let plan = TrafficPlan {
+            from: node,
+            to: Destination::Address(to.0),
+            port: to.1,
+            families: vec![Family::of(to.0)],
+            start: Duration::ZERO,
+            every: Duration::ZERO,
+            count: 0,
+            bytes: 0,
+            hop_limit: None,
+            is_connected,
+            hears_all: false,
+        };
+        let processes = &mut self.nodes[node.0 as usize].processes;
+        processes.push(Process::new(node, plan, to.0, processes.len()));
+        processes.len() - 1
+    }
+
+    /// Lets a socket of a node, by its index there, send so many zeros.
+    pub fn send_from(&mut self, node: NodeId, index: usize, bytes: usize) {
+        if let Some(process) = self.nodes[node.0 as usize].processes.get_mut(index) {
+            process.plan.bytes = bytes.min(PAYLOAD_MAX_BYTES);
+        }
+        self.turn(node, |node, turn| node.speak(turn, index));
+    }
+}
+
 impl Node {
     /// Lets a process send, and says when it does so again.
     pub(crate) fn speak(&mut self, turn: &mut Turn<'_>, index: usize) {
@@ -159,6 +195,9 @@ impl Node {
     /// Tells the process that sent what an error is about, if it may hear of it.
     pub(crate) fn tell_process(&mut self, now: Time, error: &icmp::Error<'_>) {
         let Ok(quoted) = error.parse_quoted() else { return };
+        if quoted.datagram.payload.len() < crate::complaint::QUOTED_MIN_BYTES {
+            return;
+        }
         let Transport::Ports { source, destination, .. } = quoted.transport else { return };
         let family = quoted.datagram.family();
         let to = (quoted.datagram.destination, destination);

@@ -29,9 +29,17 @@ impl Node {
     /// Takes a UDP datagram: gives it to a process or a service, or sends its payload back.
     pub(crate) fn keep_udp(&mut self, turn: &mut Turn<'_>, datagram: &Datagram<'_>) -> Kept {
         let (source, destination) = (datagram.source, datagram.destination);
-        let Ok(message) = udp::Message::parse(datagram.payload) else { return Kept::Done };
-        let is_summed = message.has_checksum || !rules::of(datagram.family()).udp_must_be_summed;
-        if !is_summed || !udp::verify(source, destination, datagram.payload) {
+        let rules = rules::of(datagram.family());
+        let mut bytes = datagram.payload.to_vec();
+        let length = bytes.len() as u16;
+        if rules.udp_may_be_endless && bytes.get(4..6) == Some(&[0, 0]) {
+            bytes[4..6].copy_from_slice(&length.to_be_bytes());
+        }
+        let Ok(message) = udp::Message::parse(&bytes) else { return Kept::Done };
+        let is_summed = message.has_checksum || !rules.udp_must_be_summed;
+        if !is_summed
+            || !udp::verify(source, destination, &datagram.payload[..message.payload.len() + 8])
+        {
             return Kept::Done;
         }
         if self.hand_to_process(turn.now, datagram, &message) {

@@ -368,8 +368,12 @@ impl World {
                     }
                 }
             }
-            Change::Node { node, is_silent, .. } => {
-                self.nodes[node.0 as usize].plan.is_silent = is_silent;
+            Change::Node { node, is_silent, personality, .. } => {
+                let changed = &mut self.nodes[node.0 as usize];
+                changed.plan.is_silent = is_silent;
+                if let (Some(gate), Some(personality)) = (&mut changed.gate, personality) {
+                    gate.tracker.set_behaviour(personality.behaviour());
+                }
                 if let Some(routes) = routes {
                     self.map.set_routes(node, routes);
                 }

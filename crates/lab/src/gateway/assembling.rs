@@ -51,12 +51,20 @@ impl Gateway {
     /// Cuts a datagram that is to leave.
     pub(super) fn cut(&mut self, way: &Way, out: Side, bytes: &[u8], limit_bytes: usize) {
         let Ok(datagram) = Datagram::parse(bytes) else { return };
-        let identification = match way.cut {
-            Some(cut) => cut.identification,
-            None => datagram.identification,
+        let (header, payload) = (datagram.header(), datagram.payload);
+        let (identification, limit_bytes) = (datagram.identification, limit_bytes as u32);
+        let pieces = match &way.cut {
+            Some(cut) => {
+                let mut cut = cut.clone();
+                // Pieces of IPv6 are its own now: others' might have the same number (Linux).
+                if !rules::of(datagram.family()).routers_fragment {
+                    self.identification = self.identification.wrapping_add(1);
+                    cut.identification = self.identification.into();
+                }
+                packet::split_again(&header, payload, &cut, limit_bytes)
+            }
+            None => packet::split(&header, payload, identification, limit_bytes),
         };
-        let (header, limit_bytes) = (datagram.header(), limit_bytes as u32);
-        let pieces = packet::split(&header, datagram.payload, identification, limit_bytes);
         self.outgoing.extend(pieces.into_iter().map(|piece| (out, piece)));
     }
 

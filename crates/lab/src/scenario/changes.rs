@@ -3,6 +3,7 @@
 use super::impairments::Impairments;
 use super::text::{Table, Value};
 use super::{LinkPlan, Names, NodePlan, StaticRoute, links, node_named, nodes};
+use crate::conntrack::Personality;
 use crate::{NodeId, ScenarioFault};
 use probe::Time;
 
@@ -20,8 +21,14 @@ pub(crate) struct ChangePlan {
 pub(crate) enum Change {
     /// A link, by its index: whether it is down, and what it does from now on, there and back.
     Link { link: usize, is_down: bool, directions: Box<[Impairments; 2]> },
-    /// A node: its stated routes, if they change, and whether it is silent.
-    Node { node: NodeId, routes: Option<Vec<StaticRoute>>, is_silent: bool },
+    /// A node: its stated routes, if they change, whether it is silent, and how it translates, if
+    /// that changes.
+    Node {
+        node: NodeId,
+        routes: Option<Vec<StaticRoute>>,
+        is_silent: bool,
+        personality: Option<Personality>,
+    },
 }
 
 /// Reads all changes, in the order in which they come.
@@ -41,7 +48,7 @@ pub(super) fn read(
     timed.sort_by_key(|(at, _)| *at);
     let silent = nodes.iter().map(|node| node.is_silent).collect();
     let states = links.iter().map(|link| (false, link.there.clone(), link.back.clone())).collect();
-    let mut state = State { names, links, states, silent };
+    let mut state = State { names, nodes, links, states, silent };
     let mut changes = Vec::with_capacity(timed.len());
     for (at, value) in timed {
         let what = source.bear(state.change(&value))?;
@@ -53,6 +60,7 @@ pub(super) fn read(
 /// How things stand after the changes read so far; each says only what it changes.
 struct State<'a> {
     names: &'a Names,
+    nodes: &'a [NodePlan],
     links: &'a [LinkPlan],
     states: Vec<(bool, Impairments, Impairments)>,
     silent: Vec<bool>,
@@ -92,8 +100,19 @@ impl State<'_> {
         let node = node_named(name, self.names)?;
         let was_silent = &mut self.silent[node.0 as usize];
         *was_silent = table.take("silent").map_or(Ok(*was_silent), |value| value.boolean())?;
+        let is_silent = *was_silent;
         let routes = nodes::routes(table, self.names)?;
-        Ok(Change::Node { node, routes, is_silent: *was_silent })
+        let personality = table.take("personality");
+        let personality = personality.map(|value| self.personality(node, &value)).transpose()?;
+        Ok(Change::Node { node, routes, is_silent, personality })
+    }
+
+    fn personality(&self, node: NodeId, value: &Value<'_>) -> Result<Personality, ScenarioFault> {
+        let personality = value.word(Personality::ALL)?;
+        match self.nodes[node.0 as usize].nat {
+            Some(_) => Ok(personality),
+            None => Err(value.fault("this node has no `nat` that could behave so".to_string())),
+        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The lab beside the kernel. The tracker: the same packets through a namespace that masquerades
 //! with nftables and through ours; what leaves and what `conntrack -L` lists must be the same.
-//! Sockets: what they hear of ICMP errors.
+//! Sockets: what they hear of ICMP errors. Hosts and routers: scripts that both must follow.
 
 mod child;
 mod errors;
+mod judge;
 mod scripts;
 mod worlds;
 

@@ -1,6 +1,7 @@
 //! Translators on the road: what comes back, and what quotes tell of them.
 
 use super::*;
+use lab::SocketEvent;
 use wire::icmp::Transport;
 
 const HOME: &str = r#"
@@ -193,4 +194,48 @@ fn mistakes_in_translators_are_shown() {
     let text = line("", "nat = \"r3-b\"");
     let fault = World::load(&text, "test", None).expect_err("a mistake");
     assert!(fault.message.starts_with("only routers translate"), "{fault}");
+}
+
+#[test]
+fn a_translator_may_change_while_it_runs() {
+    let text = home(r#"{ out = "nat-r1" }"#)
+        + r#"
+        [[at]]
+        time = "1s"
+        node = "nat"
+        personality = "symmetric"
+        [[traffic]]
+        from = "a"
+        to = "b"
+        udp = 53
+        count = 4
+        families = ["v4"]
+        [[traffic]]
+        from = "a"
+        to = "b"
+        udp = 53
+        start = "1500ms"
+        count = 1
+        families = ["v4"]
+    "#;
+    let mut world = World::load(&text, "test", None).expect("a scenario");
+    world.advance(Time(5_000_000_000));
+    let nat = world.node("nat").expect("it is there");
+    let listed: Vec<String> = world.conntrack(nat).iter().map(|it| it.to_string()).collect();
+    let outer = |inner: &str| {
+        let line = listed.iter().find(|line| line.contains(inner)).expect("it is tracked");
+        line.rsplit("dport=").next().and_then(|it| it.split(' ').next()).map(str::to_string)
+    };
+    // The old connection keeps its port, and answers go on coming; a new one gets any.
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert_eq!(outer("sport=32768 ").as_deref(), Some("32768"));
+    assert_ne!(outer("sport=32769 ").as_deref(), Some("32769"));
+    let heard = |index: usize| {
+        let events = world.sockets().nth(index).expect("a socket").events.iter();
+        events.filter(|(_, event)| *event == SocketEvent::Received).count()
+    };
+    assert_eq!((heard(0), heard(1)), (4, 1));
+    let wrong = text.replace("node = \"nat\"", "node = \"r1\"");
+    let fault = World::load(&wrong, "test", None).expect_err("it translates nothing");
+    assert!(fault.message.contains("`nat`"), "{fault}");
 }
