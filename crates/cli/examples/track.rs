@@ -1,6 +1,6 @@
-//! Measures the tracker: so many connections through a masquerade, and packets of them in any order.
-//! Prints figures by name, medians of five runs; `cargo xtask bench track` reads them. Time is the
-//! processor's, so that what else the machine does counts less.
+//! Measures the tracker: so many connections through a masquerade, and packets of them in any
+//! order. Prints figures by name, medians of five runs; `cargo xtask bench track` reads them. Time
+//! is the processor's, so that what else the machine does counts less.
 //!
 //! `track COUNT [PERSONALITY]`
 
