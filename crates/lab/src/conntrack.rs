@@ -54,6 +54,9 @@ use wheel::Wheel;
 /// Events that are kept for whoever watches; older ones are lost.
 const EVENTS_MAX: usize = 65_536;
 
+/// With fewer connections it is not worth while to foresee any: they are near the processor.
+const FORESEEN_LEAST: usize = 4_096;
+
 /// Entries of the wheel that one packet looks after.
 const SWEPT_BY_PACKET: usize = 4;
 
@@ -207,10 +210,13 @@ impl Tracker {
 
     /// Fetches what packets that came together are going to need, which changes nothing: with many
     /// connections, waiting for memory is most of the work, and here the waits overlap.
-    pub fn foresee<'a>(&self, datagrams: impl IntoIterator<Item = &'a [u8]>) {
+    pub fn foresee<'a>(&self, datagrams: impl ExactSizeIterator<Item = &'a [u8]>) {
+        if self.table.len() < FORESEEN_LEAST || datagrams.len() < 2 {
+            return;
+        }
         let mut tags = [0; table::BURST];
         let mut count = 0;
-        for datagram in datagrams.into_iter().take(tags.len()) {
+        for datagram in datagrams.take(tags.len()) {
             if let Some((_, tuple::Carried::Tuple(tuple))) = tuple::read(datagram, false) {
                 tags[count] = self.table.tag(&tuple);
                 count += 1;

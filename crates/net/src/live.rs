@@ -4,13 +4,16 @@
 use crate::cell::Cell;
 use crate::clock::{Clock, Readings};
 use crate::sys::{self, Signals, SystemClocks, Watch};
-use crate::tun::{Frame, Shape, Tun};
+use crate::tun::{Frame, Rooms, Shape, Tun};
 use crate::{Fault, rights};
 use probe::{Signal, Time};
 use std::time::Duration;
 
 /// A network that lives in this process. Time is counted from the start of [`run`].
 pub trait Internet {
+    /// Looks at packets that have come together, before [`Internet::receive`] takes each of them.
+    fn foresee(&self, _frames: &[Frame]) {}
+
     /// Takes a packet that a device's namespace sent. `device` is the device's index. If it is to
     /// leave at once, as it stands there then, the index of the device by which it leaves.
     fn receive(&mut self, now: Time, device: usize, frame: &mut Frame) -> Option<usize>;
@@ -41,8 +44,11 @@ pub fn wall_clock_ns() -> i128 {
 /// Packets that are read of one device before the others get their turn.
 const TURN_PACKETS: usize = 64;
 
-/// Packets that are read before the clock is.
-const CLOCK_PACKETS: usize = 8;
+/// Packets that are read at most before the first of them is passed on; the clock is read once.
+const BURST_PACKETS: usize = 8;
+
+/// As many bytes end a burst: more would not stay near the processor until they are passed on.
+const BURST_BYTES: usize = 1 << 14;
 
 /// While there is no time for a sleep, what happened is written down this often.
 const IDLE_INTERVAL: Duration = Duration::from_millis(50);
@@ -86,20 +92,20 @@ fn turn_after_turn<R>(
     watches.push(Watch::readable(Signals::bell_fd()));
     let bell = watches.len() - 1;
     sys::sharpen_timers();
-    let mut frame = Frame::new();
+    let mut burst = Burst::new();
     let mut outgoing = Vec::new();
     let mut has_packets = vec![true; tuns.len()];
     let mut next_idle = Time::ZERO;
     loop {
         for (device, has_packets) in has_packets.iter_mut().enumerate().filter(|(_, has)| **has) {
-            *has_packets = drain(tuns, device, &clock, &mut frame, internet)?;
+            *has_packets = drain(tuns, device, &clock, &mut burst, internet)?;
         }
         let now = clock.now();
         internet.advance(now);
         while let Some((device, shape)) = internet.take(&mut outgoing) {
             // What a namespace refuses is its loss.
             let _ = tuns[device].send(&outgoing, shape);
-            frame.put_back(std::mem::take(&mut outgoing));
+            burst.rooms.put_back(std::mem::take(&mut outgoing));
         }
         let signal = signals.take();
         if signal == Some(Signal::Status) {
@@ -132,26 +138,56 @@ fn turn_after_turn<R>(
     }
 }
 
+/// Packets that are read one after the other.
+struct Burst {
+    frames: Vec<Frame>,
+    rooms: Rooms,
+}
+
+impl Burst {
+    fn new() -> Burst {
+        let frames = (0..BURST_PACKETS).map(|_| Frame::new()).collect();
+        Burst { frames, rooms: Rooms::default() }
+    }
+
+    /// Reads what a device has; whether there may be more.
+    fn receive(&mut self, from: &Tun) -> Result<(&mut [Frame], bool), Fault> {
+        let (mut count, mut bytes) = (0, 0);
+        while count < BURST_PACKETS && bytes < BURST_BYTES {
+            let frame = &mut self.frames[count];
+            let received = frame.receive(from, &mut self.rooms);
+            if !received.map_err(|error| rights::host("read from the TUN device", error))? {
+                return Ok((&mut self.frames[..count], false));
+            }
+            bytes += frame.bytes().len();
+            count += 1;
+        }
+        Ok((&mut self.frames[..count], true))
+    }
+}
+
 /// Takes a turn's packets of a device; whether there may be more.
 fn drain(
     tuns: &[Tun],
     device: usize,
     clock: &Clock<SystemClocks>,
-    frame: &mut Frame,
+    burst: &mut Burst,
     internet: &mut impl Internet,
 ) -> Result<bool, Fault> {
-    let mut now = clock.now();
-    for count in 1..=TURN_PACKETS {
-        let received = frame.receive(&tuns[device]);
-        if !received.map_err(|error| rights::host("read from the TUN device", error))? {
+    let mut count = 0;
+    while count < TURN_PACKETS {
+        let now = clock.now();
+        let (frames, has_more) = burst.receive(&tuns[device])?;
+        internet.foresee(frames);
+        count += frames.len();
+        for frame in frames {
+            if let Some(out) = internet.receive(now, device, frame) {
+                // As above.
+                let _ = frame.send(&tuns[out]);
+            }
+        }
+        if !has_more {
             return Ok(false);
-        }
-        if let Some(out) = internet.receive(now, device, frame) {
-            // As above.
-            let _ = frame.send(&tuns[out]);
-        }
-        if count % CLOCK_PACKETS == 0 {
-            now = clock.now();
         }
     }
     Ok(true)

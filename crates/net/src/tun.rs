@@ -63,16 +63,18 @@ impl Shape {
     pub const PLAIN: Shape = Shape { sums: Sums::Unknown, segment_bytes: None };
 }
 
-/// A packet from a device, and room for the next.
+/// A packet from a device.
 #[derive(Debug)]
 pub struct Frame {
     header: Header,
     /// All of the room; less if it was taken.
     bytes: Vec<u8>,
     length: usize,
-    /// Rooms that came back.
-    spare: Vec<Vec<u8>>,
 }
+
+/// Rooms for packets that came back.
+#[derive(Debug, Default)]
+pub(crate) struct Rooms(Vec<Vec<u8>>);
 
 /// The largest packet.
 const PACKET_MAX_BYTES: usize = 65_535;
@@ -87,7 +89,12 @@ const SPARE_MAX: usize = 128;
 impl Frame {
     pub(crate) fn new() -> Frame {
         let header = [0; HEADER_BYTES];
-        Frame { header, bytes: vec![0; PACKET_MAX_BYTES], length: 0, spare: Vec::new() }
+        Frame { header, bytes: vec![0; PACKET_MAX_BYTES], length: 0 }
+    }
+
+    /// The packet's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length.min(self.bytes.len())]
     }
 
     /// The packet, and what the device told of it. It has no bytes any more once it was taken.
@@ -110,17 +117,10 @@ impl Frame {
         (bytes, shape)
     }
 
-    /// Takes a room back that is not needed any more, if it is one.
-    pub(crate) fn put_back(&mut self, bytes: Vec<u8>) {
-        if bytes.capacity() >= PACKET_MAX_BYTES && self.spare.len() < SPARE_MAX {
-            self.spare.push(bytes);
-        }
-    }
-
     /// Reads the next packet of a device; whether there was one.
-    pub(crate) fn receive(&mut self, from: &Tun) -> io::Result<bool> {
+    pub(crate) fn receive(&mut self, from: &Tun, rooms: &mut Rooms) -> io::Result<bool> {
         if self.bytes.len() < PACKET_MAX_BYTES {
-            self.bytes = self.spare.pop().unwrap_or_default();
+            self.bytes = rooms.0.pop().unwrap_or_default();
             self.bytes.resize(PACKET_MAX_BYTES, 0);
         }
         let length = match from.is_fast {
@@ -139,10 +139,18 @@ impl Frame {
 
     /// Hands the packet as it stands to a device.
     pub(crate) fn send(&self, to: &Tun) -> io::Result<()> {
-        let packet = &self.bytes[..self.length.min(self.bytes.len())];
         match to.is_fast {
-            true => to.device.send_with_header(&self.header, packet),
-            false => to.device.send(packet),
+            true => to.device.send_with_header(&self.header, self.bytes()),
+            false => to.device.send(self.bytes()),
+        }
+    }
+}
+
+impl Rooms {
+    /// Takes a room back that is not needed any more, if it is one.
+    pub(crate) fn put_back(&mut self, bytes: Vec<u8>) {
+        if bytes.capacity() >= PACKET_MAX_BYTES && self.0.len() < SPARE_MAX {
+            self.0.push(bytes);
         }
     }
 }

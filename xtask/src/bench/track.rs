@@ -76,7 +76,7 @@ pub fn measure(_: &Arena) -> Result<Vec<Row>, String> {
     let known = format!("packet of one of {few} connections, in any order");
     let many = tracked(MANY)?;
     let entries: Vec<f64> = theirs.iter().map(|it| it.entry).collect();
-    let entry = Figures::new(&vec![many.figure("entry")?; RUNS], &entries);
+    let entry = Figures::new(&[many.figure("entry")?; RUNS], &entries);
     let mut rows = vec![
         compare(&new, "ns", "Linux", &figures("new", |it| it.new)?, Bar::AtMost(0.83)),
         compare(&known, "ns", "Linux", &figures("known", |it| it.known)?, Bar::AtMost(1.0)),

@@ -135,7 +135,7 @@ impl Index {
 mod tests {
     use super::*;
     use crate::random::Random;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     #[test]
     fn finds_what_a_map_finds() {
@@ -154,6 +154,11 @@ mod tests {
                 }
             }
             if number % 500 == 0 {
+                let glances = map.iter().filter(|(number, tag)| index.glance(**tag) == **number);
+                assert!(
+                    number == 0
+                        || glances.count() * 4 > map.values().collect::<BTreeSet<_>>().len()
+                );
                 for number in 0..=number {
                     let tag = map.get(&number).copied().unwrap_or(0);
                     let found = index.find(tag, |other| other == number);

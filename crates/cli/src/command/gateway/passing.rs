@@ -68,6 +68,10 @@ impl Passing {
 }
 
 impl Internet for Passing {
+    fn foresee(&self, frames: &[Frame]) {
+        self.gateway.tracker().foresee(frames.iter().map(Frame::bytes));
+    }
+
     fn receive(&mut self, now: Time, device: usize, frame: &mut Frame) -> Option<usize> {
         let from = Side::BOTH[device];
         let (packet, shape) = frame.packet();

@@ -74,7 +74,7 @@ impl Ours {
             }
         }
         self.world.advance(now + after);
-        while let Some((node, bytes)) = self.world.take_outgoing() {
+        while let Some((node, bytes, _)) = self.world.take_outgoing() {
             let wire = self.neighbours[&node].name();
             said.push(format!("{wire} {}", self.seen.show(&bytes)));
         }
