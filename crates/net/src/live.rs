@@ -50,6 +50,10 @@ const BURST_PACKETS: usize = 8;
 /// As many bytes end a burst: more would not stay near the processor until they are passed on.
 const BURST_BYTES: usize = 1 << 14;
 
+/// Sleeps end about so much late, where a processor has slept meanwhile: so much earlier they are to
+/// end, and the rest is spent looking at the devices again and again.
+const WAKING: Duration = Duration::from_micros(40);
+
 /// While there is no time for a sleep, what happened is written down this often.
 const IDLE_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -112,12 +116,13 @@ fn turn_after_turn<R>(
             internet.show(now);
         }
         let mut may_be_over = signal.is_some();
+        let due = internet.due();
+        let wait = due.since(clock.now()).saturating_sub(WAKING);
+        if wait.is_zero() {
+            has_packets.fill(true);
+        }
         if !has_packets.contains(&true) {
-            let due = internet.due();
-            let wait = due.since(clock.now());
-            if !wait.is_zero() || now >= next_idle {
-                internet.idle(now);
-            }
+            internet.idle(now);
             let timeout = (due != Time::NEVER).then_some(wait);
             let timeout = if signal.is_some() { Some(Duration::ZERO) } else { timeout };
             sys::sleep(&mut watches, timeout).map_err(|error| rights::host("wait", error))?;
