@@ -13,8 +13,11 @@ use std::time::Duration;
 /// The most look-ups whose memory is fetched at once: processors keep about so many accesses open.
 pub(crate) const BURST: usize = 32;
 
-/// Entries in one piece of the slab: as many as go into two mebibytes, which are a large page.
-const PIECE: usize = (2 << 20) / size_of::<Entry>();
+/// Entries in one piece of the slab: as many as go into 8 MiB, which are a few large pages.
+const PIECE: usize = (8 << 20) / size_of::<Entry>();
+
+/// Entries that there is room for at first.
+const FIRST: usize = 16;
 
 /// Packets and bytes of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -242,12 +245,15 @@ impl Table {
 
     fn append(&mut self, entry: Entry) -> u32 {
         if self.pieces.last().is_none_or(|piece| piece.len() == PIECE) {
-            // The first grows as it is needed: most labs have few connections.
-            let room = if self.pieces.is_empty() { 0 } else { PIECE };
+            let room = if self.pieces.is_empty() { FIRST } else { PIECE };
             self.pieces.push(Vec::with_capacity(room));
         }
         let piece = self.pieces.len() - 1;
         let last = &mut self.pieces[piece];
+        if last.len() == last.capacity() {
+            // The first grows as it is needed: most labs have few connections.
+            last.reserve_exact(last.len().min(PIECE - last.len()));
+        }
         last.push(entry);
         (piece * PIECE + last.len() - 1) as u32
     }

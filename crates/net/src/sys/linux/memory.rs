@@ -4,19 +4,22 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 
-/// Bytes of a large page; what is smaller gains nothing by one.
+/// Bytes of a large page.
 const PAGE_BYTES: usize = 2 << 20;
 
-/// The system's allocator, but for what is at least as large as a large page: that is mapped by
-/// itself, and asks for large pages.
+/// Smaller blocks gain less by large pages than the end of the last page costs.
+const LEAST_BYTES: usize = 4 * PAGE_BYTES;
+
+/// The system's allocator, but for blocks of about 8 MiB and more: those are mapped by themselves,
+/// and ask for large pages.
 #[derive(Debug)]
 pub struct Memory;
 
 /// The length of a mapping for that many bytes, in whole large pages; `None` if the system's
 /// allocator is to have them.
 fn mapped_bytes(layout: Layout) -> Option<usize> {
-    let is_ours = layout.size() >= PAGE_BYTES && layout.align() <= PAGE_BYTES;
-    layout.size().checked_next_multiple_of(PAGE_BYTES).filter(|_| is_ours)
+    let bytes = layout.size().checked_next_multiple_of(PAGE_BYTES);
+    bytes.filter(|bytes| *bytes >= LEAST_BYTES && layout.align() <= PAGE_BYTES)
 }
 
 // SAFETY: each block comes from one of two sources, and the layout alone, which a caller has to
@@ -83,14 +86,14 @@ mod tests {
 
     #[test]
     fn large_blocks_are_aligned_zero_and_freed() {
-        for bytes in [PAGE_BYTES - 1, PAGE_BYTES, 3 * PAGE_BYTES + 5] {
+        for bytes in [PAGE_BYTES, LEAST_BYTES - 1, LEAST_BYTES, LEAST_BYTES + 5] {
             let layout = Layout::from_size_align(bytes, 8).expect("a layout");
             // SAFETY: the layout is not empty; the block is used within it and given back by it.
             unsafe {
                 let block = Memory.alloc_zeroed(layout);
                 assert!(!block.is_null());
                 assert_eq!(block.align_offset(8), 0);
-                assert!(bytes < PAGE_BYTES || block.align_offset(PAGE_BYTES) == 0);
+                assert!(bytes == PAGE_BYTES || block.align_offset(PAGE_BYTES) == 0);
                 for at in [0, bytes / 2, bytes - 1] {
                     assert_eq!(*block.add(at), 0);
                     *block.add(at) = 7;
