@@ -50,8 +50,8 @@ const BURST_PACKETS: usize = 8;
 /// As many bytes end a burst: more would not stay near the processor until they are passed on.
 const BURST_BYTES: usize = 1 << 14;
 
-/// Sleeps end about so much late, where a processor has slept meanwhile: so much earlier they are to
-/// end, and the rest is spent looking at the devices again and again.
+/// Sleeps end about so much late, where a processor has slept meanwhile: so much earlier they are
+/// to end, and the rest is spent looking at the devices again and again.
 const WAKING: Duration = Duration::from_micros(40);
 
 /// While there is no time for a sleep, what happened is written down this often.

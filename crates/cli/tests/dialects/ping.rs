@@ -295,8 +295,9 @@ fn failures() {
     cases.push(known("-c1 10.77.1.4", "ms (BAD CHECKSUM!)", checksum));
     cases.push(known("-f -c1 10.77.1.4", "+1 corrupted", checksum));
     cases.push(known(
-        "-w 1 -c 1 -i 0.4 10.78.0.1",
-        "3 packets transmitted, 0 received, +2 in flight, 100% packet loss",
+        // Nothing is sent or given up near the deadline.
+        "-w 2 -c 1 -i 0.6 10.78.0.1",
+        "4 packets transmitted, 0 received, +2 in flight, 100% packet loss",
         "what could still be answered at the deadline is not lost",
     ));
     cases.push(known(

@@ -64,8 +64,8 @@ fn send(sender: &Socket, datagram: &[u8]) {
 fn hear(ears: &mut [Socket], told: &mut impl Write) {
     let mut fences = Vec::new();
     let mut buffer = [0; 65_536];
-    // Twice: what was before a fence may have been looked for before that came.
-    for _ in 0..2 {
+    loop {
+        let known = fences.len();
         for ear in ears.iter_mut() {
             while let Ok(count) = ear.read(&mut buffer) {
                 let datagram = &buffer[..count];
@@ -76,6 +76,10 @@ fn hear(ears: &mut [Socket], told: &mut impl Write) {
                     tell(told, datagram);
                 }
             }
+        }
+        // What was before a fence may have been looked for before that came.
+        if fences.len() == known {
+            break;
         }
     }
     fences.iter().for_each(|fence| tell(told, fence));
