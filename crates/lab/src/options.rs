@@ -1,13 +1,10 @@
 //! IPv4 options as Linux reads them (ip_options_compile): what it refuses, and where it points
 //! then; what it writes when.
 
-const END: u8 = 0;
-const NO_OPERATION: u8 = 1;
-const RECORD_ROUTE: u8 = 7;
-const TIMESTAMP: u8 = 68;
-const LOOSE_SOURCE_ROUTE: u8 = 131;
-const STRICT_SOURCE_ROUTE: u8 = 137;
-const ROUTER_ALERT: u8 = 148;
+use wire::ip::options::kind::{
+    END, LOOSE_SOURCE_ROUTE, NO_OPERATION, RECORD_ROUTE, ROUTER_ALERT, STRICT_SOURCE_ROUTE,
+    TIMESTAMP,
+};
 
 /// One option: where it begins, and its bytes as far as its length says.
 struct Found<'a> {

@@ -6,15 +6,29 @@
 
 use super::OPTIONS_MAX_BYTES;
 use crate::{Malformed, be16};
+use kind::{
+    END, LOOSE_SOURCE_ROUTE, NO_OPERATION, RECORD_ROUTE, ROUTER_ALERT, STRICT_SOURCE_ROUTE,
+    TIMESTAMP,
+};
 use std::net::Ipv4Addr;
 
-const END: u8 = 0;
-const NO_OPERATION: u8 = 1;
-const RECORD_ROUTE: u8 = 7;
-const TIMESTAMP: u8 = 68;
-const LOOSE_SOURCE_ROUTE: u8 = 131;
-const STRICT_SOURCE_ROUTE: u8 = 137;
-const ROUTER_ALERT: u8 = 148;
+/// The types of options, their copied flag and class included.
+pub mod kind {
+    /// The rest is padding.
+    pub const END: u8 = 0;
+    /// One byte of padding.
+    pub const NO_OPERATION: u8 = 1;
+    /// Record route.
+    pub const RECORD_ROUTE: u8 = 7;
+    /// Timestamp.
+    pub const TIMESTAMP: u8 = 68;
+    /// Loose source route.
+    pub const LOOSE_SOURCE_ROUTE: u8 = 131;
+    /// Strict source route.
+    pub const STRICT_SOURCE_ROUTE: u8 = 137;
+    /// Router alert (RFC 2113).
+    pub const ROUTER_ALERT: u8 = 148;
+}
 
 /// One option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
