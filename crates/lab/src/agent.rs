@@ -94,10 +94,14 @@ impl Node {
 
     /// Sends an advertisement.
     pub(crate) fn advertise(&mut self, turn: &mut Turn<'_>, advert: Advert) {
-        let Some(plan) = self.plan.advert.clone().filter(|_| !self.plan.is_silent) else { return };
+        let Some(plan) = self.plan.advert.clone() else { return };
         let Advert { interface, family, to, again } = advert;
         if let Some(after) = again {
             turn.actions.push(Action::Later { after, what: Later::Advertise(advert) });
+        }
+        // It may speak again later.
+        if self.plan.is_silent {
+            return;
         }
         let device = *turn.map.interface(self.id, interface);
         let own = device.address(family);

@@ -535,6 +535,33 @@ ends = ["a", "r"]
 }
 
 #[test]
+fn advertisements_come_again_after_a_silence() {
+    let text = r#"
+[host]
+a = {}
+[router]
+r = { advertises = { every = "3s" } }
+[[link]]
+ends = ["a", "r"]
+[[at]]
+time = "1s"
+node = "r"
+silent = true
+[[at]]
+time = "10s"
+node = "r"
+silent = false
+"#;
+    let mut world = load(text);
+    world.advance(Time(1_000_000_000));
+    let before = world.sent_by("r");
+    world.advance(Time(10_000_000_000));
+    assert_eq!(world.sent_by("r"), before);
+    world.advance(Time(13_000_000_000));
+    assert_eq!(world.sent_by("r"), before + 2);
+}
+
+#[test]
 fn large_networks_load() {
     let mut text = String::from("[host]\nh = { count = 20000 }\n[router]\nr = { count = 1000 }\n");
     text += "[[link]]\nends = [\"r1\", \"h\"]\n";
