@@ -12,6 +12,8 @@ mod getopt;
 mod number;
 #[path = "../../crates/cli/src/as_/fping/options.rs"]
 mod options;
+#[path = "../../crates/cli/src/as_/fping/usage.rs"]
+mod usage;
 
 mod as_ {
     pub(crate) use crate::getopt;

@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("radvd", "radvd"),
     ("conntrack", "conntrack"),
     ("socat", "socat"),
+    ("perl", "perl-base"),
     ("clockdiff", "iputils-clockdiff"),
     ("chronyd", "chrony"),
     ("inetd", "openbsd-inetd"),
@@ -71,6 +72,7 @@ pub fn run() -> Result<(), String> {
             "warnings",
         ])
     });
+    tally.check("fuzz targets", fuzz_targets);
     tally.check("tidy", tidy::run);
     tally.tests();
     tally.check("docs", || cargo(&["doc", "--workspace", "--no-deps", "--quiet"]));
@@ -175,16 +177,28 @@ fn cargo_command(arguments: &[&str]) -> Command {
     command
 }
 
+/// Checks that the fuzz targets build, which are no part of the workspace; its tests replay their
+/// corpora.
+fn fuzz_targets() -> Result<(), String> {
+    let manifest = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"];
+    let mut command = cargo_command(&["check", "--quiet", "--keep-going", "--locked"]);
+    command.args(manifest).env("RUSTFLAGS", "--cfg fuzzing");
+    // Nothing is linked, so the library, which wants a C++ compiler, is not built.
+    command.env("CUSTOM_LIBFUZZER_PATH", "none");
+    succeed(command, "the fuzz targets do not build")
+}
+
 /// Runs cargo with its output in plain sight.
 ///
 /// # Errors
 /// If it fails.
 pub fn cargo(arguments: &[&str]) -> Result<(), String> {
-    let status = cargo_command(arguments).status();
-    match status.map_err(|e| format!("cannot run cargo: {e}"))?.success() {
-        true => Ok(()),
-        false => Err(format!("cargo {} failed", arguments.join(" "))),
-    }
+    succeed(cargo_command(arguments), &format!("cargo {} failed", arguments.join(" ")))
+}
+
+fn succeed(mut command: Command, or: &str) -> Result<(), String> {
+    let status = command.status().map_err(|e| format!("cannot run cargo: {e}"))?;
+    if status.success() { Ok(()) } else { Err(or.to_owned()) }
 }
 
 /// Runs a command, shows what it prints while it does, and returns that and whether it succeeded.
