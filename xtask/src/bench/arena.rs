@@ -104,11 +104,13 @@ impl Arena {
         words.extend(self.named(commands[1]));
         let times = times.to_string();
         let (report, ran) = self.launch(&["alternate", REPORT, &times], &words, true)?;
-        let read = |line: &str| launcher::read(line).filter(|(_, code)| *code == 0);
-        let costs: Option<Vec<Cost>> =
-            report.lines().map(|line| read(line).map(|(cost, _)| cost)).collect();
-        let costs = costs.filter(|costs| !costs.is_empty());
-        let costs = costs.ok_or_else(|| format!("{commands:?}: {ran:?}"))?;
+        let runs: Option<Vec<(Cost, i32)>> = report.lines().map(launcher::read).collect();
+        let runs = runs.filter(|runs| !runs.is_empty());
+        let runs = runs.ok_or_else(|| format!("{commands:?}: {ran:?}"))?;
+        if let Some(at) = runs.iter().position(|(_, code)| *code != 0) {
+            return Err(format!("{:?}: exit code {}", commands[at % 2], runs[at].1));
+        }
+        let costs: Vec<Cost> = runs.into_iter().map(|(cost, _)| cost).collect();
         Ok(costs.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect())
     }
 

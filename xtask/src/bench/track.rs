@@ -84,7 +84,7 @@ pub fn measure(_: &Arena) -> Result<Vec<Row>, String> {
     ];
     let (lookup, memory) = (many.figure("lookup")?, many.figure("memory")?);
     rows.push(Row {
-        what: "look-up among a million, in bursts of 16, ns".into(),
+        what: "look-up among a million, in bursts of 8, ns".into(),
         peer: "one access to as much memory in any order",
         theirs: shown(memory),
         ours: shown(lookup),
