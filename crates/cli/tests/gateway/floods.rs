@@ -2,7 +2,7 @@
 //! is this test binary once more, in a namespace.
 #![expect(clippy::disallowed_methods, reason = "a process of its own waits for the test's word")]
 
-use super::{between, noise, serve};
+use super::{between, serve};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fs;
 use std::io::{Read, Write};
@@ -10,6 +10,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
+use testbed::noise;
 use testbed::{Launch, Node};
 use wire::ip::{Header, protocol};
 use wire::tcp::{Segment, flag};

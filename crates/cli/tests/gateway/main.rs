@@ -72,25 +72,13 @@ fn serve(node: &Node, listen: &str, action: &str) -> Running {
     server
 }
 
-/// Bytes without a pattern that a mistake could hide in.
-fn noise(count: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    (0..count).map(|_| next()).collect()
-}
-
 fn said(ran: &Ran) -> String {
     format!("{}{}", ran.stdout(), ran.stderr())
 }
 
 #[test]
 fn bytes_arrive_as_they_were_sent() {
-    let payload = noise(3_000_001);
+    let payload = testbed::noise(3_000_001);
     for options in [&[][..], &["--fast"], &["--personality", "cgnat"]] {
         let Some(it) = between(&["socat"], options) else { return };
         let sent = it.file("sent", &payload);

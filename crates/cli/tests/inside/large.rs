@@ -85,21 +85,9 @@ impl Between {
     }
 }
 
-/// Bytes without a pattern that a mistake could hide in.
-fn noise(count: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    (0..count).map(|_| next()).collect()
-}
-
 #[test]
 fn bytes_arrive_as_they_were_sent_over_any_road() {
-    let payload = noise(4_000_003);
+    let payload = testbed::noise(4_000_003);
     for (name, second) in ROADS {
         let text = network("delay = \"200us\"", second);
         let Some(it) = Between::open(&["socat"], &text, &["--fast"]) else { return };
@@ -180,7 +168,7 @@ fn what_asks_the_way_sees_no_difference() {
 
 #[test]
 fn what_is_captured_is_single_packets_and_the_same_stream() {
-    let payload = noise(300_007);
+    let payload = testbed::noise(300_007);
     let mut streams = Vec::new();
     for options in [&[][..], &["--fast"]] {
         let text = network("delay = \"1ms\"", "delay = \"1ms\"");
