@@ -1,5 +1,6 @@
 //! The clock engine and its decoders against a peer that sends what it likes.
 #![no_main]
+#![expect(dead_code, reason = "tests use more of these files than their checks do")]
 
 #[path = "../../crates/probe/tests/engine/clock/hostile.rs"]
 mod hostile;

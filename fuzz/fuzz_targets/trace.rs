@@ -1,5 +1,6 @@
 //! The trace engine against a network that does what it likes.
 #![no_main]
+#![expect(dead_code, reason = "tests use more of these files than their checks do")]
 
 #[path = "../../crates/probe/tests/engine/trace/hostile.rs"]
 mod hostile;

@@ -182,9 +182,9 @@ fn cargo_command(arguments: &[&str]) -> Command {
 fn fuzz_targets() -> Result<(), String> {
     let manifest = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz"];
     let mut command = cargo_command(&["check", "--quiet", "--keep-going", "--locked"]);
-    command.args(manifest).env("RUSTFLAGS", "--cfg fuzzing");
+    command.args(manifest).env("RUSTFLAGS", "--cfg fuzzing -D warnings");
     // Nothing is linked, so the library, which wants a C++ compiler, is not built.
-    command.env("CUSTOM_LIBFUZZER_PATH", "none");
+    command.env("CUSTOM_LIBFUZZER_PATH", "none/libfuzzer.a");
     succeed(command, "the fuzz targets do not build")
 }
 
