@@ -70,8 +70,9 @@ pub const ACTIONS: &[Action] =
 fn define(parser: clap::Command) -> clap::Command {
     let parser = parser.mut_args(|argument| argument.global(true)).subcommand_required(true);
     let actions = ACTIONS.iter().map(|action| {
-        let own = clap::Command::new(action.name).about(action.summary.0);
-        (action.define)(own.disable_version_flag(true))
+        let own = clap::Command::new(action.name).disable_version_flag(true);
+        // At the end: options that several share would bring a summary of their own.
+        (action.define)(own).about(action.summary.0)
     });
     parser.subcommands(actions).disable_help_subcommand(true)
 }
@@ -123,4 +124,23 @@ fn node(world: &World, file: &Path, name: &str) -> Result<NodeId, Failure> {
 
 fn wrong(message: &str, hint: &str) -> Failure {
     Failure { message: message.to_owned(), hint: Some(hint.to_owned()), exit: Exit::Usage }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lang::Language;
+
+    #[test]
+    fn actions_are_summed_up_in_their_own_words() {
+        for language in [Language::English, Language::Chinese] {
+            let parser = COMMAND.parser(language);
+            for action in ACTIONS {
+                let own = parser.find_subcommand(action.name).expect("it is one");
+                let said = own.get_about().map(ToString::to_string);
+                let (english, chinese) = action.summary;
+                assert_eq!(said.as_deref(), Some(language.pick(english, chinese)));
+            }
+        }
+    }
 }
