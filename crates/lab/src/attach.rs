@@ -3,6 +3,7 @@
 //! routes; all else is the outsider's.
 
 use crate::NodeId;
+use crate::address::{self, Prefix};
 use crate::balance::Flow;
 use crate::complaint::Subject;
 use crate::map::Next;
@@ -12,7 +13,7 @@ use crate::scenario::Balance;
 use crate::segments::{Packet, Shape};
 use crate::world::World;
 use probe::Time;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use wire::Family;
 use wire::ip::Datagram;
 
@@ -22,8 +23,24 @@ pub struct Place {
     /// The node's addresses, those of its first link first, and the length of their networks'
     /// prefixes in bits.
     pub addresses: Vec<(IpAddr, u8)>,
-    /// The largest packet that all of its links take, in bytes.
+    /// The largest packet that all of its links take, in bytes. IPv6 takes 1,280 in any case.
     pub mtu_bytes: u32,
+    /// Networks that it has a way to, and the address that it sends from towards them: the most
+    /// specific one counts. The last are everything, of each family that it has.
+    pub sources: Vec<(Prefix, IpAddr)>,
+}
+
+impl Place {
+    /// The address that the node sends from towards a network.
+    pub fn source_towards(&self, network: Prefix) -> Option<IpAddr> {
+        let holds = |to: &Prefix| to.length() <= network.length() && to.contains(network.first());
+        self.sources.iter().find(|(to, _)| holds(to)).map(|(_, source)| *source)
+    }
+}
+
+/// The network of all addresses that are of one link only (RFC 4291 §2.5.6).
+fn link_local() -> Prefix {
+    Prefix::of(IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0)), 64)
 }
 
 impl World {
@@ -35,19 +52,52 @@ impl World {
             let of = |family| (interface.address(family), self.map.prefix_bits(interface, family));
             Family::ALL.map(of)
         });
+        let mut addresses: Vec<(IpAddr, u8)> = addresses.collect();
+        // In IPv6 they have others besides, under which neighbours know them.
+        for interface in interfaces.clone() {
+            let others = Family::ALL.map(|family| address::on_link(interface.address(family)));
+            for other in others.into_iter().filter(|it| link_local().contains(*it)) {
+                let numbered = (other, link_local().length());
+                // Links may give the same one.
+                if !addresses.contains(&numbered) {
+                    addresses.push(numbered);
+                }
+            }
+        }
         let mtus = interfaces.map(|interface| interface.mtu_bytes);
-        Place { addresses: addresses.collect(), mtu_bytes: mtus.min().unwrap_or(1_500) }
+        let mtu_bytes = mtus.min().unwrap_or(1_500);
+        Place { addresses, mtu_bytes, sources: self.sources(node) }
     }
 
-    /// The networks of all links, and the length of their prefixes in bits.
-    pub fn networks(&self) -> impl Iterator<Item = (IpAddr, u8)> {
-        self.map.networks().map(|network| (network.first(), network.length()))
+    /// The addresses that a node sends from, as [`Place::sources`] has them.
+    fn sources(&self, node: NodeId) -> Vec<(Prefix, IpAddr)> {
+        let interfaces = self.map.interfaces(node);
+        // With one link there is no choice.
+        let table = if interfaces.len() > 1 { self.map.table(node) } else { Vec::new() };
+        let source = |(to, interface): &(Prefix, usize)| {
+            (*to, interfaces[*interface].address(to.family()))
+        };
+        let mut sources: Vec<(Prefix, IpAddr)> = table.iter().map(source).collect();
+        let firsts = interfaces.iter().take(1).flat_map(|first| {
+            Family::ALL.map(|family| first.address(family)).map(|own| (Prefix::of(own, 0), own))
+        });
+        for (all, own) in firsts {
+            if !sources.iter().any(|(to, _)| *to == all) {
+                sources.push((all, own));
+            }
+        }
+        sources.sort_by_key(|(to, _)| std::cmp::Reverse(to.length()));
+        sources
     }
 
-    /// The networks of a node's links, and the length of their prefixes in bits.
-    pub fn networks_of(&self, node: NodeId) -> Vec<(IpAddr, u8)> {
-        let networks = self.map.links_of(node).flat_map(|link| self.map.networks_of(link));
-        networks.map(|network| (network.first(), network.length())).collect()
+    /// The networks of all links.
+    pub fn networks(&self) -> impl Iterator<Item = Prefix> {
+        self.map.networks()
+    }
+
+    /// The networks of a node's links.
+    pub fn networks_of(&self, node: NodeId) -> Vec<Prefix> {
+        self.map.links_of(node).flat_map(|link| self.map.networks_of(link)).collect()
     }
 
     /// Lets a node send a packet that came from outside at that time, which is not before any that

@@ -2,6 +2,8 @@
 //! in links, found when first asked for; static routes come before them if they are as specific.
 //! Of several ways that are as good, whoever asks picks one.
 
+mod table;
+
 use crate::address::{self, AddressHasher, Pool, Prefix, is_for_all, is_for_routers};
 use crate::ethernet::{self, FrameHeader, LinkAddress};
 use crate::rules::{self, Both};

@@ -4,9 +4,10 @@
 //! Arguments: DEVICE@NAMESPACE=ADDRESS/BITS twice, and `--fast`.
 
 use net::live::{self, Internet};
-use net::tun::{Frame, Setup, Shape, Tun};
+use net::tun::{Route, Frame, Setup, Shape, Tun};
 use probe::Time;
 use std::net::{IpAddr, Ipv4Addr};
+use wire::prefix::Prefix;
 
 struct Copy;
 
@@ -43,7 +44,7 @@ fn open(end: &str, is_fast: bool) -> Tun {
     let setup = Setup {
         addresses: vec![(address, bits.parse().expect("a number"))],
         mtu_bytes: 1_500,
-        routes: vec![(Ipv4Addr::UNSPECIFIED.into(), 0)],
+        routes: vec![Route { to: Prefix::of(Ipv4Addr::UNSPECIFIED.into(), 0), source: None }],
         is_fast,
     };
     Tun::open(name, Some(namespace), &setup).expect("root may")

@@ -5,11 +5,14 @@ use crate::sys::{Netlink, domain};
 use std::io;
 use std::net::IpAddr;
 use wire::Family;
+use wire::prefix::Prefix;
 
 /// A request that is to be acknowledged.
 const REQUEST: u16 = 0x0001 | 0x0004;
 /// What does not exist is made, what exists is an error.
 const CREATE: u16 = 0x0400 | 0x0200;
+/// Likewise, but it may stand beside what another device has.
+const APPEND: u16 = 0x0400 | 0x0800;
 
 const NEW_LINK: u16 = 16;
 const NEW_ADDRESS: u16 = 20;
@@ -27,10 +30,27 @@ mod attribute {
     pub const ADDRESS_FLAGS: u16 = 8;
     pub const ROUTE_TO: u16 = 1;
     pub const ROUTE_DEVICE: u16 = 4;
+    pub const ROUTE_SOURCE: u16 = 7;
+    pub const ROUTE_METRICS: u16 = 8;
+    pub const METRIC_MTU: u16 = 2;
 }
 
-/// No duplicate address detection: nobody else is on the link.
-const NO_DETECTION: u32 = 0x02;
+/// No duplicate address detection: nobody else is on the link. No route to the address's network:
+/// it gets one of ours.
+const ADDRESS_FLAGS: u32 = 0x02 | 0x200;
+
+/// What a device does with packets to a network.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) device: u32,
+    pub(crate) to: Prefix,
+    /// The address that what has none yet is sent from.
+    pub(crate) source: Option<IpAddr>,
+    /// The largest packet, if that is less than the device takes.
+    pub(crate) mtu_bytes: Option<u32>,
+    /// Whether other devices may lead to the same network: then theirs are used first.
+    pub(crate) is_shared: bool,
+}
 
 /// Brings a device up. `mtu_bytes` and the length of its queue in packets stay where they are
 /// `None`.
@@ -56,22 +76,31 @@ pub(crate) fn add_address(device: u32, address: IpAddr, prefix_bits: u8) -> Vec<
         let octets = octets(address);
         append_attribute(body, attribute::ADDRESS_LOCAL, &octets);
         append_attribute(body, attribute::ADDRESS, &octets);
-        append_attribute(body, attribute::ADDRESS_FLAGS, &NO_DETECTION.to_ne_bytes());
+        append_attribute(body, attribute::ADDRESS_FLAGS, &ADDRESS_FLAGS.to_ne_bytes());
     })
 }
 
 /// Leads a network's packets to a device, which needs no neighbours.
-pub(crate) fn add_route(device: u32, to: IpAddr, prefix_bits: u8) -> Vec<u8> {
+pub(crate) fn add_route(way: &Way) -> Vec<u8> {
     /// The main table; made by an administrator; of a link; to one host.
     const RULES: [u8; 4] = [254, 4, 253, 1];
-    request_of(NEW_ROUTE, REQUEST | CREATE, |body| {
-        body.extend_from_slice(&[domain(Family::of(to)), prefix_bits, 0, 0]);
+    let flags = REQUEST | if way.is_shared { APPEND } else { CREATE };
+    request_of(NEW_ROUTE, flags, |body| {
+        body.extend_from_slice(&[domain(way.to.family()), way.to.length(), 0, 0]);
         body.extend_from_slice(&RULES);
         body.extend_from_slice(&[0; 4]);
-        if prefix_bits > 0 {
-            append_attribute(body, attribute::ROUTE_TO, &octets(to));
+        if way.to.length() > 0 {
+            append_attribute(body, attribute::ROUTE_TO, &octets(way.to.first()));
         }
-        append_attribute(body, attribute::ROUTE_DEVICE, &device.to_ne_bytes());
+        append_attribute(body, attribute::ROUTE_DEVICE, &way.device.to_ne_bytes());
+        if let Some(source) = way.source {
+            append_attribute(body, attribute::ROUTE_SOURCE, &octets(source));
+        }
+        if let Some(mtu_bytes) = way.mtu_bytes {
+            let mut metrics = Vec::new();
+            append_attribute(&mut metrics, attribute::METRIC_MTU, &mtu_bytes.to_ne_bytes());
+            append_attribute(body, attribute::ROUTE_METRICS, &metrics);
+        }
     })
 }
 
@@ -127,11 +156,14 @@ mod tests {
         use crate::netlink::{Attributes, HEADER_BYTES};
         let address = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
         // What follows the fixed part of each: struct ifinfomsg, ifaddrmsg, rtmsg.
+        let source = Some(address);
+        let (device, mtu_bytes, is_shared) = (3, Some(600), false);
+        let way = |bits| Way { device, to: Prefix::of(address, bits), source, mtu_bytes, is_shared };
         for (request, fixed_bytes, kinds) in [
             (raise(3, Some(1_500), None), 16, &[4][..]),
             (add_address(3, address, 24), 8, &[2, 1, 8]),
-            (add_route(3, address, 24), 12, &[1, 4]),
-            (add_route(3, address, 0), 12, &[4]),
+            (add_route(&way(24)), 12, &[1, 4, 7, 8]),
+            (add_route(&Way { source: None, mtu_bytes: None, ..way(0) }), 12, &[4]),
         ] {
             assert_eq!(request.len() % 4, 0);
             let message = Messages::new(&request).next().expect("a message");

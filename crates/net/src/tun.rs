@@ -2,14 +2,16 @@
 //! into it arrives there.
 
 use crate::rights;
-use crate::rtnetlink;
+use crate::rtnetlink::{self, Way};
 use crate::sys::{self, TunDevice};
 use crate::vnet::{self, HEADER_BYTES, Header};
 use crate::{Blame, Fault};
+use std::fs;
 use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::thread;
+use wire::prefix::Prefix;
 
 /// A TUN device of ours; it is gone when this is dropped, or the process however it ends.
 #[derive(Debug)]
@@ -24,13 +26,23 @@ pub struct Tun {
 pub struct Setup {
     /// Addresses and the length of their networks' prefixes in bits.
     pub addresses: Vec<(IpAddr, u8)>,
-    /// The largest packet, in bytes. Linux has no IPv6 on a device that takes less than 1,280.
+    /// The largest packet, in bytes. IPv6, if it has such addresses, takes 1,280 in any case.
     pub mtu_bytes: u32,
-    /// Networks that lie behind the device, and the length of their prefixes in bits.
-    pub routes: Vec<(IpAddr, u8)>,
+    /// Networks that lie behind the device, besides those of its addresses; none twice.
+    pub routes: Vec<Route>,
     /// Whether the device takes and gives large packets that stand for many, and leaves checksums
     /// to whoever needs them.
     pub is_fast: bool,
+}
+
+/// A network behind a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The network.
+    pub to: Prefix,
+    /// The address of the device that what goes there comes from, unless its sender chooses; else
+    /// the kernel's choice.
+    pub source: Option<IpAddr>,
 }
 
 /// What is known of a packet's transport checksum.
@@ -158,8 +170,28 @@ impl Rooms {
 /// Where `ip netns` keeps the namespaces that it names.
 const NAMESPACES: &str = "/run/netns";
 
-/// Packets that may wait in a device before the kernel drops more: as on Ethernet devices.
-const QUEUE_PACKETS: u32 = 1_000;
+/// Packets that may wait in a device before the kernel drops more. It gives a program back the room
+/// in its socket as soon as a packet is here, so that nothing slows it down as a network card does
+/// whose queue is full; a burst that a card would take in its own time has to fit in here. Waiting
+/// takes no longer for it: whoever reads the device never leaves packets there, as what a link
+/// cannot take yet waits in the link's own queue. So many of 1,500 bytes are some 25 MB of memory,
+/// and far more than a TCP connection has under way where nothing is lost and little delayed.
+const QUEUE_PACKETS: u32 = 10_000;
+
+/// The least MTU with which Linux has IPv6 on a device (RFC 8200 §5).
+const V6_MTU_MIN_BYTES: u32 = 1_280;
+
+/// How the kernel is to treat a device: files below /proc/sys/net, and what they are to say.
+const SETTINGS: [(&str, &str, &str); 5] = [
+    // What the other end says in the place of this host comes from this host's own address.
+    ("ipv4", "accept_local", "1"),
+    // It has the addresses and routes that it is given, and asks for no others.
+    ("ipv6", "accept_ra", "0"),
+    ("ipv6", "autoconf", "0"),
+    ("ipv6", "router_solicitations", "0"),
+    // No link-local address of the kernel's own making (IN6_ADDR_GEN_MODE_NONE).
+    ("ipv6", "addr_gen_mode", "1"),
+];
 
 impl Tun {
     /// Makes a device of that name (`NAME%d`: the next free one) in a named network namespace, or
@@ -218,13 +250,55 @@ impl Setup {
     pub(crate) fn apply(&self, name: &str) -> io::Result<()> {
         let gone = || io::Error::from_raw_os_error(libc::ENODEV);
         let device = sys::interface_index(name).ok_or_else(gone)?;
-        let mut requests =
-            vec![rtnetlink::raise(device, Some(self.mtu_bytes), Some(QUEUE_PACKETS))];
+        for (family, setting, value) in SETTINGS {
+            change(&format!("/proc/sys/net/{family}/conf/{name}/{setting}"), value)?;
+        }
+        let has_v6 = self.addresses.iter().any(|(address, _)| address.is_ipv6());
+        let mtu_bytes = self.mtu_bytes.max(if has_v6 { V6_MTU_MIN_BYTES } else { 0 });
+        // What the device takes for the sake of IPv6 is too much for IPv4.
+        let lesser = (self.mtu_bytes < mtu_bytes).then_some(self.mtu_bytes);
+        let way = |route: &Route, is_shared| {
+            let mtu_bytes = lesser.filter(|_| route.to.first().is_ipv4());
+            Way { device, to: route.to, source: route.source, mtu_bytes, is_shared }
+        };
+        let mut requests = vec![rtnetlink::raise(device, Some(mtu_bytes), Some(QUEUE_PACKETS))];
         let addresses = self.addresses.iter();
         requests.extend(addresses.map(|(a, bits)| rtnetlink::add_address(device, *a, *bits)));
+        let near = self.near();
+        requests.extend(near.iter().map(|route| rtnetlink::add_route(&way(route, true))));
         let routes = self.routes.iter();
-        requests.extend(routes.map(|(to, bits)| rtnetlink::add_route(device, *to, *bits)));
+        requests.extend(routes.map(|route| rtnetlink::add_route(&way(route, false))));
         rtnetlink::request(&requests)
+    }
+
+    /// Routes to the networks of the addresses, where none is stated.
+    fn near(&self) -> Vec<Route> {
+        let mut near: Vec<Route> = Vec::new();
+        for (address, bits) in &self.addresses {
+            let to = Prefix::of(*address, *bits);
+            // A network of one address is that address.
+            let is_alone = to == Prefix::of_one(*address);
+            if !is_alone && !near.iter().chain(&self.routes).any(|route| route.to == to) {
+                near.push(Route { to, source: Some(*address) });
+            }
+        }
+        near
+    }
+}
+
+/// Changes a setting of the kernel's. Where there is none, or nobody may change any (as in some
+/// containers), all else goes on.
+fn change(file: &str, value: &str) -> io::Result<()> {
+    match fs::write(file, value) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::ReadOnlyFilesystem
+            ) =>
+        {
+            Err(error)
+        }
+        _ => Ok(()),
     }
 }
 
@@ -236,7 +310,12 @@ fn fault(doing: &str, name: &str, error: io::Error) -> Fault {
             ..rights::host(&doing, error)
         }
         .blaming(Blame::Rights),
-        Some(libc::EBUSY | libc::EEXIST | libc::EINVAL) => {
+        Some(libc::EINVAL) => Fault {
+            hint: Some("a device's name has at most 15 bytes, none of them a space".to_owned()),
+            ..rights::host(&doing, error)
+        }
+        .blaming(Blame::Usage),
+        Some(libc::EBUSY | libc::EEXIST) => {
             rights::host(&doing, error).blaming(Blame::Usage)
         }
         Some(libc::ENOENT) => Fault {

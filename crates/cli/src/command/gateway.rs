@@ -14,14 +14,16 @@ use crate::print::conntrack::Ledger;
 use clap::{ArgMatches, Args, FromArgMatches};
 use lab::gateway::{Gateway, Interface, Plan, Side};
 use net::live;
-use net::tun::{Setup, Tun};
+use net::tun::{Route, Setup, Tun};
 use options::{End, Options};
 use passing::Passing;
 use screen::Screen;
 use serde_json::json;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IsTerminal, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+use wire::Family;
+use wire::prefix::Prefix;
 
 /// The command.
 pub const COMMAND: Command = Command {
@@ -79,20 +81,19 @@ fn plan(options: &Options, common: &Common, epoch_ns: i128) -> Plan {
     }
 }
 
-/// Everything lies behind the inner device; of the outer one, the namespace knows the way already.
-const EVERYWHERE: [(IpAddr, u8); 2] =
-    [(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), (IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0)];
-
 /// Makes the devices, in the order of the sides.
 fn open(options: &Options) -> Result<Vec<Tun>, Failure> {
     let mut tuns = Vec::new();
     for side in Side::BOTH {
         let end = options.end(side);
-        let is_of_end = |route: &&(IpAddr, u8)| {
-            end.addresses.iter().any(|(own, _)| own.is_ipv4() == route.0.is_ipv4())
-        };
+        // Everything lies behind the inner device; of the outer one, the namespace knows the way
+        // already.
+        let everything = Family::ALL.into_iter().filter_map(|family| {
+            let own = end.addresses.iter().find(|(own, _)| Family::of(*own) == family)?;
+            Some(Route { to: Prefix::of(own.0, 0), source: None })
+        });
         let routes = match (side, &end.namespace) {
-            (Side::Inside, Some(_)) => EVERYWHERE.iter().filter(is_of_end).copied().collect(),
+            (Side::Inside, Some(_)) => everything.collect(),
             _ => Vec::new(),
         };
         let setup = Setup {

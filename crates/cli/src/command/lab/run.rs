@@ -6,15 +6,16 @@ use super::{Action, load, node};
 use crate::args::Common;
 use crate::failure::{Exit, Failure};
 use clap::{ArgMatches, Args, FromArgMatches};
-use lab::{NodeId, World};
+use lab::{NodeId, Place, World};
 use net::cell::Cell;
 use net::live;
-use net::tun::Setup;
+use net::tun::{Route, Setup};
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use wire::Family;
+use wire::prefix::Prefix;
 
 pub const ACTION: Action = Action {
     name: "run",
@@ -41,10 +42,6 @@ struct Options {
     command: Vec<OsString>,
 }
 
-/// Everything lies behind the device.
-pub const EVERYWHERE: [(IpAddr, u8); 2] =
-    [(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0), (IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0)];
-
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     let (mut world, captured) = load(&options.file, common)?;
@@ -54,7 +51,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     };
     let epoch_ns = live::wall_clock_ns();
     let tracked = options.tracking.begin(&mut world, epoch_ns, To::Error, common)?;
-    let setup = Setup { is_fast: options.fast, ..setup(&mut world, at, &EVERYWHERE) };
+    let setup = Setup { is_fast: options.fast, ..setup(&mut world, at, None) };
     let (mut cell, tun) = Cell::start(&options.command, &setup, Some(hosts(&world)))?;
     let mut inside = Inside::new(world, vec![at], tracked, captured);
     let code = live::run_around(&mut cell, tun, &mut inside)?;
@@ -62,20 +59,27 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     Ok(Exit::Other(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
-/// The least MTU with which Linux has IPv6 on a device.
-const V6_MTU_MIN_BYTES: u32 = 1_280;
-
-/// Takes a node's place: what the kernel needs to know of it.
-pub fn setup(world: &mut World, at: NodeId, routes: &[(IpAddr, u8)]) -> Setup {
+/// Takes a node's place: what the kernel needs to know of it. `networks` are all that the device
+/// leads to; else it leads everywhere.
+pub fn setup(world: &mut World, at: NodeId, networks: Option<&[Prefix]>) -> Setup {
     let place = world.attach(at);
-    let has_v6 = place.mtu_bytes >= V6_MTU_MIN_BYTES;
-    let exists = |(address, _): &(IpAddr, u8)| has_v6 || address.is_ipv4();
-    Setup {
-        addresses: place.addresses.into_iter().filter(exists).collect(),
-        mtu_bytes: place.mtu_bytes,
-        routes: routes.iter().copied().filter(exists).collect(),
-        is_fast: false,
+    let mut routes: Vec<Route> = Vec::new();
+    if let Some(networks) = networks {
+        let route = |to: &Prefix| Route { to: *to, source: place.source_towards(*to) };
+        routes.extend(networks.iter().map(route));
+        // Parts of them to which other links lead.
+        let is_part = |to: &Prefix| {
+            let holds = |all: &Prefix| all.length() < to.length() && all.contains(to.first());
+            networks.iter().any(holds)
+        };
+        let parts = place.sources.iter().filter(|(to, _)| is_part(to));
+        routes.extend(parts.map(|(to, _)| route(to)));
+    } else {
+        let route = |(to, source): &(Prefix, IpAddr)| Route { to: *to, source: Some(*source) };
+        routes.extend(place.sources.iter().map(route));
     }
+    let Place { addresses, mtu_bytes, .. } = place;
+    Setup { addresses, mtu_bytes, routes, is_fast: false }
 }
 
 /// The names of all nodes, as /etc/hosts has them.

@@ -1,7 +1,7 @@
 //! `askway lab up FILE --tun NODE=NAME`: a network between devices of this host, until interrupted.
 
 use super::internet::Inside;
-use super::run::{EVERYWHERE, setup};
+use super::run::setup;
 use super::tracked::{To, Tracking};
 use super::{Action, load, node, wrong};
 use crate::args::{BadValue, Common};
@@ -15,6 +15,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use wire::prefix::Prefix;
 
 pub const ACTION: Action = Action {
     name: "up",
@@ -75,7 +76,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let tracked = options.tracking.begin(&mut world, epoch_ns, To::Output, common)?;
     let (mut nodes, mut setups) = (Vec::new(), Vec::new());
     // The networks that lead somewhere already, as seen from here.
-    let mut led: Vec<(IpAddr, u8)> = Vec::new();
+    let mut led: Vec<Prefix> = Vec::new();
     for wire in &options.tuns {
         let at = node(&world, &options.file, &wire.node)?;
         if nodes.contains(&at) {
@@ -84,13 +85,13 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         }
         nodes.push(at);
         let setup = match wire.namespace {
-            Some(_) => setup(&mut world, at, &EVERYWHERE),
+            Some(_) => setup(&mut world, at, None),
             None => {
                 let own = world.networks_of(at);
                 led.extend(own);
                 let networks: Vec<_> = world.networks().filter(|it| !led.contains(it)).collect();
                 led.extend(&networks);
-                setup(&mut world, at, &networks)
+                setup(&mut world, at, Some(&networks))
             }
         };
         setups.push(Setup { is_fast: options.fast, ..setup });
@@ -116,7 +117,8 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
 
 /// What a device is: `lab0 in blue is a: 192.0.2.1/30 2001:db8:0:1::1/64, MTU 1500`.
 fn line(wire: &Wire, setup: &Setup, tun: &Tun, language: Language) -> String {
-    let addresses = setup.addresses.iter().map(|(address, bits)| format!("{address}/{bits}"));
+    let told = setup.addresses.iter().filter(|(address, _)| !is_link_local(*address));
+    let addresses = told.map(|(address, bits)| format!("{address}/{bits}"));
     let addresses: Vec<String> = addresses.collect();
     let (device, node) = (escape(tun.name()), escape(&wire.node));
     let device = match &wire.namespace {
@@ -128,4 +130,9 @@ fn line(wire: &Wire, setup: &Setup, tun: &Tun, language: Language) -> String {
     };
     let is = language.pick("is", "是");
     format!("{device} {is} {node}: {}, MTU {}", addresses.join(" "), setup.mtu_bytes)
+}
+
+/// Whether an address says nothing to anybody behind the link.
+fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
 }
