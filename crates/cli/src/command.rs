@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 pub mod asked;
 pub mod clock;
 pub mod completions;
+mod dropped;
 pub mod dump;
 pub mod explain;
 pub mod gateway;

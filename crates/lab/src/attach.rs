@@ -11,6 +11,7 @@ use crate::node::{Frame, Node, Turn};
 use crate::router;
 use crate::scenario::Balance;
 use crate::segments::{Packet, Shape};
+use crate::service::Service;
 use crate::world::World;
 use probe::Time;
 use std::net::{IpAddr, Ipv6Addr};
@@ -74,9 +75,8 @@ impl World {
         let interfaces = self.map.interfaces(node);
         // With one link there is no choice.
         let table = if interfaces.len() > 1 { self.map.table(node) } else { Vec::new() };
-        let source = |(to, interface): &(Prefix, usize)| {
-            (*to, interfaces[*interface].address(to.family()))
-        };
+        let source =
+            |(to, interface): &(Prefix, usize)| (*to, interfaces[*interface].address(to.family()));
         let mut sources: Vec<(Prefix, IpAddr)> = table.iter().map(source).collect();
         let firsts = interfaces.iter().take(1).flat_map(|first| {
             Family::ALL.map(|family| first.address(family)).map(|own| (Prefix::of(own, 0), own))
@@ -88,6 +88,12 @@ impl World {
         }
         sources.sort_by_key(|(to, _)| std::cmp::Reverse(to.length()));
         sources
+    }
+
+    /// The nodes that answer questions for names.
+    pub fn name_servers(&self) -> impl Iterator<Item = NodeId> {
+        let answers = |node: &&Node| node.plan.services.contains(&Service::Dns);
+        self.nodes.iter().filter(answers).filter(|node| !node.plan.is_absent).map(|node| node.id)
     }
 
     /// The networks of all links.

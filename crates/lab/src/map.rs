@@ -9,7 +9,7 @@ use crate::ethernet::{self, FrameHeader, LinkAddress};
 use crate::rules::{self, Both};
 use crate::scenario::text::Source;
 use crate::scenario::{LinkPlan, NodePlan, Reject, Role, RouteBy, RouteTo, Scenario, StaticRoute};
-use crate::{NodeId, ScenarioFault};
+use crate::{EPOCH_NS, NodeId, ScenarioFault};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::BuildHasherDefault;
@@ -156,7 +156,7 @@ impl Map {
     /// Assigns addresses and checks what needs the whole graph.
     pub(crate) fn build(scenario: &Scenario, source: Source<'_>) -> Result<Map, ScenarioFault> {
         let mut map = Map {
-            epoch_ns: scenario.epoch_ns,
+            epoch_ns: scenario.starts_ns.unwrap_or(EPOCH_NS),
             places: scenario.nodes.iter().map(Place::new).collect(),
             links: Vec::new(),
             by_name: BTreeMap::new(),

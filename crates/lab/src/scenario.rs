@@ -18,7 +18,7 @@ use crate::capture::CapturePlan;
 use crate::rules;
 use crate::service::{ClockPlan, Service};
 use crate::socket::disposition::Stack;
-use crate::{EPOCH_NS, NodeId, ScenarioFault};
+use crate::{NodeId, ScenarioFault};
 use agents::{AdvertPlan, MaskPlan};
 use changes::ChangePlan;
 use errors::ErrorPlan;
@@ -38,8 +38,8 @@ use wire::Family;
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
-    /// The wall clock at the start, nanoseconds since 1970-01-01 UTC.
-    pub(crate) epoch_ns: i128,
+    /// The wall clock at the start, nanoseconds since 1970-01-01 UTC, if the scenario says so.
+    pub(crate) starts_ns: Option<i128>,
     /// When an endless run is interrupted, from its start.
     pub(crate) duration: Duration,
     pub(crate) from: NodeId,
@@ -260,7 +260,7 @@ impl Scenario {
         let document = source.parse()?;
         let mut root = Table::new(source, document.get_ref(), 0);
         let seed = root.take("seed").map(|v| v.number(0, u64::MAX)).transpose()?.unwrap_or(1);
-        let epoch_ns = root.take("starts").map_or(Ok(EPOCH_NS), |value| starts(&value))?;
+        let starts_ns = root.take("starts").map(|value| starts(&value)).transpose()?;
         let duration = root.take("duration").map(|v| v.duration()).transpose()?;
         let (mut nodes, names) = nodes::read(&mut root)?;
         let links = links::read(&mut root, &names, &nodes)?;
@@ -284,7 +284,7 @@ impl Scenario {
         let duration = duration.unwrap_or(Duration::from_secs(10));
         Ok(Scenario {
             seed,
-            epoch_ns,
+            starts_ns,
             duration,
             from,
             nodes,

@@ -46,6 +46,8 @@ pub struct World {
     pub(crate) captures: Option<Captures>,
     from: NodeId,
     seed: u64,
+    /// Whether the scenario says when it starts.
+    is_dated: bool,
     /// When an endless run is interrupted, from its start.
     pub(crate) duration: Duration,
     pub(crate) noise: Noise,
@@ -137,6 +139,7 @@ impl World {
             captures: None,
             from: scenario.from,
             seed,
+            is_dated: scenario.starts_ns.is_some(),
             duration: scenario.duration,
             noise: Noise::new(seed),
             watched: None,
@@ -215,6 +218,14 @@ impl World {
     /// scenario fixes, so that runs are reproducible.
     pub fn epoch_ns(&self) -> i128 {
         self.map.epoch_ns
+    }
+
+    /// Has [`probe::Time::ZERO`] be at that wall clock, for a world that runs in real time, unless
+    /// the scenario says when it starts.
+    pub fn begin_at(&mut self, epoch_ns: i128) {
+        if !self.is_dated {
+            self.map.epoch_ns = epoch_ns;
+        }
     }
 
     /// Whether errors show the IP header of a probe as it arrived at the hop: they always do here.

@@ -4,7 +4,7 @@
 //! Arguments: DEVICE@NAMESPACE=ADDRESS/BITS twice, and `--fast`.
 
 use net::live::{self, Internet};
-use net::tun::{Route, Frame, Setup, Shape, Tun};
+use net::tun::{Frame, Route, Setup, Shape, Tun};
 use probe::Time;
 use std::net::{IpAddr, Ipv4Addr};
 use wire::prefix::Prefix;
@@ -33,7 +33,7 @@ fn main() {
     let ends = arguments.iter().filter(|it| !it.starts_with("--"));
     let tuns: Vec<Tun> = ends.map(|end| open(end, is_fast)).collect();
     println!("both stand");
-    live::run(&tuns, &mut Copy).expect("the devices work");
+    live::run(&live::Beginning::now(), &tuns, &mut Copy).expect("the devices work");
 }
 
 fn open(end: &str, is_fast: bool) -> Tun {

@@ -1,11 +1,11 @@
 //! A command in a network of its own: namespaces that hold nothing but a TUN device, whose other
 //! end is ours. Ordinary users may, where the system lets them make namespaces of users.
 
-use crate::sys;
+use crate::sys::{self, Outfit, Watch, owns_terminal};
 use crate::tun::{Setup, Tun};
 use crate::{Blame, Fault, rights};
 use std::ffi::OsString;
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command};
@@ -18,6 +18,8 @@ const DEVICE: &str = "lab0";
 pub struct Cell {
     child: Child,
     ended: OwnedFd,
+    /// To the first process in there, if the command has the terminal to itself.
+    terminal: Option<UnixStream>,
 }
 
 /// What a new process may fail at, as it tells its parent.
@@ -38,15 +40,19 @@ pub(crate) enum Step {
 
 impl Cell {
     /// Starts a command in a network of its own; with it comes the device whose other end is in
-    /// there. `hosts` is its /etc/hosts. This process must have
-    /// one thread. The command ends when this process does, however that ends.
+    /// there. `files` stand in the place of the machine's, where it has such: paths, and what is
+    /// in them. This process must have one thread. The command ends when this process does, however
+    /// that ends.
+    ///
+    /// Where this process has a terminal to itself, the command has it until it ends or stops: what
+    /// is typed there reaches the command alone.
     ///
     /// # Errors
     /// If the namespaces cannot be made, or the command not be run.
     pub fn start(
         command: &[OsString],
         setup: &Setup,
-        hosts: Option<String>,
+        files: Vec<(&'static str, String)>,
     ) -> Result<(Cell, Tun), Fault> {
         let Some((program, arguments)) = command.split_first() else {
             let error = io::Error::from(io::ErrorKind::InvalidInput);
@@ -56,17 +62,22 @@ impl Cell {
         let (ours, theirs) = pair?;
         let mut child = Command::new(program);
         child.args(arguments);
-        sys::isolate(&mut child, setup.clone(), hosts, DEVICE.to_owned(), theirs);
+        let (setup, device, has_terminal) = (setup.clone(), DEVICE.to_owned(), owns_terminal());
+        let is_fast = setup.is_fast;
+        sys::isolate(&mut child, Outfit { setup, device, files, has_terminal }, theirs);
         let spawned = child.spawn();
         // The other end is the command's; with it goes ours.
         drop(child);
         let said = sys::receive_device(&ours);
         let mut child = match (spawned, said) {
-            (Ok(child), Ok(Some((0, Some(device))))) => {
+            (Ok(child), Ok(Some((0, Some((device, kernel)))))) => {
                 let ended = sys::watch_process(child.id())
                     .map_err(|error| rights::host("watch the command", error))?;
-                let tun = Tun::adopt(device, DEVICE.to_owned(), setup.is_fast);
-                return Ok((Cell { child, ended }, tun));
+                ours.set_nonblocking(true)
+                    .map_err(|error| rights::host("watch the command", error))?;
+                let tun = Tun::adopt(device, kernel, DEVICE.to_owned(), is_fast);
+                let terminal = has_terminal.then_some(ours);
+                return Ok((Cell { child, ended, terminal }, tun));
             }
             (Err(error), Ok(Some((step, _)))) if step != 0 => return Err(step_fault(step, error)),
             (Err(error), _) => return Err(command_fault(program, error)),
@@ -91,8 +102,31 @@ impl Cell {
         sys::ask_to_end(self.child.id());
     }
 
-    pub(crate) fn ended_fd(&self) -> i32 {
-        self.ended.as_raw_fd()
+    /// If the command has stopped, stops this process too, until somebody continues it; then the
+    /// command goes on.
+    pub(crate) fn follow(&mut self) {
+        let Some(first) = &mut self.terminal else { return };
+        let mut said = [0];
+        if !first.read(&mut said).is_ok_and(|count| count == 1) || said != [sys::STOPPED] {
+            return;
+        }
+        let word = if sys::stop() { sys::GO_ON_IN_FRONT } else { sys::GO_ON };
+        // If nobody hears this, the command is gone.
+        let _ = first.write_all(&[word]);
+    }
+
+    /// What becomes readable when the command has ended, or may have stopped.
+    pub(crate) fn watches(&self) -> Vec<Watch> {
+        let terminal = self.terminal.iter().map(AsRawFd::as_raw_fd);
+        terminal.chain([self.ended.as_raw_fd()]).map(Watch::readable).collect()
+    }
+}
+
+impl Drop for Cell {
+    fn drop(&mut self) {
+        if self.terminal.is_some() {
+            sys::take_terminal_back();
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 //! their time has come. One thread; nothing sleeps while a packet is under way.
 
 use crate::cell::Cell;
-use crate::clock::{Clock, Readings};
+use crate::clock::Clock;
 use crate::sys::{self, Signals, SystemClocks, Watch};
 use crate::tun::{Frame, Rooms, Shape, Tun};
 use crate::{Fault, rights};
 use probe::{Signal, Time};
 use std::time::Duration;
 
-/// A network that lives in this process. Time is counted from the start of [`run`].
+/// A network that lives in this process. Time is counted from a [`Beginning`].
 pub trait Internet {
     /// Looks at packets that have come together, before [`Internet::receive`] takes each of them.
     fn foresee(&mut self, _frames: &[Frame]) {}
@@ -35,10 +35,19 @@ pub trait Internet {
     fn idle(&mut self, _now: Time) {}
 }
 
-/// The wall clock where the time of a network begins that is about to run: nanoseconds since
-/// 1970-01-01 UTC.
-pub fn wall_clock_ns() -> i128 {
-    SystemClocks.wall_ns().into()
+/// When the time of a network begins.
+pub struct Beginning(Clock<SystemClocks>);
+
+impl Beginning {
+    /// Now.
+    pub fn now() -> Beginning {
+        Beginning(Clock::start(SystemClocks))
+    }
+
+    /// What the wall clock shows then: nanoseconds since 1970-01-01 UTC.
+    pub fn epoch_ns(&self) -> i128 {
+        self.0.wall().epoch_ns()
+    }
 }
 
 /// Packets that are read of one device before the others get their turn.
@@ -61,35 +70,41 @@ const IDLE_INTERVAL: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// If a device fails.
-pub fn run(tuns: &[Tun], internet: &mut impl Internet) -> Result<(), Fault> {
+pub fn run(beginning: &Beginning, tuns: &[Tun], internet: &mut impl Internet) -> Result<(), Fault> {
     let is_over =
         |signal| Ok(matches!(signal, Some(Signal::Interrupt | Signal::Terminate)).then_some(()));
-    turn_after_turn(tuns, &[], internet, is_over)
+    turn_after_turn(&beginning.0, tuns, &[], internet, is_over)
 }
 
 /// Runs a network around a command until the command has ended; how it ended.
 ///
 /// # Errors
 /// If the device fails.
-pub fn run_around(cell: &mut Cell, tun: Tun, internet: &mut impl Internet) -> Result<i32, Fault> {
-    let watches = [Watch::readable(cell.ended_fd())];
-    turn_after_turn(&[tun], &watches, internet, |signal| {
+pub fn run_around(
+    beginning: &Beginning,
+    cell: &mut Cell,
+    tun: &Tun,
+    internet: &mut impl Internet,
+) -> Result<i32, Fault> {
+    let watches = cell.watches();
+    turn_after_turn(&beginning.0, std::slice::from_ref(tun), &watches, internet, |signal| {
         // What comes from a terminal the command hears itself.
         if signal == Some(Signal::Terminate) {
             cell.ask_to_end();
         }
+        cell.follow();
         cell.ended().map_err(|error| rights::host("wait for the command", error))
     })
 }
 
 /// The loop. `is_over` is asked after each signal and when one of `watches` can be read.
 fn turn_after_turn<R>(
+    clock: &Clock<SystemClocks>,
     tuns: &[Tun],
     watches: &[Watch],
     internet: &mut impl Internet,
     mut is_over: impl FnMut(Option<Signal>) -> Result<Option<R>, Fault>,
 ) -> Result<R, Fault> {
-    let clock = Clock::start(SystemClocks);
     let signals = Signals::install().map_err(|error| rights::host("listen for signals", error))?;
     let devices = tuns.iter().map(|tun| Watch::readable(tun.device().fd()));
     let mut watches: Vec<Watch> = devices.chain(watches.iter().copied()).collect();
@@ -102,7 +117,7 @@ fn turn_after_turn<R>(
     let mut next_idle = Time::ZERO;
     loop {
         for (device, has_packets) in has_packets.iter_mut().enumerate().filter(|(_, has)| **has) {
-            *has_packets = drain(tuns, device, &clock, &mut burst, internet)?;
+            *has_packets = drain(tuns, device, clock, &mut burst, internet)?;
         }
         let now = clock.now();
         internet.advance(now);

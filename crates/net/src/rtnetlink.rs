@@ -1,6 +1,6 @@
 //! The few rtnetlink requests that set up a device (rtnetlink(7)).
 
-use crate::netlink::{Messages, append_attribute, append_message, u32_at};
+use crate::netlink::{Attributes, Messages, append_attribute, append_message, u32_at, u64_at};
 use crate::sys::{Netlink, domain};
 use std::io;
 use std::net::IpAddr;
@@ -15,6 +15,7 @@ const CREATE: u16 = 0x0400 | 0x0200;
 const APPEND: u16 = 0x0400 | 0x0800;
 
 const NEW_LINK: u16 = 16;
+const ASK_LINK: u16 = 18;
 const NEW_ADDRESS: u16 = 20;
 const NEW_ROUTE: u16 = 24;
 
@@ -23,8 +24,10 @@ const IS_UP: u32 = 0x0001;
 
 /// Numbers of attributes.
 mod attribute {
+    pub const LINK_NAME: u16 = 3;
     pub const LINK_MTU: u16 = 4;
     pub const LINK_QUEUE: u16 = 13;
+    pub const LINK_COUNTS: u16 = 23;
     pub const ADDRESS: u16 = 1;
     pub const ADDRESS_LOCAL: u16 = 2;
     pub const ADDRESS_FLAGS: u16 = 8;
@@ -131,6 +134,34 @@ pub(crate) fn request(messages: &[Vec<u8>]) -> io::Result<()> {
     Ok(())
 }
 
+/// How many packets a device of that name has dropped that its namespace sent.
+///
+/// # Errors
+/// If the kernel does not say.
+pub(crate) fn dropped(kernel: &Netlink, name: &str) -> io::Result<u64> {
+    let mut named = name.as_bytes().to_vec();
+    named.push(0);
+    kernel.send(&request_of(ASK_LINK, 1, |body| {
+        body.extend_from_slice(&[0; 16]);
+        append_attribute(body, attribute::LINK_NAME, &named);
+    }))?;
+    let mut answer = vec![0; 32_768];
+    let length = kernel.receive(&mut answer)?;
+    counted(&answer[..length]).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// The packets in a device's description that were to be sent and were dropped.
+fn counted(answer: &[u8]) -> Option<u64> {
+    /// Where they are in struct rtnl_link_stats64 (linux/if_link.h): the eighth number.
+    const DROPPED_AT: usize = 7 * 8;
+    /// Bytes of struct ifinfomsg.
+    const FIXED_BYTES: usize = 16;
+    let message = Messages::new(answer).next().filter(|message| message.kind == NEW_LINK)?;
+    let mut attributes = Attributes::new(message.body.get(FIXED_BYTES..)?);
+    let counts = attributes.find(|it| it.kind == attribute::LINK_COUNTS)?;
+    u64_at(counts.body, DROPPED_AT)
+}
+
 /// The error in an acknowledgement: 0 for none, else a positive error number; `None` if it is no
 /// acknowledgement.
 fn acknowledged(answer: &[u8]) -> Option<i32> {
@@ -153,12 +184,13 @@ mod tests {
 
     #[test]
     fn requests_stand_as_the_kernel_wants_them() {
-        use crate::netlink::{Attributes, HEADER_BYTES};
+        use crate::netlink::HEADER_BYTES;
         let address = IpAddr::from(Ipv4Addr::new(192, 0, 2, 1));
         // What follows the fixed part of each: struct ifinfomsg, ifaddrmsg, rtmsg.
         let source = Some(address);
         let (device, mtu_bytes, is_shared) = (3, Some(600), false);
-        let way = |bits| Way { device, to: Prefix::of(address, bits), source, mtu_bytes, is_shared };
+        let way =
+            |bits| Way { device, to: Prefix::of(address, bits), source, mtu_bytes, is_shared };
         for (request, fixed_bytes, kinds) in [
             (raise(3, Some(1_500), None), 16, &[4][..]),
             (add_address(3, address, 24), 8, &[2, 1, 8]),

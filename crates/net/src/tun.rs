@@ -3,7 +3,7 @@
 
 use crate::rights;
 use crate::rtnetlink::{self, Way};
-use crate::sys::{self, TunDevice};
+use crate::sys::{self, Netlink, TunDevice};
 use crate::vnet::{self, HEADER_BYTES, Header};
 use crate::{Blame, Fault};
 use std::fs;
@@ -19,6 +19,8 @@ pub struct Tun {
     device: TunDevice,
     name: String,
     is_fast: bool,
+    /// Asks the kernel about it, in its network namespace.
+    kernel: Netlink,
 }
 
 /// What a network namespace knows of a device.
@@ -218,12 +220,21 @@ impl Tun {
     fn open_here(name: &str, setup: &Setup) -> Result<Tun, Fault> {
         let made = TunDevice::make(name, setup.is_fast);
         let (device, name) = made.map_err(|error| fault("make", name, error))?;
-        setup.apply(&name).map_err(|error| fault("set up", &name, error))?;
-        Ok(Tun { device, name, is_fast: setup.is_fast })
+        let kernel = setup.apply(&name).and_then(|()| Netlink::routes());
+        let kernel = kernel.map_err(|error| fault("set up", &name, error))?;
+        Ok(Tun { device, name, is_fast: setup.is_fast, kernel })
     }
 
-    pub(crate) fn adopt(device: TunDevice, name: String, is_fast: bool) -> Tun {
-        Tun { device, name, is_fast }
+    pub(crate) fn adopt(device: TunDevice, kernel: Netlink, name: String, is_fast: bool) -> Tun {
+        Tun { device, name, is_fast, kernel }
+    }
+
+    /// Packets of its namespace that found no room in its queue.
+    ///
+    /// # Errors
+    /// If the kernel does not say.
+    pub fn dropped(&self) -> io::Result<u64> {
+        rtnetlink::dropped(&self.kernel, &self.name)
     }
 
     /// Hands a packet to the namespace. Only a fast device can be told that it has another shape
@@ -315,9 +326,7 @@ fn fault(doing: &str, name: &str, error: io::Error) -> Fault {
             ..rights::host(&doing, error)
         }
         .blaming(Blame::Usage),
-        Some(libc::EBUSY | libc::EEXIST) => {
-            rights::host(&doing, error).blaming(Blame::Usage)
-        }
+        Some(libc::EBUSY | libc::EEXIST) => rights::host(&doing, error).blaming(Blame::Usage),
         Some(libc::ENOENT) => Fault {
             hint: Some("/dev/net/tun is not there: modprobe tun".to_owned()),
             ..rights::host(&doing, error)

@@ -5,6 +5,7 @@ mod options;
 mod passing;
 mod screen;
 
+use super::dropped::tell_dropped;
 use super::{Command, Without};
 use crate::args::{Common, Format};
 use crate::escape::escape;
@@ -13,7 +14,7 @@ use crate::lang::Language;
 use crate::print::conntrack::Ledger;
 use clap::{ArgMatches, Args, FromArgMatches};
 use lab::gateway::{Gateway, Interface, Plan, Side};
-use net::live;
+use net::live::{self, Beginning};
 use net::tun::{Route, Setup, Tun};
 use options::{End, Options};
 use passing::Passing;
@@ -51,7 +52,8 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     options.check()?;
     let format = common.format();
-    let epoch_ns = live::wall_clock_ns();
+    let beginning = Beginning::now();
+    let epoch_ns = beginning.epoch_ns();
     let ledger = Ledger { format, has_events: options.events, has_roads: options.why, epoch_ns };
     let mut gateway = Gateway::new(plan(&options, common, epoch_ns));
     ledger.begin(gateway.tracker_mut());
@@ -63,9 +65,10 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         announce(&options, &tuns, common)?;
     }
     let mut passing = Passing::new(gateway, ledger, screen, options.table, options.stats);
-    let ran = live::run(&tuns, &mut passing);
+    let ran = live::run(&beginning, &tuns, &mut passing);
     passing.end();
     ran?;
+    tell_dropped(&tuns, common.language());
     Ok(Exit::Yes)
 }
 

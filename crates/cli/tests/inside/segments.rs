@@ -267,5 +267,5 @@ fn cuts_if_told() {
     let tuns = [open("in0", 1, true), open("out0", 2, false)];
     let waiting = larges(seed.parse().expect("a number")).into();
     let mut cutting = Cutting { waiting, left_bytes: 0, payload_at: 0, is_done: false };
-    live::run(&tuns, &mut cutting).expect("the devices work");
+    live::run(&live::Beginning::now(), &tuns, &mut cutting).expect("the devices work");
 }

@@ -10,6 +10,7 @@ mod netlink;
 mod packet;
 mod process;
 mod signals;
+mod terminal;
 mod tun;
 
 pub(crate) use cell::*;
@@ -22,6 +23,7 @@ pub(crate) use netlink::*;
 pub(crate) use packet::*;
 pub(crate) use process::*;
 pub use signals::Signals;
+pub(crate) use terminal::*;
 pub(crate) use tun::*;
 
 use crate::Stamps;

@@ -52,9 +52,8 @@ struct Looker {
 
 impl Witness for Looker {
     fn before(&mut self, world: &mut World) -> Result<(), Failure> {
-        let epoch_ns = world.epoch_ns();
         let tracking = &self.options.tracking;
-        self.tracked = Some(tracking.begin(world, epoch_ns, To::Output, &self.common)?);
+        self.tracked = Some(tracking.begin(world, To::Output, &self.common)?);
         Ok(())
     }
 

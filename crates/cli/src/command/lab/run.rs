@@ -4,14 +4,16 @@ use super::internet::Inside;
 use super::tracked::{To, Tracking};
 use super::{Action, load, node};
 use crate::args::Common;
+use crate::command::dropped::tell_dropped;
 use crate::failure::{Exit, Failure};
 use clap::{ArgMatches, Args, FromArgMatches};
 use lab::{NodeId, Place, World};
 use net::cell::Cell;
-use net::live;
+use net::live::{self, Beginning};
 use net::tun::{Route, Setup};
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use wire::Family;
@@ -49,13 +51,15 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         Some(name) => node(&world, &options.file, name)?,
         None => world.default_node(),
     };
-    let epoch_ns = live::wall_clock_ns();
-    let tracked = options.tracking.begin(&mut world, epoch_ns, To::Error, common)?;
+    let beginning = Beginning::now();
+    world.begin_at(beginning.epoch_ns());
+    let tracked = options.tracking.begin(&mut world, To::Error, common)?;
     let setup = Setup { is_fast: options.fast, ..setup(&mut world, at, None) };
-    let (mut cell, tun) = Cell::start(&options.command, &setup, Some(hosts(&world)))?;
+    let (mut cell, tun) = Cell::start(&options.command, &setup, files(&world, at))?;
     let mut inside = Inside::new(world, vec![at], tracked, captured);
-    let code = live::run_around(&mut cell, tun, &mut inside)?;
+    let code = live::run_around(&beginning, &mut cell, &tun, &mut inside)?;
     inside.end()?;
+    tell_dropped(std::slice::from_ref(&tun), common.language());
     Ok(Exit::Other(u8::try_from(code).unwrap_or(u8::MAX)))
 }
 
@@ -80,6 +84,46 @@ pub fn setup(world: &mut World, at: NodeId, networks: Option<&[Prefix]>) -> Setu
     }
     let Place { addresses, mtu_bytes, .. } = place;
     Setup { addresses, mtu_bytes, routes, is_fast: false }
+}
+
+/// Files by which programs find names, in the place of the machine's.
+fn files(world: &World, at: NodeId) -> Vec<(&'static str, String)> {
+    let machine = fs::read_to_string(SWITCH).unwrap_or_default();
+    vec![
+        ("/etc/hosts", hosts(world)),
+        ("/etc/resolv.conf", servers(world, at)),
+        (SWITCH, switch(&machine)),
+    ]
+}
+
+/// Where the C library is told whom to ask for names (nsswitch.conf(5)).
+const SWITCH: &str = "/etc/nsswitch.conf";
+
+/// The machine's, but that names of hosts come from the files and servers in here: others ask
+/// services of the machine's, which know nothing of the lab.
+fn switch(machine: &str) -> String {
+    let is_of_hosts = |line: &&str| line.trim_start().starts_with("hosts:");
+    let mut lines: Vec<&str> = machine.lines().filter(|line| !is_of_hosts(line)).collect();
+    lines.push("hosts: files dns\n");
+    lines.join("\n")
+}
+
+/// As many name servers as the C library asks (resolv.conf(5)).
+const SERVERS_MAX: usize = 3;
+
+/// The lab's name servers, of those that the node has a way to. If there is none, the C library
+/// asks this host itself, where nobody listens: then it knows at once that there is none.
+fn servers(world: &World, at: NodeId) -> String {
+    let mut text = String::new();
+    let nodes = world.name_servers().filter(|node| *node != at);
+    let address = |node| {
+        let all = Family::ALL.into_iter().flat_map(|family| world.addresses(node, family));
+        all.into_iter().find(|address| world.source_towards(at, *address).is_some())
+    };
+    for address in nodes.filter_map(address).take(SERVERS_MAX) {
+        let _ = writeln!(text, "nameserver {address}");
+    }
+    text
 }
 
 /// The names of all nodes, as /etc/hosts has them.

@@ -53,13 +53,7 @@ impl Tracking {
     ///
     /// # Errors
     /// If the node tracks nothing, or is none.
-    pub fn begin(
-        &self,
-        world: &mut World,
-        epoch_ns: i128,
-        to: To,
-        common: &Common,
-    ) -> Result<Tracked, Failure> {
+    pub fn begin(&self, world: &mut World, to: To, common: &Common) -> Result<Tracked, Failure> {
         let asked = self.conntrack.is_some() || self.events || self.why || self.stats;
         let count = u32::try_from(world.nodes()).unwrap_or(u32::MAX);
         let all = || (0..count).map(NodeId);
@@ -84,7 +78,7 @@ impl Tracking {
             format: common.format(),
             has_events: self.events,
             has_roads: self.why,
-            epoch_ns,
+            epoch_ns: world.epoch_ns(),
         };
         for node in &nodes {
             if let Some(tracker) = world.tracker_mut(*node) {

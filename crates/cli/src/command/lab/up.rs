@@ -5,11 +5,12 @@ use super::run::setup;
 use super::tracked::{To, Tracking};
 use super::{Action, load, node, wrong};
 use crate::args::{BadValue, Common};
+use crate::command::dropped::tell_dropped;
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
 use crate::lang::Language;
 use clap::{ArgMatches, Args, FromArgMatches};
-use net::live;
+use net::live::{self, Beginning};
 use net::tun::{Setup, Tun};
 use std::io::Write;
 use std::net::IpAddr;
@@ -72,8 +73,9 @@ impl FromStr for Wire {
 fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let options = Options::from_arg_matches(matches).expect("the parser was made from them");
     let (mut world, captured) = load(&options.file, common)?;
-    let epoch_ns = live::wall_clock_ns();
-    let tracked = options.tracking.begin(&mut world, epoch_ns, To::Output, common)?;
+    let beginning = Beginning::now();
+    world.begin_at(beginning.epoch_ns());
+    let tracked = options.tracking.begin(&mut world, To::Output, common)?;
     let (mut nodes, mut setups) = (Vec::new(), Vec::new());
     // The networks that lead somewhere already, as seen from here.
     let mut led: Vec<Prefix> = Vec::new();
@@ -110,8 +112,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     }
     drop(out);
     let mut inside = Inside::new(world, nodes, tracked, captured);
-    live::run(&tuns, &mut inside)?;
+    live::run(&beginning, &tuns, &mut inside)?;
     inside.end()?;
+    tell_dropped(&tuns, common.language());
     Ok(Exit::Yes)
 }
 

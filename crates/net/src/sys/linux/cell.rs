@@ -4,8 +4,8 @@
 //! one, below that the command. Each dies with the one above, and with the first process of a
 //! namespace of processes all that are in it, so that nothing outlives whoever holds the network.
 
-use super::TunDevice;
-use super::check;
+use super::terminal::Terminal;
+use super::{Netlink, Signals, TunDevice, check};
 use crate::cell::Step;
 use crate::rtnetlink;
 use crate::tun::Setup;
@@ -23,24 +23,35 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// The index of the loopback device in every network namespace.
 const LOOPBACK: u32 = 1;
 
+/// What a new network gets besides its command.
+pub(crate) struct Outfit {
+    /// The device, and its name.
+    pub(crate) setup: Setup,
+    pub(crate) device: String,
+    /// Files that stand in the place of the machine's, and what is in them.
+    pub(crate) files: Vec<(&'static str, String)>,
+    /// Whether the command gets the terminal to itself.
+    pub(crate) has_terminal: bool,
+}
+
+/// What the first process says when the command has stopped, and what it hears when it is to go on:
+/// with the terminal, or without.
+pub(crate) const STOPPED: u8 = b's';
+pub(crate) const GO_ON_IN_FRONT: u8 = b'f';
+pub(crate) const GO_ON: u8 = b'b';
+
 /// Has a command start in namespaces of its own. What becomes of it is said through `to_parent`: a
-/// byte for the step that failed, or 0 with the descriptor of its TUN device.
-pub(crate) fn isolate(
-    command: &mut Command,
-    setup: Setup,
-    hosts: Option<String>,
-    device: String,
-    to_parent: UnixStream,
-) {
-    let mut cell = Some((setup, hosts, device, to_parent));
+/// byte for the step that failed, or 0 with the descriptors of its TUN device and of a socket that
+/// asks about it; then, if the command has the terminal, what is to be said of that.
+pub(crate) fn isolate(command: &mut Command, outfit: Outfit, to_parent: UnixStream) {
+    let mut cell = Some((outfit, to_parent));
     let enter = move || {
-        let (setup, hosts, device, to_parent) = cell.take().expect("it starts once");
-        let made = make(&setup, hosts.as_deref(), &device);
-        match made {
-            Ok(tun) => {
-                send_descriptor(&to_parent, tun.fd())?;
-                drop((tun, to_parent));
-                descend()
+        let (outfit, to_parent) = cell.take().expect("it starts once");
+        match make(&outfit) {
+            Ok((tun, kernel)) => {
+                send_descriptors(&to_parent, [tun.fd(), kernel.fd()])?;
+                drop((tun, kernel));
+                descend(outfit.has_terminal.then_some(to_parent))
             }
             Err((step, error)) => {
                 send_bytes(&to_parent, &[step as u8])?;
@@ -54,7 +65,7 @@ pub(crate) fn isolate(
 }
 
 /// Makes the namespaces and what is in them.
-fn make(setup: &Setup, hosts: Option<&str>, device: &str) -> Result<TunDevice, (Step, io::Error)> {
+fn make(outfit: &Outfit) -> Result<(TunDevice, Netlink), (Step, io::Error)> {
     let at = |step| move |error| (step, error);
     // SAFETY: none of these takes a pointer or can fail.
     let (user, group) = unsafe { (libc::geteuid(), libc::getegid()) };
@@ -69,15 +80,15 @@ fn make(setup: &Setup, hosts: Option<&str>, device: &str) -> Result<TunDevice, (
     }
     let loopback = rtnetlink::raise(LOOPBACK, None, None);
     rtnetlink::request(&[loopback]).map_err(at(Step::Network))?;
+    let Outfit { setup, device, files, .. } = outfit;
     let (tun, name) = TunDevice::make(device, setup.is_fast).map_err(at(Step::Device))?;
     setup.apply(&name).map_err(at(Step::Network))?;
+    let kernel = Netlink::routes().map_err(at(Step::Network))?;
     mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE).map_err(at(Step::Mounts))?;
     // The devices of the new namespace; programs do without where this is forbidden.
     let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), 0);
-    if let Some(hosts) = hosts {
-        name_hosts(hosts).map_err(at(Step::Mounts))?;
-    }
-    Ok(tun)
+    replace(files).map_err(at(Step::Mounts))?;
+    Ok((tun, kernel))
 }
 
 /// Becomes the superuser of the new namespace of users, and nobody more than before outside.
@@ -87,14 +98,20 @@ fn become_root(user: u32, group: u32) -> io::Result<()> {
     fs::write("/proc/self/gid_map", format!("0 {group} 1"))
 }
 
-/// Puts a file of our own in the place of /etc/hosts. It stands on a file system that only the
-/// mount keeps alive, so that none is left behind.
-fn name_hosts(hosts: &str) -> io::Result<()> {
+/// Puts files of our own in the place of others. They stand on a file system that only the mounts
+/// keep alive, so that none is left behind. What is not there is missed by nobody.
+fn replace(files: &[(&'static str, String)]) -> io::Result<()> {
     const ELSEWHERE: &str = "/tmp";
     mount(Some("tmpfs"), ELSEWHERE, Some("tmpfs"), 0)?;
-    let file = format!("{ELSEWHERE}/hosts");
-    let bound = fs::write(&file, hosts)
-        .and_then(|()| mount(Some(&file), "/etc/hosts", None, libc::MS_BIND));
+    let bind = |(index, (place, text)): (usize, &(&str, String))| {
+        let file = format!("{ELSEWHERE}/{index}");
+        fs::write(&file, text)?;
+        match mount(Some(&file), place, None, libc::MS_BIND) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    };
+    let bound = files.iter().enumerate().try_for_each(bind);
     let path = CString::new(ELSEWHERE).expect("it has no zero byte");
     // SAFETY: the path ends with a zero byte.
     check(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) })?;
@@ -114,19 +131,32 @@ fn mount(source: Option<&str>, target: &str, kind: Option<&str>, flags: c_ulong)
 /// Whom a process of ours passes signals on to.
 static WARD: AtomicI32 = AtomicI32::new(0);
 
-/// Forks twice: the keeper and the first process stay behind and wait, the third returns.
-fn descend() -> io::Result<()> {
+/// Forks twice: the keeper and the first process stay behind and wait, the third returns. With
+/// `to_parent` the command gets the terminal to itself.
+fn descend(to_parent: Option<UnixStream>) -> io::Result<()> {
     die_with_parent()?;
     if let Some(first) = fork()? {
-        wait_for(first);
+        wait_for(first, None);
     }
     die_with_parent()?;
     // Processes by the numbers of the new namespace; where this is forbidden, by those of the old.
     let _ = mount(Some("proc"), "/proc", Some("proc"), 0);
     if let Some(command) = fork()? {
-        wait_for(command);
+        wait_for(command, to_parent);
+    }
+    if to_parent.is_some() {
+        lead()?;
     }
     die_with_parent()
+}
+
+/// Makes this process the first of a group whose turn it is on the terminal. The group that it came
+/// from has no number in here, with which shells could give the terminal back at their end.
+fn lead() -> io::Result<()> {
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::setpgid(0, 0) })?;
+    // SAFETY: takes no pointers, and cannot fail.
+    Terminal::open()?.give(unsafe { libc::getpid() })
 }
 
 fn die_with_parent() -> io::Result<()> {
@@ -143,11 +173,10 @@ fn fork() -> io::Result<Option<pid_t>> {
 }
 
 /// Waits for a child and ends as it did; buries others meanwhile, and passes on requests to end.
-fn wait_for(child: pid_t) -> ! {
+/// With `to_parent`, also says when it stops, and has it go on when told to.
+fn wait_for(child: pid_t, to_parent: Option<UnixStream>) -> ! {
     WARD.store(child, Ordering::SeqCst);
-    // What the command was given is not ours to keep open: others wait for its end.
-    // SAFETY: nothing of this process's is used any more.
-    unsafe { libc::close_range(0, u32::MAX, 0) };
+    close_all_but(to_parent.as_ref().map(AsRawFd::as_raw_fd));
     for signal in [libc::SIGTERM, libc::SIGHUP] {
         set_action(signal, pass_on as extern "C" fn(c_int) as libc::sighandler_t);
     }
@@ -155,11 +184,16 @@ fn wait_for(child: pid_t) -> ! {
     for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP] {
         set_action(signal, libc::SIG_IGN);
     }
+    let options = if to_parent.is_some() { libc::WUNTRACED } else { 0 };
     loop {
         let mut status = 0;
         // SAFETY: the kernel writes one number.
-        let ended = unsafe { libc::waitpid(-1, &raw mut status, 0) };
-        if ended == child {
+        let changed = unsafe { libc::waitpid(-1, &raw mut status, options) };
+        if changed == child && libc::WIFSTOPPED(status) {
+            if let Some(to_parent) = &to_parent {
+                stand_still(to_parent, child);
+            }
+        } else if changed == child {
             let code = match libc::WIFEXITED(status) {
                 true => libc::WEXITSTATUS(status),
                 false => 128 + libc::WTERMSIG(status),
@@ -168,11 +202,46 @@ fn wait_for(child: pid_t) -> ! {
             unsafe { libc::_exit(code) };
         }
         let is_interrupted = || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
-        if ended < 0 && !is_interrupted() {
+        if changed < 0 && !is_interrupted() {
             // SAFETY: as above.
             unsafe { libc::_exit(255) };
         }
     }
+}
+
+/// Closes what was open, but for one: what the command was given is not ours to keep, others wait
+/// for its end.
+fn close_all_but(kept: Option<c_int>) {
+    let close = |from: c_int, to: c_int| {
+        if from <= to {
+            // SAFETY: nothing of this process's but what is kept is used any more.
+            unsafe { libc::close_range(from as u32, to as u32, 0) };
+        }
+    };
+    match kept {
+        Some(kept) => {
+            close(0, kept - 1);
+            close(kept + 1, c_int::MAX);
+        }
+        None => close(0, c_int::MAX),
+    }
+}
+
+/// Says that the command's group has stopped, waits until it is to go on, and has it do so.
+fn stand_still(to_parent: &UnixStream, group: pid_t) {
+    if send_bytes(to_parent, &[STOPPED]).is_err() {
+        return;
+    }
+    let mut told = [0];
+    if io::Read::read_exact(&mut &*to_parent, &mut told).is_err() {
+        return;
+    }
+    if told == [GO_ON_IN_FRONT] {
+        // If this fails, the command stops again as soon as it wants the terminal.
+        let _ = Terminal::open().and_then(|terminal| terminal.give(group));
+    }
+    // SAFETY: takes no pointers.
+    unsafe { libc::kill(-group, libc::SIGCONT) };
 }
 
 extern "C" fn pass_on(signal: c_int) {
@@ -193,33 +262,38 @@ fn send_bytes(to: &UnixStream, bytes: &[u8]) -> io::Result<()> {
     io::Write::write_all(&mut &*to, bytes)
 }
 
-/// The size of a control message with one descriptor, in words of the platform's alignment.
+/// How many descriptors the parent is given.
+const GIVEN: usize = 2;
+
+/// The size of a control message with so many, in words of the platform's alignment.
 const CONTROL_WORDS: usize = 4;
 
-/// Gives a descriptor to the parent (unix(7)).
-fn send_descriptor(to: &UnixStream, fd: c_int) -> io::Result<()> {
+/// Gives descriptors to the parent (unix(7)).
+fn send_descriptors(to: &UnixStream, fds: [c_int; GIVEN]) -> io::Result<()> {
     let mut done = [0_u8];
     let mut vector = libc::iovec { iov_base: done.as_mut_ptr().cast(), iov_len: 1 };
     let mut control = [0_u64; CONTROL_WORDS];
     let mut header = header(&mut vector, &mut control);
-    // SAFETY: the header's control buffer has room for one message with one descriptor, so that the
-    // first header and its data lie within it.
+    // SAFETY: the header's control buffer has room for one message with these descriptors, so that
+    // the first header and its data lie within it.
     unsafe {
-        header.msg_controllen = libc::CMSG_SPACE(size_of::<c_int>() as u32) as _;
+        header.msg_controllen = libc::CMSG_SPACE(size_of_val(&fds) as u32) as _;
         let message = libc::CMSG_FIRSTHDR(&raw const header);
         (*message).cmsg_level = libc::SOL_SOCKET;
         (*message).cmsg_type = libc::SCM_RIGHTS;
-        (*message).cmsg_len = libc::CMSG_LEN(size_of::<c_int>() as u32) as _;
-        libc::CMSG_DATA(message).cast::<c_int>().write_unaligned(fd);
+        (*message).cmsg_len = libc::CMSG_LEN(size_of_val(&fds) as u32) as _;
+        libc::CMSG_DATA(message).cast::<[c_int; GIVEN]>().write_unaligned(fds);
     }
     // SAFETY: the header points to what lives through the call.
     let sent = unsafe { libc::sendmsg(to.as_raw_fd(), &raw const header, 0) };
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// What the new process says: the byte, and the TUN device if one came along. Nothing if it ended
-/// without a word.
-pub(crate) fn receive_device(from: &UnixStream) -> io::Result<Option<(u8, Option<TunDevice>)>> {
+/// What the new process says: the byte, and the TUN device with a socket that asks about it, if
+/// they came along. Nothing if it ended without a word.
+pub(crate) fn receive_device(
+    from: &UnixStream,
+) -> io::Result<Option<(u8, Option<(TunDevice, Netlink)>)>> {
     let mut said = [0_u8];
     let mut vector = libc::iovec { iov_base: said.as_mut_ptr().cast(), iov_len: 1 };
     let mut control = [0_u64; CONTROL_WORDS];
@@ -232,17 +306,22 @@ pub(crate) fn receive_device(from: &UnixStream) -> io::Result<Option<(u8, Option
     if got == 0 {
         return Ok(None);
     }
-    // SAFETY: the kernel filled the control buffer; its macros stay within the length that it said.
-    let fd = unsafe {
+    // SAFETY: the kernel filled the control buffer; its macros stay within the length that it said,
+    // and so does what is read of a message that is long enough.
+    let fds = unsafe {
         let message = libc::CMSG_FIRSTHDR(&raw const header);
         let is_rights = !message.is_null()
             && (*message).cmsg_level == libc::SOL_SOCKET
-            && (*message).cmsg_type == libc::SCM_RIGHTS;
-        is_rights.then(|| libc::CMSG_DATA(message).cast::<c_int>().read_unaligned())
+            && (*message).cmsg_type == libc::SCM_RIGHTS
+            && (*message).cmsg_len >= libc::CMSG_LEN(size_of::<[c_int; GIVEN]>() as u32) as _;
+        is_rights.then(|| libc::CMSG_DATA(message).cast::<[c_int; GIVEN]>().read_unaligned())
     };
-    // SAFETY: the descriptor was made for us and is nobody else's.
-    let device = fd.map(|fd| TunDevice::adopt(unsafe { OwnedFd::from_raw_fd(fd) }));
-    Ok(Some((said[0], device)))
+    let given = fds.map(|fds| {
+        // SAFETY: the descriptors were made for us and are nobody else's.
+        let [device, kernel] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        (TunDevice::adopt(device), Netlink::adopt(kernel))
+    });
+    Ok(Some((said[0], given)))
 }
 
 fn header(vector: &mut libc::iovec, control: &mut [u64; CONTROL_WORDS]) -> libc::msghdr {
@@ -271,8 +350,8 @@ pub(crate) fn watch_process(process: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd as c_int) })
 }
 
-/// Asks a process to end.
+/// Asks a process to end, by the signal that asked this one.
 pub(crate) fn ask_to_end(process: u32) {
     // SAFETY: takes no pointers.
-    unsafe { libc::kill(process as pid_t, libc::SIGTERM) };
+    unsafe { libc::kill(process as pid_t, Signals::asked_by()) };
 }

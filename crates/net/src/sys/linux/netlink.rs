@@ -13,6 +13,7 @@ pub(crate) fn domain(family: Family) -> u8 {
 }
 
 /// A netlink socket.
+#[derive(Debug)]
 pub(crate) struct Netlink(OwnedFd);
 
 impl Netlink {
@@ -34,7 +35,12 @@ impl Netlink {
         Ok(Netlink(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    fn fd(&self) -> c_int {
+    /// One that another process has opened.
+    pub(crate) fn adopt(fd: OwnedFd) -> Netlink {
+        Netlink(fd)
+    }
+
+    pub(super) fn fd(&self) -> c_int {
         self.0.as_raw_fd()
     }
 

@@ -20,6 +20,8 @@ static PENDING: AtomicU32 = AtomicU32::new(0);
 static INSTALLED: AtomicU32 = AtomicU32::new(0);
 /// The milliseconds, plus one, at which the first signal to end came; 0 for never.
 static FIRST_AT_MS: AtomicU64 = AtomicU64::new(0);
+/// The last of SIGTERM and SIGHUP that came.
+static ASKED_BY: AtomicI32 = AtomicI32::new(libc::SIGTERM);
 /// The descriptor that [`on_signal`] rings.
 static BELL_FD: AtomicI32 = AtomicI32::new(-1);
 static BELL: OnceLock<Bell> = OnceLock::new();
@@ -64,6 +66,11 @@ impl Signals {
             let bit = bit(*signal);
             PENDING.fetch_and(!bit, Ordering::SeqCst) & bit != 0
         })
+    }
+
+    /// The signal behind the last [`Signal::Terminate`].
+    pub(crate) fn asked_by() -> c_int {
+        ASKED_BY.load(Ordering::SeqCst)
     }
 
     /// The descriptor that becomes readable when a signal is noted; -1 before the first one lived.
@@ -123,7 +130,10 @@ extern "C" fn on_signal(signal: c_int) {
     let noted = match signal {
         libc::SIGINT => Signal::Interrupt,
         libc::SIGQUIT => Signal::Status,
-        _ => Signal::Terminate,
+        _ => {
+            ASKED_BY.store(signal, Ordering::SeqCst);
+            Signal::Terminate
+        }
     };
     PENDING.fetch_or(bit(noted), Ordering::SeqCst);
     if noted != Signal::Status {
