@@ -39,6 +39,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("dig", "bind9-dnsutils"),
     ("iperf3", "iperf3"),
+    ("dash", "dash"),
+    ("script", "bsdutils"),
     ("turnserver", "coturn"),
     ("turnutils_natdiscovery", "coturn"),
 ];

@@ -174,10 +174,11 @@ const NAMESPACES: &str = "/run/netns";
 
 /// Packets that may wait in a device before the kernel drops more. It gives a program back the room
 /// in its socket as soon as a packet is here, so that nothing slows it down as a network card does
-/// whose queue is full; a burst that a card would take in its own time has to fit in here. Waiting
-/// takes no longer for it: whoever reads the device never leaves packets there, as what a link
-/// cannot take yet waits in the link's own queue. So many of 1,500 bytes are some 25 MB of memory,
-/// and far more than a TCP connection has under way where nothing is lost and little delayed.
+/// whose queue is full; a burst that a card would take in its own time has to fit in here. What a
+/// link cannot take yet waits in the link's own queue, not here: this one is empty unless packets
+/// come faster than this process passes them on. So many of 1,500 bytes are some 25 MB of memory,
+/// and far more than TCP has under way where little is delayed; only who sends without ever
+/// listening fills it, and then all wait as long as it takes to pass so many on.
 const QUEUE_PACKETS: u32 = 10_000;
 
 /// The least MTU with which Linux has IPv6 on a device (RFC 8200 §5).

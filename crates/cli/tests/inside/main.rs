@@ -1,6 +1,7 @@
 //! Real programs inside a lab: `askway lab run` and `askway lab up` around the tools of the system.
 //! The lab says what they must see: delays, hop limits, refusals, MTUs.
 
+mod device;
 mod large;
 mod segments;
 
