@@ -64,8 +64,8 @@ pub(crate) fn owns_terminal() -> bool {
 }
 
 /// Stops this process's group, as the key for that does, until somebody continues it; whether the
-/// terminal is ours to give then. Where nobody is to continue it the kernel does not stop it either,
-/// and the terminal is whose it was.
+/// terminal is ours to give then. Where nobody could continue it the kernel does not stop it, and
+/// the terminal is whose it was.
 pub(crate) fn stop() -> bool {
     let holder = || Terminal::open().and_then(|terminal| terminal.group()).ok();
     let before = holder();
