@@ -100,10 +100,8 @@ impl Writer {
             });
         };
         block(code::PACKET, out, |out| {
-            out.extend_from_slice(&packet.interface.to_le_bytes());
-            time(time_ns, out);
-            out.extend_from_slice(&(kept.len() as u32).to_le_bytes());
-            out.extend_from_slice(&original(packet).to_le_bytes());
+            let [high, low] = time(time_ns);
+            words([packet.interface, high, low, kept.len() as u32, original(packet)], out);
             out.extend_from_slice(kept);
             pad(kept.len(), out);
             if let Some(comment) = packet.comment {
@@ -114,11 +112,11 @@ impl Writer {
                 Direction::Inbound => 1,
                 Direction::Outbound => 2,
             };
+            let end = option_head(code::END, 0);
             if flags != 0 {
-                option(code::EPB_FLAGS, &flags.to_le_bytes(), out);
-            }
-            if flags != 0 || packet.comment.is_some() {
-                option(code::END, &[], out);
+                words([option_head(code::EPB_FLAGS, 4), flags, end], out);
+            } else if packet.comment.is_some() {
+                words([end], out);
             }
         });
     }
@@ -138,8 +136,8 @@ impl Writer {
     /// Appends what an interface counted.
     pub fn statistics(&self, interface: u32, statistics: &Statistics, out: &mut Vec<u8>) {
         block(code::STATISTICS, out, |out| {
-            out.extend_from_slice(&interface.to_le_bytes());
-            time(statistics.time_ns, out);
+            let [high, low] = time(statistics.time_ns);
+            words([interface, high, low], out);
             option(code::ISB_IFRECV, &statistics.received.to_le_bytes(), out);
             option(code::ISB_IFDROP, &statistics.dropped.to_le_bytes(), out);
             option(code::END, &[], out);
@@ -152,17 +150,21 @@ fn original(packet: &Packet<'_>) -> u32 {
     packet.original_bytes.max(there)
 }
 
-fn time(time_ns: i128, out: &mut Vec<u8>) {
+/// The upper word comes first, whatever the order of bytes.
+fn time(time_ns: i128) -> [u32; 2] {
     let units = time_ns.clamp(0, u64::MAX.into()) as u64;
-    out.extend_from_slice(&((units >> 32) as u32).to_le_bytes());
-    out.extend_from_slice(&(units as u32).to_le_bytes());
+    [(units >> 32) as u32, units as u32]
+}
+
+/// Appends words, all at once.
+fn words<const COUNT: usize>(words: [u32; COUNT], out: &mut Vec<u8>) {
+    out.extend_from_slice(words.map(u32::to_le_bytes).as_flattened());
 }
 
 /// Appends a block of that type around what `body` appends.
 fn block(kind: u32, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    out.extend_from_slice(&kind.to_le_bytes());
-    out.extend_from_slice(&[0; 4]);
+    words([kind, 0], out);
     body(out);
     // Packets and options are cut, so that this fits.
     let length = ((out.len() - start + 4) as u32).to_le_bytes();
@@ -178,12 +180,20 @@ fn option(code: u16, value: &[u8], out: &mut Vec<u8>) {
         end -= 1;
     }
     let value = &value[..end];
-    out.extend_from_slice(&code.to_le_bytes());
-    out.extend_from_slice(&(value.len() as u16).to_le_bytes());
+    words([option_head(code, value.len() as u16)], out);
     out.extend_from_slice(value);
     pad(value.len(), out);
 }
 
+/// An option's code and length, as the word that they make.
+fn option_head(code: u16, bytes: u16) -> u32 {
+    u32::from(bytes) << 16 | u32::from(code)
+}
+
+/// Appends the zeros that fill a word after so many bytes.
 fn pad(bytes: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0; 3][..bytes.wrapping_neg() % 4]);
+    // A word less what is too much of it: of fixed size, it is no call.
+    let end = out.len() + bytes.wrapping_neg() % 4;
+    out.extend_from_slice(&[0; 4]);
+    out.truncate(end);
 }
