@@ -156,13 +156,14 @@ impl Captures {
 
     /// Notes a packet, if its link is captured.
     pub(crate) fn note(&mut self, map: &Map, link: &Link, it: &Entering<'_>) {
-        if !self.has_link(it.link) {
+        let Some(Tapped { files, told }) = self.tapped.get_mut(it.link) else { return };
+        if files.is_empty() {
             return;
         }
-        let Tapped { files, told } = &mut self.tapped[it.link];
         let comment = told[it.end].tell(map, link, it);
-        let twin = it.crossing.twin.as_ref().map(|twin| (twin, &b"duplicate"[..]));
-        for (bytes, comment) in std::iter::once((&it.crossing.bytes, comment)).chain(twin) {
+        let time_ns = Some(map.epoch_ns + i128::from(it.now.0));
+        let direction = if it.end == 0 { Direction::Outbound } else { Direction::Inbound };
+        let mut write = |bytes: &[u8], comment: &[u8]| {
             let bytes = match it.ethernet {
                 None => bytes,
                 Some(header) => {
@@ -175,13 +176,17 @@ impl Captures {
             for (file, interface) in &*files {
                 self.files[*file].write_packet(&Packet {
                     interface: *interface,
-                    time_ns: Some(map.epoch_ns + i128::from(it.now.0)),
-                    direction: if it.end == 0 { Direction::Outbound } else { Direction::Inbound },
+                    time_ns,
+                    direction,
                     comment: Some(comment),
                     original_bytes: 0,
                     bytes,
                 });
             }
+        };
+        write(&it.crossing.bytes, comment);
+        if let Some(twin) = &it.crossing.twin {
+            write(twin, b"duplicate");
         }
     }
 }

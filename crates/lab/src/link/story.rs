@@ -136,32 +136,33 @@ fn ordinal(number: u64) -> String {
     format!("{number}{ending}")
 }
 
-/// Milliseconds without needless zeros: `12.3 ms`. Done by hand: a capture has one for each packet.
+/// Milliseconds without needless zeros: `12.3 ms`. Done by hand: a capture has many.
 fn push_ms(ns: u64, out: &mut Vec<u8>) {
-    let (ms, mut rest) = (ns / 1_000_000, ns % 1_000_000);
-    push_digits(ms, 1, out);
+    push_number(ns / 1_000_000, out);
+    let rest = (ns % 1_000_000) as u32;
     if rest > 0 {
-        let mut digits = 6;
-        while rest % 10 == 0 {
-            rest /= 10;
-            digits -= 1;
-        }
+        let digit = |unit: u32| b'0' + (rest / unit % 10) as u8;
+        let digits = [100_000, 10_000, 1_000, 100, 10, 1].map(digit);
         out.push(b'.');
-        push_digits(rest, digits, out);
+        out.extend_from_slice(&digits);
+        while out.last() == Some(&b'0') {
+            out.pop();
+        }
     }
     out.extend_from_slice(b" ms");
 }
 
-/// A number in decimal, with zeros before it up to so many digits.
-fn push_digits(mut number: u64, digits: usize, out: &mut Vec<u8>) {
-    let mut text = [0; 20];
-    let mut start = text.len();
-    while number > 0 || text.len() - start < digits {
+fn push_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
         start -= 1;
-        text[start] = b'0' + (number % 10) as u8;
+        digits[start] = b'0' + (number % 10) as u8;
         number /= 10;
+        if number == 0 {
+            return out.extend_from_slice(&digits[start..]);
+        }
     }
-    out.extend_from_slice(&text[start..]);
 }
 
 fn ns(span: Duration) -> u64 {
@@ -182,8 +183,8 @@ mod tests {
             String::from_utf8(out).expect("digits are ASCII")
         };
         assert_eq!(
-            [0, 1, 100_000, 12_300_000].map(ms).join(", "),
-            "0 ms, 0.000001 ms, 0.1 ms, 12.3 ms"
+            [0, 1, 100_000, 12_300_000, 20_000_000, 1_020_304_050, u64::MAX].map(ms).join(", "),
+            "0 ms, 0.000001 ms, 0.1 ms, 12.3 ms, 20 ms, 1020.30405 ms, 18446744073709.551615 ms"
         );
     }
 }

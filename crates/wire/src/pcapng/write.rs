@@ -99,26 +99,26 @@ impl Writer {
                 pad(kept.len(), out);
             });
         };
-        block(code::PACKET, out, |out| {
-            let [high, low] = time(time_ns);
-            words([packet.interface, high, low, kept.len() as u32, original(packet)], out);
-            out.extend_from_slice(kept);
-            pad(kept.len(), out);
-            if let Some(comment) = packet.comment {
-                option(code::COMMENT, comment, out);
-            }
-            let flags: u32 = match packet.direction {
-                Direction::Unknown => 0,
-                Direction::Inbound => 1,
-                Direction::Outbound => 2,
-            };
-            let end = option_head(code::END, 0);
-            if flags != 0 {
-                words([option_head(code::EPB_FLAGS, 4), flags, end], out);
-            } else if packet.comment.is_some() {
-                words([end], out);
-            }
-        });
+        let (start, [high, low]) = (out.len(), time(time_ns));
+        let (there, kept_bytes) = (original(packet), kept.len() as u32);
+        words([code::PACKET, 0, packet.interface, high, low, kept_bytes, there], out);
+        out.extend_from_slice(kept);
+        pad(kept.len(), out);
+        if let Some(comment) = packet.comment {
+            option(code::COMMENT, comment, out);
+        }
+        let flags = match packet.direction {
+            Direction::Unknown => 0,
+            Direction::Inbound => 1,
+            Direction::Outbound => 2,
+        };
+        let end = option_head(code::END, 0);
+        if flags != 0 {
+            words([option_head(code::EPB_FLAGS, 4), flags, end], out);
+        } else if packet.comment.is_some() {
+            words([end], out);
+        }
+        close(start, out);
     }
 
     /// Whether a simple packet block tells all: it has only the first interface, and no length of
@@ -166,23 +166,33 @@ fn block(kind: u32, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     words([kind, 0], out);
     body(out);
-    // Packets and options are cut, so that this fits.
-    let length = ((out.len() - start + 4) as u32).to_le_bytes();
-    out.extend_from_slice(&length);
-    out[start + 4..start + 8].copy_from_slice(&length);
+    close(start, out);
 }
 
-/// Appends an option. Text that is too long is cut, not inside a character.
+/// Ends the block that starts there, and has its length stand on either side.
+fn close(start: usize, out: &mut Vec<u8>) {
+    // Packets and options are cut, so that this fits.
+    let length = (out.len() - start + 4) as u32;
+    words([length], out);
+    out[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Appends an option. Text that is too long is cut.
 fn option(code: u16, value: &[u8], out: &mut Vec<u8>) {
-    let is_inside = |at: &usize| value.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    let mut end = value.len().min(OPTION_MAX_BYTES);
-    while end > 0 && end < value.len() && is_inside(&end) {
-        end -= 1;
-    }
-    let value = &value[..end];
+    let value = if value.len() > OPTION_MAX_BYTES { cut(value) } else { value };
     words([option_head(code, value.len() as u16)], out);
     out.extend_from_slice(value);
     pad(value.len(), out);
+}
+
+/// What fits of a text, not cut inside a character.
+fn cut(value: &[u8]) -> &[u8] {
+    let is_inside = |at: &usize| value.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let mut end = value.len().min(OPTION_MAX_BYTES);
+    while end > 0 && is_inside(&end) {
+        end -= 1;
+    }
+    &value[..end]
 }
 
 /// An option's code and length, as the word that they make.
