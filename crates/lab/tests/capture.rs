@@ -32,10 +32,8 @@ fn comments(file: &[u8]) -> Vec<String> {
     comments
 }
 
-#[test]
-fn every_packet_has_its_own_story_whatever_the_one_before_had() {
-    let mut world = load(
-        r#"
+/// A link of three ends and one of two, which change.
+const VARIED: &str = r#"
 [host]
 a = {}
 b = {}
@@ -83,8 +81,11 @@ loss = { of = "udp", numbers = [1] }
 time = "4500ms"
 link = "line"
 delay = "5ms"
-"#,
-    );
+"#;
+
+#[test]
+fn every_packet_has_its_own_story_whatever_the_one_before_had() {
+    let mut world = load(VARIED);
     let pieces = captured(&mut world);
     world.advance(Time(4_900_000_000));
     world.close_captures();

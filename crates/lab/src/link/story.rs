@@ -3,7 +3,6 @@
 use super::Link;
 use super::chance::Hit;
 use probe::Time;
-use std::io::Write;
 use std::time::Duration;
 
 /// What happened to a packet, in the order in which it did.
@@ -107,7 +106,9 @@ impl Story {
             }
         }
         if let Some(bit) = self.flipped {
-            let _ = write!(out, "; bit {bit} flipped");
+            out.extend_from_slice(b"; bit ");
+            push_number(bit, out);
+            out.extend_from_slice(b" flipped");
         }
     }
 }
@@ -117,23 +118,35 @@ fn tell_hit(link: &Link, end: usize, hit: Hit, out: &mut Vec<u8>) {
     out.extend_from_slice(b"lost");
     let Some(rule) = link.rules(end).loss.0.get(hit.rule) else { return };
     let is_numbered = matches!(rule.chance, crate::scenario::impairments::Chance::Numbers(_));
-    let _ = match (hit.run, rule.of) {
-        (Some(run), _) => write!(out, " ({} of a burst)", ordinal(run)),
-        (None, Some(of)) => write!(out, " ({} #{})", of.name(), hit.number),
-        (None, None) if is_numbered => write!(out, " (#{})", hit.number),
-        (None, None) => Ok(()),
-    };
+    match (hit.run, rule.of) {
+        (Some(run), _) => {
+            out.extend_from_slice(b" (");
+            push_ordinal(run, out);
+            out.extend_from_slice(b" of a burst)");
+        }
+        (None, None) if !is_numbered => {}
+        (None, of) => {
+            out.extend_from_slice(b" (");
+            if let Some(of) = of {
+                out.extend_from_slice(of.name().as_bytes());
+                out.push(b' ');
+            }
+            out.push(b'#');
+            push_number(hit.number, out);
+            out.push(b')');
+        }
+    }
 }
 
 /// `1st`, `2nd`, `11th`.
-fn ordinal(number: u64) -> String {
-    let ending = match (number % 10, number % 100) {
-        (1, tens) if tens != 11 => "st",
-        (2, tens) if tens != 12 => "nd",
-        (3, tens) if tens != 13 => "rd",
-        _ => "th",
-    };
-    format!("{number}{ending}")
+fn push_ordinal(number: u64, out: &mut Vec<u8>) {
+    push_number(number, out);
+    out.extend_from_slice(match (number % 10, number % 100) {
+        (1, tens) if tens != 11 => b"st",
+        (2, tens) if tens != 12 => b"nd",
+        (3, tens) if tens != 13 => b"rd",
+        _ => b"th",
+    });
 }
 
 /// Milliseconds without needless zeros: `12.3 ms`. Done by hand: a capture has many.
@@ -175,13 +188,14 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        let ordinals = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal).join(" ");
-        assert_eq!(ordinals, "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th");
-        let ms = |ns| {
+        let text = |push: fn(u64, &mut Vec<u8>), number| {
             let mut out = Vec::new();
-            push_ms(ns, &mut out);
-            String::from_utf8(out).expect("digits are ASCII")
+            push(number, &mut out);
+            String::from_utf8(out).expect("numbers are ASCII")
         };
+        let ordinals = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(|it| text(push_ordinal, it));
+        assert_eq!(ordinals.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th");
+        let ms = |ns| text(push_ms, ns);
         assert_eq!(
             [0, 1, 100_000, 12_300_000, 20_000_000, 1_020_304_050, u64::MAX].map(ms).join(", "),
             "0 ms, 0.000001 ms, 0.1 ms, 12.3 ms, 20 ms, 1020.30405 ms, 18446744073709.551615 ms"
