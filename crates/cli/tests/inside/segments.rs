@@ -3,9 +3,8 @@
 //! as goldens of the lab.
 
 use super::shelter;
-use lab::conntrack;
 use net::live::{self, Internet};
-use net::tun::{Frame, Setup, Shape, Sums, Tun};
+use net::tun::{Frame, Setup, Tun};
 use probe::Time;
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -13,6 +12,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 use wire::ip::{Datagram, Header, protocol};
+use wire::offload::{Shape, Sums};
 use wire::tcp::{Segment, flag};
 use wire::{Family, checksum};
 
@@ -45,6 +45,13 @@ struct Large {
     from: u16,
     at: u16,
     payload_at: usize,
+}
+
+impl Large {
+    fn shape(&self) -> Shape {
+        let sums = Sums::Partial { from: self.from, at: self.at };
+        Shape { sums, segment_bytes: self.segment_bytes }
+    }
 }
 
 struct Dice(u64);
@@ -172,14 +179,12 @@ fn ours(large: &Large) -> Vec<String> {
     for end in ends {
         world.attach(end);
     }
-    let shape = lab::Shape { sums: conntrack::Sums::Partial, segment_bytes: large.segment_bytes };
-    let sum = Some((large.from, large.at));
-    world.inject(Time::ZERO, ends[0], large.bytes.clone(), shape, sum);
+    world.inject(Time::ZERO, ends[0], large.bytes.clone(), large.shape());
     world.advance(Time(1_000_000_000));
     let outgoing = std::iter::from_fn(|| world.take_outgoing());
     outgoing
         .map(|(node, bytes, shape)| {
-            assert_eq!((node, shape), (ends[1], lab::Shape::PLAIN));
+            assert_eq!((node, shape), (ends[1], Shape::PLAIN));
             hex(&bytes)
         })
         .collect()
@@ -247,9 +252,9 @@ impl Internet for Cutting {
         println!("large");
         self.payload_at = large.payload_at;
         self.left_bytes = large.bytes.len() - large.payload_at;
+        let shape = large.shape();
         *packet = large.bytes;
-        let sums = Sums::Partial { from: large.from, at: large.at };
-        Some((0, Shape { sums, segment_bytes: large.segment_bytes }))
+        Some((0, shape))
     }
 }
 

@@ -3,11 +3,12 @@
 //! the table and all that waits stay within their bounds.
 
 use lab::conntrack::{self, Forward, Personality, Quotes};
-use lab::gateway::{Gateway, Interface, Plan, Shape, Side};
+use lab::gateway::{Gateway, Interface, Plan, Side};
 use probe::Time;
 use std::net::IpAddr;
 use wire::icmp::{self, Message};
 use wire::ip::{Datagram, Fragment, Header, protocol, verify_header};
+use wire::offload::Shape;
 use wire::tcp::Segment;
 use wire::udp;
 
