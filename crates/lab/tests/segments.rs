@@ -111,11 +111,6 @@ fn address(world: &World, ends: [NodeId; 2], packet: &mut [u8]) {
 
 #[test]
 fn the_corpus_breaks_nothing() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/segments");
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(corpus).expect("the corpus") {
-        check(&std::fs::read(entry.expect("a file").path()).expect("readable"));
-        inputs += 1;
-    }
-    assert!(inputs >= 10, "{inputs} inputs in {corpus}");
+    let inputs = testbed::replay("segments", check);
+    assert!(inputs >= 10, "{inputs} inputs");
 }
