@@ -13,7 +13,7 @@ use wire::offload::Shape;
 /// A network that lives in this process. Time is counted from the start of [`run`].
 pub trait Internet {
     /// Looks at packets that have come together, before [`Internet::receive`] takes each of them.
-    fn foresee(&self, _frames: &[Frame]) {}
+    fn foresee(&mut self, _frames: &[Frame]) {}
 
     /// Takes a packet that a device's namespace sent. `device` is the device's index. If it is to
     /// leave at once, as it stands there then, the index of the device by which it leaves.

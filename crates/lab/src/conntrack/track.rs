@@ -129,7 +129,7 @@ impl Tracker {
             },
             _ => None,
         };
-        let tag = self.table.tag(tuple);
+        let tag = self.tag(tuple);
         if let Some((number, direction)) = self.find_live_tagged(now, tag, tuple) {
             let mut entry = self.table.at(number).clone_state();
             match self.hear(sight, &mut entry, direction, segment.as_ref()) {

@@ -68,8 +68,8 @@ impl Passing {
 }
 
 impl Internet for Passing {
-    fn foresee(&self, frames: &[Frame]) {
-        self.gateway.tracker().foresee(frames.iter().map(Frame::bytes));
+    fn foresee(&mut self, frames: &[Frame]) {
+        self.gateway.tracker_mut().foresee(frames.iter().map(Frame::bytes));
     }
 
     fn receive(&mut self, now: Time, device: usize, frame: &mut Frame) -> Option<usize> {
