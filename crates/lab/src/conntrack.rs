@@ -10,6 +10,7 @@
 mod behaviour;
 mod confirm;
 mod destination;
+mod foresight;
 mod hold;
 mod hooks;
 mod index;
@@ -34,10 +35,11 @@ pub use list::{Event, EventKind, Listed, Statistics};
 pub use table::Count;
 pub use tcp::State;
 pub use timers::Timers;
-pub use tuple::{Sums, Tuple};
+pub use tuple::Tuple;
 pub use why::{Hook, Road, Station, Step, What, road};
 
 use crate::random::Random;
+use foresight::Foreseen;
 pub(crate) use hold::HELD;
 use hold::Hold;
 use index::NONE;
@@ -53,9 +55,6 @@ use wheel::Wheel;
 
 /// Events that are kept for whoever watches; older ones are lost.
 const EVENTS_MAX: usize = 65_536;
-
-/// With fewer connections it is not worth while to foresee any: they are near the processor.
-const FORESEEN_LEAST: usize = 4_096;
 
 /// Entries of the wheel that one packet looks after.
 const SWEPT_BY_PACKET: usize = 4;
@@ -75,6 +74,8 @@ pub struct Tracker {
     mappings: Mappings,
     hold: Hold,
     random: Random,
+    /// The packets that are about to come, in their order.
+    foreseen: VecDeque<Foreseen>,
     counts: Statistics,
     /// What happened, if somebody watches.
     events: Option<VecDeque<Event>>,
@@ -100,6 +101,7 @@ impl Tracker {
             mappings: Mappings::new(keys[1]),
             hold: Hold::default(),
             random,
+            foreseen: VecDeque::new(),
             counts: Statistics::default(),
             events: None,
             steps: None,
@@ -200,29 +202,13 @@ impl Tracker {
     }
 
     /// Whether a datagram belongs to a connection that is known; changes nothing.
-    pub fn knows(&self, now: Time, datagram: &[u8]) -> bool {
+    pub fn knows(&mut self, now: Time, datagram: &[u8]) -> bool {
         let Some((_, tuple::Carried::Tuple(tuple))) = tuple::read(datagram, false) else {
             return false;
         };
-        let found = self.table.find(&tuple);
+        let tag = self.tag(&tuple);
+        let found = self.table.find_tagged(tag, &tuple);
         found.is_some_and(|(number, _)| self.table.at(number).expires > now)
-    }
-
-    /// Fetches what packets that came together are going to need, which changes nothing: with many
-    /// connections, waiting for memory is most of the work, and here the waits overlap.
-    pub fn foresee<'a>(&self, datagrams: impl ExactSizeIterator<Item = &'a [u8]>) {
-        if self.table.len() < FORESEEN_LEAST || datagrams.len() < 2 {
-            return;
-        }
-        let mut tags = [0; table::BURST];
-        let mut count = 0;
-        for datagram in datagrams.take(tags.len()) {
-            if let Some((_, tuple::Carried::Tuple(tuple))) = tuple::read(datagram, false) {
-                tags[count] = self.table.tag(&tuple);
-                count += 1;
-            }
-        }
-        self.table.touch(&tags[..count]);
     }
 
     /// Begins or ceases to keep events.

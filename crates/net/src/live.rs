@@ -4,15 +4,16 @@
 use crate::cell::Cell;
 use crate::clock::{Clock, Readings};
 use crate::sys::{self, Signals, SystemClocks, Watch};
-use crate::tun::{Frame, Rooms, Shape, Tun};
+use crate::tun::{Frame, Rooms, Tun};
 use crate::{Fault, rights};
 use probe::{Signal, Time};
 use std::time::Duration;
+use wire::offload::Shape;
 
 /// A network that lives in this process. Time is counted from the start of [`run`].
 pub trait Internet {
     /// Looks at packets that have come together, before [`Internet::receive`] takes each of them.
-    fn foresee(&self, _frames: &[Frame]) {}
+    fn foresee(&mut self, _frames: &[Frame]) {}
 
     /// Takes a packet that a device's namespace sent. `device` is the device's index. If it is to
     /// leave at once, as it stands there then, the index of the device by which it leaves.

@@ -30,12 +30,14 @@ impl Key {
             k0 ^ 0x6c79_6765_6e65_7261,
             k1 ^ 0x7465_6462_7974_6573,
         ];
-        // The last block carries the length in bytes.
-        for word in words.into_iter().chain([(N as u64 * 8) << 56]) {
+        let mut take = |word| {
             v[3] ^= word;
             round(&mut v);
             v[0] ^= word;
-        }
+        };
+        words.into_iter().for_each(&mut take);
+        // The last block carries the length in bytes.
+        take((N as u64 * 8) << 56);
         v[2] ^= 0xff;
         for _ in 0..3 {
             round(&mut v);

@@ -3,12 +3,15 @@
 //! What stands in an IPv4 header's options is read by [`options`], what stands between an IPv6
 //! header and its payload by [`extensions`].
 
-use crate::{Family, Malformed, array, be16, be32, checksum};
+use crate::{Family, Malformed, array, be32, checksum};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 pub mod extensions;
 pub mod options;
+mod outline;
+
+pub use outline::Outline;
 
 /// IP protocol numbers that this project speaks (IANA "Assigned Internet Protocol Numbers").
 pub mod protocol {
@@ -116,11 +119,10 @@ impl<'a> Datagram<'a> {
     /// # Errors
     /// If the fixed header, options or extension headers are cut or impossible.
     pub fn parse_quoted(bytes: &'a [u8]) -> Result<Datagram<'a>, Malformed> {
-        match bytes.first().map(|first| first >> 4) {
-            Some(4) => parse_v4(bytes),
-            Some(6) => parse_v6(bytes),
-            Some(version) => Err(Malformed::Version(version)),
-            None => Err(Malformed::Truncated { needed: 1, got: 0 }),
+        let outline = Outline::parse(bytes)?;
+        match outline.family {
+            Family::V4 => parse_v4(bytes, &outline),
+            Family::V6 => parse_v6(bytes, &outline),
         }
     }
 
@@ -246,68 +248,43 @@ pub fn verify_header(bytes: &[u8]) -> bool {
     }
 }
 
-fn parse_v4(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
+fn parse_v4<'a>(bytes: &'a [u8], outline: &Outline) -> Result<Datagram<'a>, Malformed> {
     let fixed: [u8; 20] = array(bytes, 0)?;
-    let header_bytes = usize::from(fixed[0] & 0x0f) * 4;
-    if header_bytes < 20 {
-        return Err(Malformed::HeaderLength(header_bytes));
-    }
-    let options = bytes
-        .get(20..header_bytes)
-        .ok_or(Malformed::Truncated { needed: header_bytes, got: bytes.len() })?;
-    let total_bytes = usize::from(u16::from_be_bytes([fixed[2], fixed[3]]));
-    if total_bytes < header_bytes {
-        return Err(Malformed::TotalLength(total_bytes));
-    }
-    let identification = u32::from(u16::from_be_bytes([fixed[4], fixed[5]]));
-    let flags = u16::from_be_bytes([fixed[6], fixed[7]]);
-    let offset_bytes = (flags & 0x1fff) * 8;
-    let more = flags & 0x2000 != 0;
     Ok(Datagram {
-        source: Ipv4Addr::from([fixed[12], fixed[13], fixed[14], fixed[15]]).into(),
-        destination: Ipv4Addr::from([fixed[16], fixed[17], fixed[18], fixed[19]]).into(),
+        source: Ipv4Addr::from(outline.source as u32).into(),
+        destination: Ipv4Addr::from(outline.destination as u32).into(),
         hop_limit: fixed[8],
         traffic_class: fixed[1],
         flow_label: 0,
-        identification,
-        dont_fragment: flags & 0x4000 != 0,
-        fragment: (more || offset_bytes != 0).then_some(Fragment {
-            identification,
-            offset_bytes,
-            more,
-        }),
-        options,
+        identification: u32::from(u16::from_be_bytes([fixed[4], fixed[5]])),
+        dont_fragment: fixed[6] & 0x40 != 0,
+        fragment: outline.fragment,
+        options: &bytes[20..outline.payload_at],
         next_header: fixed[9],
         extensions: &[],
-        protocol: fixed[9],
-        total_bytes,
-        payload: &bytes[header_bytes..total_bytes.min(bytes.len())],
+        protocol: outline.protocol,
+        total_bytes: outline.total_bytes,
+        payload: outline.payload(bytes),
     })
 }
 
-fn parse_v6(bytes: &[u8]) -> Result<Datagram<'_>, Malformed> {
+fn parse_v6<'a>(bytes: &'a [u8], outline: &Outline) -> Result<Datagram<'a>, Malformed> {
     let first = be32(bytes, 0)?;
-    let payload_bytes = usize::from(be16(bytes, 4)?);
-    let source: [u8; 16] = array(bytes, 8)?;
-    let destination: [u8; 16] = array(bytes, 24)?;
-    let total_bytes = 40 + payload_bytes;
-    let body = &bytes[40..total_bytes.min(bytes.len())];
-    let chain = extensions::walk(bytes[6], body)?;
     Ok(Datagram {
-        source: Ipv6Addr::from(source).into(),
-        destination: Ipv6Addr::from(destination).into(),
+        source: Ipv6Addr::from(outline.source).into(),
+        destination: Ipv6Addr::from(outline.destination).into(),
         hop_limit: bytes[7],
         traffic_class: (first >> 20) as u8,
         flow_label: first & 0x000f_ffff,
-        identification: chain.fragment.map_or(0, |f| f.identification),
+        identification: outline.fragment.map_or(0, |f| f.identification),
         dont_fragment: true,
-        fragment: chain.fragment,
+        fragment: outline.fragment,
         options: &[],
         next_header: bytes[6],
-        extensions: &body[..chain.bytes],
-        protocol: chain.protocol,
-        total_bytes,
-        payload: &body[chain.bytes..],
+        extensions: &bytes[40..outline.payload_at],
+        protocol: outline.protocol,
+        total_bytes: outline.total_bytes,
+        payload: outline.payload(bytes),
     })
 }
 

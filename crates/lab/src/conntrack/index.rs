@@ -1,6 +1,8 @@
 //! Hash tags to numbers: open addressing with linear probing, eight bytes a slot. The tag is
 //! compared first, so that hardly ever another entry than the right one is looked at.
 
+use prefetch_index::prefetch_index;
+
 /// What no number is.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -44,6 +46,12 @@ impl Index {
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// Has the slot where a tag belongs fetched from memory, and does not wait for it.
+    #[inline]
+    pub(crate) fn fetch(&self, tag: u32) {
+        prefetch_index(&self.slots, self.home(tag));
     }
 
     /// What stands where a tag belongs, if it has that tag: the number that is looked for, hardly

@@ -5,13 +5,10 @@ use super::index::{Index, NONE};
 use super::tcp;
 use super::tuple::Tuple;
 use super::wheel::{Hung, Links};
+use prefetch_index::prefetch_index;
 use probe::Time;
 use probe::token::Key;
-use std::hint::black_box;
 use std::time::Duration;
-
-/// The most look-ups whose memory is fetched at once: processors keep about so many accesses open.
-pub(crate) const BURST: usize = 32;
 
 /// Entries in one piece of the slab: as many as go into 8 MiB, which are a few large pages.
 const PIECE: usize = (8 << 20) / size_of::<Entry>();
@@ -115,6 +112,12 @@ impl Entry {
     }
 }
 
+/// Has a value's cache line fetched from memory, and does not wait for it.
+#[inline]
+fn fetch<T>(value: &T) {
+    prefetch_index(std::slice::from_ref(value), 0);
+}
+
 /// What a group has in common: connections of one inner end, or those that one outer end has with
 /// one address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,22 +204,48 @@ impl Table {
         Some((slot >> 1, slot as usize & 1))
     }
 
-    /// Touches what look-ups of tuples with those tags are going to touch. No access waits for
-    /// another, so all of them take hardly longer than one.
-    pub(crate) fn touch(&self, tags: &[u32]) {
-        let mut numbers = [NONE; BURST];
-        for (number, tag) in numbers.iter_mut().zip(tags) {
-            *number = self.tuples.glance(*tag);
+    /// Has the slot fetched where look-ups with that tag begin.
+    #[inline]
+    pub(crate) fn fetch_slot(&self, tag: u32) {
+        self.tuples.fetch(tag);
+    }
+
+    /// Has the entry fetched that a look-up with that tag is going to find; whether there is one,
+    /// most likely.
+    #[inline]
+    pub(crate) fn fetch_entry(&self, tag: u32) -> bool {
+        let slot = self.tuples.glance(tag);
+        if slot == NONE {
+            return false;
         }
-        let found = numbers.iter().filter(|slot| **slot != NONE);
-        let all = found.fold(0, |all, slot| {
-            // One of each cache line.
-            let entry = self.at(slot >> 1);
-            let [original, reply] = &entry.tuples;
-            let counts = entry.counts[0].packets ^ entry.counts[1].bytes;
-            all ^ original.words().1 ^ reply.words().1 ^ entry.expires.0 ^ counts
-        });
-        black_box(all);
+        let entry = self.at(slot >> 1);
+        // One of each cache line.
+        fetch(&entry.tuples[0]);
+        fetch(&entry.tuples[1]);
+        fetch(&entry.expires);
+        fetch(&entry.counts[0]);
+        fetch(&entry.counts[1]);
+        true
+    }
+
+    /// Has the slot of a group fetched; its tag.
+    #[inline]
+    pub(crate) fn fetch_group(&self, group: &Group) -> u32 {
+        let tag = self.tag(&group.0);
+        self.groups.fetch(tag);
+        tag
+    }
+
+    /// Has the connection fetched that joined the group of that tag last.
+    #[inline]
+    pub(crate) fn fetch_first_of(&self, tag: u32) {
+        let number = self.groups.glance(tag);
+        if number != NONE {
+            let entry = self.at(number);
+            fetch(&entry.tuples[0]);
+            fetch(&entry.tuples[1]);
+            fetch(&entry.group);
+        }
     }
 
     /// The tags of a new connection's tuples.

@@ -4,7 +4,7 @@
 use crate::rules;
 use std::net::IpAddr;
 use wire::Family;
-use wire::ip::{Datagram, protocol};
+use wire::ip::{Outline, protocol};
 
 /// An address of either family; which one is said beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -12,16 +12,19 @@ pub(crate) struct Address([u64; 2]);
 
 impl Address {
     pub(crate) fn ip(self, family: Family) -> IpAddr {
-        let Address([high, low]) = self;
         match rules::of(family).address_bits {
-            32 => IpAddr::from((low as u32).to_be_bytes()),
-            _ => IpAddr::from((u128::from(high) << 64 | u128::from(low)).to_be_bytes()),
+            32 => IpAddr::from((self.number() as u32).to_be_bytes()),
+            _ => IpAddr::from(self.octets()),
         }
     }
 
     /// Its bytes, at the end of sixteen.
     pub(crate) fn octets(self) -> [u8; 16] {
-        (u128::from(self.0[0]) << 64 | u128::from(self.0[1])).to_be_bytes()
+        self.number().to_be_bytes()
+    }
+
+    fn number(self) -> u128 {
+        u128::from(self.0[0]) << 64 | u128::from(self.0[1])
     }
 
     pub(crate) fn words(self) -> [u64; 2] {
@@ -29,14 +32,17 @@ impl Address {
     }
 }
 
+impl From<u128> for Address {
+    fn from(number: u128) -> Address {
+        Address([(number >> 64) as u64, number as u64])
+    }
+}
+
 impl From<IpAddr> for Address {
     fn from(ip: IpAddr) -> Address {
         match ip {
-            IpAddr::V4(ip) => Address([0, u64::from(u32::from(ip))]),
-            IpAddr::V6(ip) => {
-                let all = u128::from(ip);
-                Address([(all >> 64) as u64, all as u64])
-            }
+            IpAddr::V4(ip) => u128::from(u32::from(ip)).into(),
+            IpAddr::V6(ip) => u128::from(ip).into(),
         }
     }
 }
@@ -216,20 +222,8 @@ pub(crate) struct Layout {
     /// Where the datagram ends, as its header says.
     pub(crate) end: usize,
     pub(crate) is_fragment: bool,
-    /// Whether the transport checksum is still to be computed: see [`Sums::Partial`].
+    /// Whether the transport checksum is still to be computed: see [`wire::offload::Sums`].
     pub(crate) is_partial: bool,
-}
-
-/// What is known of the transport checksum of a packet that comes from this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sums {
-    /// Nothing: it is there, and may be wrong.
-    Unknown,
-    /// Somebody has looked at it, or the packet has left no wire yet.
-    Good,
-    /// A device is to compute it: where it belongs, there is the sum of the pseudo-header, not
-    /// complemented (Linux's CHECKSUM_PARTIAL).
-    Partial,
 }
 
 /// What a datagram's transport header is.
@@ -245,46 +239,40 @@ pub(crate) enum Carried {
 
 /// Takes a datagram apart as far as tracking needs it; `None` if it is none.
 pub(crate) fn read(bytes: &[u8], is_quoted: bool) -> Option<(Layout, Carried)> {
-    let datagram = match is_quoted {
-        true => Datagram::parse_quoted(bytes),
-        false => Datagram::parse(bytes),
-    };
-    let datagram = datagram.ok()?;
-    let family = datagram.family();
-    let fixed = rules::of(family).header_bytes;
-    let transport_at = fixed + datagram.options.len() + datagram.extensions.len();
+    let outline = Outline::parse(bytes).ok().filter(|it| is_quoted || it.is_whole(bytes))?;
     let layout = Layout {
-        family,
-        protocol: datagram.protocol,
-        transport_at,
-        end: datagram.total_bytes,
-        is_fragment: datagram.fragment.is_some(),
+        family: outline.family,
+        protocol: outline.protocol,
+        transport_at: outline.payload_at,
+        end: outline.total_bytes,
+        is_fragment: outline.fragment.is_some(),
         is_partial: false,
     };
-    Some((layout, carried(&datagram, family)))
+    Some((layout, carried(&outline, outline.payload(bytes))))
 }
 
-fn carried(datagram: &Datagram<'_>, family: Family) -> Carried {
-    let end = |address: IpAddr, port| End { address: address.into(), port };
+#[inline]
+fn carried(outline: &Outline, payload: &[u8]) -> Carried {
+    let Outline { family, protocol, .. } = *outline;
     let tuple = |source, destination| {
-        let (from, to) = (datagram.source, datagram.destination);
-        let ends = (end(from, source), end(to, destination));
-        Carried::Tuple(Tuple::new(family, datagram.protocol, ends.0, ends.1))
+        let source = End { address: outline.source.into(), port: source };
+        let destination = End { address: outline.destination.into(), port: destination };
+        Carried::Tuple(Tuple::new(family, protocol, source, destination))
     };
-    let is_icmp = datagram.protocol == rules::of(family).icmp;
-    if datagram.is_later_fragment() {
+    let is_icmp = protocol == rules::of(family).icmp;
+    if outline.is_later_fragment() {
         return Carried::Cut;
     }
-    match *datagram.payload {
+    match *payload {
         [kind, code, _, _, i0, i1, _, _, ..] if is_icmp => match answer_to(family, kind) {
             Some(_) => tuple(u16::from_be_bytes([i0, i1]), u16::from_be_bytes([kind, code])),
             None => Carried::Message(kind),
         },
         _ if is_icmp => Carried::Cut,
-        [s0, s1, d0, d1, ..] if carries_ports(datagram.protocol) => {
+        [s0, s1, d0, d1, ..] if carries_ports(protocol) => {
             tuple(u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]))
         }
-        _ if carries_ports(datagram.protocol) => Carried::Cut,
+        _ if carries_ports(protocol) => Carried::Cut,
         _ => tuple(0, 0),
     }
 }

@@ -10,6 +10,7 @@ use wire::{Family, icmp, tcp, udp};
 mod basics;
 mod bcp;
 mod cgn;
+mod foresight;
 mod gateway;
 mod hostile;
 mod linux;
