@@ -3,7 +3,7 @@
 
 use crate::assembly::{Assembly, Cut, Progress, Unfinished};
 use crate::complaint::Subject;
-use crate::conntrack::{HELD, Passage, Plan, Realm, Relation, Sums, Tracker, Verdict};
+use crate::conntrack::{HELD, Passage, Plan, Realm, Relation, Tracker, Verdict};
 use crate::map::Map;
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::random::fnv1a;
@@ -13,6 +13,7 @@ use crate::{NodeId, scenario::nat};
 use probe::{SendFault, SendFaultReason};
 use wire::icmp::{self, Meaning, Message};
 use wire::ip::{Datagram, Header, protocol};
+use wire::offload::Sums;
 
 /// A router's tracker, and what it needs of the router.
 #[derive(Debug)]
