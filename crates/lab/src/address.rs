@@ -146,6 +146,11 @@ pub(crate) fn on_link(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether an address is of one link only (RFC 4291 §2.5.6).
+pub(crate) fn is_of_link(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
 /// The address in a network that goes with a link-local one; any other address is itself.
 pub(crate) fn in_network(address: IpAddr, network: Prefix) -> IpAddr {
     match (address, network.first()) {

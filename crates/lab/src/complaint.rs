@@ -118,8 +118,11 @@ impl Node {
         let family = datagram.family();
         let mut own = turn.map.source_towards(self.id, datagram.source)?;
         // Who was asked answers.
-        if turn.map.holder(datagram.destination) == Some(self.id) {
-            own = datagram.destination;
+        let asked = datagram.destination;
+        if turn.map.holder(asked) == Some(self.id) || turn.map.is_own_on_link(self.id, asked) {
+            own = asked;
+        } else if let Some(interface) = came_by.filter(|_| address::is_of_link(datagram.source)) {
+            own = address::on_link(turn.map.interface(self.id, interface).address(family));
         }
         let Some(origin) = &self.plan.errors.from else { return Some(own) };
         let other = match origin {

@@ -556,7 +556,11 @@ impl Map {
         // What one node holds is not for many.
         match self.holder(destination) {
             Some(holder) => holder == node,
-            None => destination.is_loopback() || self.is_for_many(node, destination),
+            None => {
+                destination.is_loopback()
+                    || self.is_for_many(node, destination)
+                    || self.is_own_on_link(node, destination)
+            }
         }
     }
 
@@ -622,6 +626,9 @@ impl Map {
             }
             if let Some(interface) = self.broadcast_interface(node, destination) {
                 return Next::Out { interface, to: Recipient::Everyone };
+            }
+            if address::is_of_link(destination) {
+                return self.route_on_link(node, destination);
             }
         }
         let network = self.network_of(destination);

@@ -3,7 +3,7 @@
 //! the time, and takes what is to be done.
 
 use crate::NodeId;
-use crate::address::{is_for_all, is_for_routers};
+use crate::address::{is_for_all, is_for_routers, is_of_link};
 use crate::agent::Advert;
 use crate::assembly::{Assembly, Unfinished};
 use crate::balance::{Balancer, Flow};
@@ -298,9 +298,16 @@ impl Node {
         self.identification
     }
 
-    /// By which interface a datagram leaves whose destination is on every link: that of its source.
+    /// By which interface a datagram leaves whose destination is on every link, or may be: that of
+    /// its source.
     fn leave_by(&self, map: &Map, header: &Header, next: Next) -> Next {
         let to = header.destination;
+        if is_of_link(to)
+            && to != header.source
+            && let Some(interface) = map.interface_on_link(self.id, header.source)
+        {
+            return map.route_by_link(self.id, interface, to);
+        }
         let chosen = (is_for_all(to) || is_for_routers(to))
             .then(|| map.interface_with(self.id, header.source))
             .flatten();

@@ -52,7 +52,11 @@ impl Node {
         }
         let quoted = if original.is_empty() { &frame.bytes } else { &original };
         let quoted = Subject { bytes: quoted, is_broadcast: false, came_by: frame.came_by };
-        let next = self.balancer.next(turn.map, self.id, Flow::of(&datagram));
+        let next = match address::is_of_link(destination) {
+            // Such are sent to, never passed on (RFC 4291 §2.5.6).
+            true => Next::NoRoute,
+            false => self.balancer.next(turn.map, self.id, Flow::of(&datagram)),
+        };
         let (interface, to) = match next {
             Next::Out { to: Recipient::Everyone, .. } | Next::Local => return,
             Next::Out { interface, to } => (interface, to),

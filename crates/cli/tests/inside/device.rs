@@ -116,6 +116,18 @@ fn a_nodes_own_errors_reach_the_program() {
     }
 }
 
+#[test]
+fn neighbours_answer_to_their_addresses_of_the_link() {
+    let Some((bed, node)) = shelter(&["ping"]) else { return };
+    let asked = |number: u8| format!("ping -6 -n -c 1 -W 9 fe80::{number}%lab0");
+    for (scenario, router) in [(SEGMENT, 4), (NARROW, 2)] {
+        let said = script(&bed, &node, scenario, &asked(router));
+        assert!(said.contains(&format!("from fe80::{router}%lab0: icmp_seq=1 ttl=64")), "{said}");
+        let said = script(&bed, &node, scenario, &asked(9));
+        assert!(said.contains("icmp_seq=1 Destination unreachable: Address unreachable"), "{said}");
+    }
+}
+
 /// The addresses that a node's instruments and its kernel send from to the same hosts.
 fn sources(bed: &Bed, node: &Node, kernel: &dyn Fn(&str, &str) -> String) {
     let file = written(bed, TWO_WAYS);

@@ -680,5 +680,6 @@ fn ways_are_short_and_stated_ones_come_first() {
 
 mod large;
 mod neighbours;
+mod places;
 mod redirects;
 mod rules_of_errors;
