@@ -289,11 +289,12 @@ fn send_descriptors(to: &UnixStream, fds: [c_int; GIVEN]) -> io::Result<()> {
     if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// What a new process says of itself: a byte, and what it gives.
+pub(crate) type Said = (u8, Option<(TunDevice, Netlink)>);
+
 /// What the new process says: the byte, and the TUN device with a socket that asks about it, if
 /// they came along. Nothing if it ended without a word.
-pub(crate) fn receive_device(
-    from: &UnixStream,
-) -> io::Result<Option<(u8, Option<(TunDevice, Netlink)>)>> {
+pub(crate) fn receive_device(from: &UnixStream) -> io::Result<Option<Said>> {
     let mut said = [0_u8];
     let mut vector = libc::iovec { iov_base: said.as_mut_ptr().cast(), iov_len: 1 };
     let mut control = [0_u64; CONTROL_WORDS];
