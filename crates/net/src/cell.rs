@@ -1,7 +1,7 @@
 //! A command in a network of its own: namespaces that hold nothing but a TUN device, whose other
 //! end is ours. Ordinary users may, where the system lets them make namespaces of users.
 
-use crate::sys::{self, Outfit, Watch, owns_terminal};
+use crate::sys::{self, Outfit, Signals, Watch, owns_terminal};
 use crate::tun::{Setup, Tun};
 use crate::{Blame, Fault, rights};
 use std::ffi::OsString;
@@ -14,10 +14,11 @@ use std::process::{Child, Command};
 const DEVICE: &str = "lab0";
 
 /// A running command.
-#[derive(Debug)]
 pub struct Cell {
     child: Child,
     ended: OwnedFd,
+    /// From before the command began, so that each signal is passed on to it.
+    _signals: Signals,
     /// To the first process in there, if the command has the terminal to itself.
     terminal: Option<UnixStream>,
 }
@@ -62,12 +63,17 @@ impl Cell {
         let (ours, theirs) = pair?;
         let mut child = Command::new(program);
         child.args(arguments);
+        let signals =
+            Signals::install().map_err(|error| rights::host("listen for signals", error))?;
         let (setup, device, has_terminal) = (setup.clone(), DEVICE.to_owned(), owns_terminal());
         let is_fast = setup.is_fast;
         sys::isolate(&mut child, Outfit { setup, device, files, has_terminal }, theirs);
         let spawned = child.spawn();
         // The other end is the command's; with it goes ours.
         drop(child);
+        if spawned.is_err() && has_terminal {
+            sys::take_terminal_back();
+        }
         let said = sys::receive_device(&ours);
         let mut child = match (spawned, said) {
             (Ok(child), Ok(Some((0, Some((device, kernel)))))) => {
@@ -77,7 +83,7 @@ impl Cell {
                     .map_err(|error| rights::host("watch the command", error))?;
                 let tun = Tun::adopt(device, kernel, DEVICE.to_owned(), is_fast);
                 let terminal = has_terminal.then_some(ours);
-                return Ok((Cell { child, ended, terminal }, tun));
+                return Ok((Cell { child, ended, _signals: signals, terminal }, tun));
             }
             (Err(error), Ok(Some((step, _)))) if step != 0 => return Err(step_fault(step, error)),
             (Err(error), _) => return Err(command_fault(program, error)),

@@ -274,10 +274,12 @@ fn shells_have_the_terminal_and_give_it_back() {
     let (ran, seen) = typed(&node, &format!("{ASKWAY} lab run {file} -- dash"), "exit 5\n");
     assert_eq!(ran.code(), Some(5), "{seen}");
     assert!(!seen.contains("tty"), "{seen}");
-    // Whoever comes next reads what is typed.
-    let next = format!("dash -c '{ASKWAY} lab run {file} -- dash; read word; exit $word'");
-    let (ran, seen) = typed(&node, &next, "exit 5\n6\n");
-    assert_eq!(ran.code(), Some(6), "{seen}");
+    // Whoever comes next reads what is typed, also if there is no such command.
+    for (command, keys) in [("dash", "exit 5\n6\n"), ("/no/such/command", "6\n")] {
+        let next = format!("dash -c '{ASKWAY} lab run {file} -- {command}; read word; exit $word'");
+        let (ran, seen) = typed(&node, &next, keys);
+        assert_eq!(ran.code(), Some(6), "{command}: {seen}");
+    }
 }
 
 #[test]

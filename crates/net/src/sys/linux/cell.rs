@@ -176,7 +176,6 @@ fn fork() -> io::Result<Option<pid_t>> {
 /// With `to_parent`, also says when it stops, and has it go on when told to.
 fn wait_for(child: pid_t, to_parent: Option<UnixStream>) -> ! {
     WARD.store(child, Ordering::SeqCst);
-    close_all_but(to_parent.as_ref().map(AsRawFd::as_raw_fd));
     for signal in [libc::SIGTERM, libc::SIGHUP] {
         set_action(signal, pass_on as extern "C" fn(c_int) as libc::sighandler_t);
     }
@@ -184,6 +183,8 @@ fn wait_for(child: pid_t, to_parent: Option<UnixStream>) -> ! {
     for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTSTP] {
         set_action(signal, libc::SIG_IGN);
     }
+    // With this the parent knows that the command runs: from then on it passes signals on.
+    close_all_but(to_parent.as_ref().map(AsRawFd::as_raw_fd));
     let options = if to_parent.is_some() { libc::WUNTRACED } else { 0 };
     loop {
         let mut status = 0;
