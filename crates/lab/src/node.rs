@@ -413,7 +413,7 @@ impl Node {
             Later::Advertise(advert) => self.advertise(turn, advert),
             Later::Tftp(port) => self.wake_tftp(turn, port),
             Later::Unresolved(bytes) => {
-                self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
+                self.stop_unresolved(turn, &bytes);
             }
             Later::AbandonPassing(unfinished) => self.abandon_passing(unfinished),
             Later::Release => self.release(turn),

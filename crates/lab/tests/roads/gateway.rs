@@ -202,7 +202,7 @@ fn connections_are_listed_as_conntrack_does() {
     assert!(lines[0].starts_with("icmp     1 "), "{}", lines[0]);
     assert!(lines[0].contains(" src=192.0.2.1 dst="), "{}", lines[0]);
     let statistics = ride.world.tracker(gw).expect("it tracks").statistics();
-    assert_eq!((statistics.insert, statistics.drop), (1, 0));
+    assert_eq!((statistics.confirmed, statistics.drop), (1, 0));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn mistakes_in_gateways_are_shown() {
         ("{ out = \"gw-r1\", ports = \"9-1\" }", "`9-1` are no ports"),
         ("{ out = \"gw-r1\", ports = \"some\" }", "`some` are no ports"),
         ("{ out = \"gw-r1\", pool = [\"192.0.2.9\"] }", "192.0.2.9 is not in the network"),
-        ("{ out = \"gw-r1\", pool = [\"203.0.113.2\"] }", "two nodes hold 203.0.113.2"),
+        ("{ out = \"gw-r1\", pool = [\"203.0.113.2\"] }", "`r1` and `gw` both have 203.0.113.2"),
         ("{ out = \"gw-r1\", forward = [{ port = 80, to = \"x\" }] }", "no node is named `x`"),
         ("{ out = \"gw-r1\", forward = [{ port = 80, to = \"a2:0\" }] }", "`0` is no port"),
         ("{ out = \"gw-r1\", forward = [{ port = 80, to = \"gw\" }] }", "`gw` cannot forward"),
