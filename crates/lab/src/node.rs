@@ -337,7 +337,13 @@ impl Node {
         }
         let (interface, to) = match next {
             Next::Local => {
-                let bytes = emit(&header, message)?;
+                let mut bytes = emit(&header, message)?;
+                if let Some((interface, to)) =
+                    self.turn_own_error(turn, &header, message, &mut bytes)
+                {
+                    self.put(turn, interface, to, bytes);
+                    return Ok(());
+                }
                 let what = Later::Looped(bytes);
                 turn.actions.push(Action::Later { after: LOOP, what });
                 return Ok(());

@@ -506,13 +506,19 @@ fn parse_decimal(text: &str, decimals: u32) -> Option<u64> {
     whole.checked_mul(10_u64.checked_pow(decimals)?)?.checked_add(scaled)
 }
 
+/// Words that are compared with one at most: a scenario may have many nodes, and many mistakes.
+const COMPARED_MAX: usize = 1_000;
+
 /// The known word that is closest to `word`, if any is close.
 pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let close = known.iter().map(|candidate| (edits(word, candidate), *candidate));
-    let (distance, candidate) = close.min_by_key(|(distance, _)| *distance)?;
     let length = word.chars().count();
+    let most = 1 + length / 4;
+    let may_be = |candidate: &&&str| candidate.chars().count().abs_diff(length) <= most;
+    let few = known.iter().filter(may_be).take(COMPARED_MAX);
+    let close = few.map(|candidate| (edits(word, candidate), *candidate));
+    let (distance, candidate) = close.min_by_key(|(distance, _)| *distance)?;
     // Of a word of which nothing is left, any other is as near.
-    (distance <= 1 + length / 4 && distance < length).then_some(candidate)
+    (distance <= most && distance < length).then_some(candidate)
 }
 
 /// Insertions, deletions and replacements from one word to another (Levenshtein).
