@@ -126,8 +126,11 @@ impl FromStr for End {
                 return Err(bad(&format!("has addresses of no device: {what}")));
             }
             if prefix.is_broadcast(address) {
-                let what = if address == prefix.first() { "network itself" } else { "broadcast" };
-                return Err(bad(&format!("names the {what} address of {prefix}, of no device")));
+                let what = match address == prefix.first() {
+                    true => "network itself,",
+                    false => "broadcast address of",
+                };
+                return Err(bad(&format!("names the {what} {prefix}")));
             }
             let other =
                 neighbour(address, bits).ok_or_else(|| bad("leaves no address for the device"))?;
@@ -319,7 +322,8 @@ impl Options {
         let (inner_families, outer_families) = (families(&inner), families(&outer));
         if !inner_families.iter().any(|family| outer_families.contains(family)) {
             let [inside, outside] = [inner_families, outer_families].map(|it| it[0]);
-            let message = format!("nothing can pass: inside is {inside} only, outside {outside}");
+            let message =
+                format!("nothing can pass: inside is {inside} only, outside {outside} only");
             return wrong(&message, "give both sides addresses of one family");
         }
         let inside = |rule: &Rule| inner.iter().any(|network| network.contains(rule.0.to));
