@@ -176,8 +176,8 @@ impl Node {
         Ok(Some(datagram.payload.to_vec()))
     }
 
-    /// Turns an error of its own, to one of its addresses, to whoever sent what it is about: that has
-    /// left translated, and then nobody took it. Where the error leaves, if it does.
+    /// Turns an error of its own, to one of its addresses, to whoever sent what it is about: that
+    /// has left translated, and then nobody took it. Where the error leaves, if it does.
     pub(crate) fn turn_own_error(
         &mut self,
         turn: &Turn<'_>,

@@ -8,8 +8,8 @@ use wire::icmp::Meaning;
 use wire::ip::Datagram;
 
 /// Where on its road a packet meets the tracker. Three roads: to the gateway (PREROUTING, INPUT),
-/// from it (OUTPUT, POSTROUTING), through it (PREROUTING, FORWARD, POSTROUTING). Routing is no hook,
-/// but what stands between the first and the second.
+/// from it (OUTPUT, POSTROUTING), through it (PREROUTING, FORWARD, POSTROUTING). Routing is no
+/// hook, but what stands between the first and the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
     /// It has come in.
