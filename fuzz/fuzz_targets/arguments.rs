@@ -37,14 +37,10 @@ mod as_ {
 }
 
 /// Only where a road begins is part of a command line.
+#[path = "../../crates/cli/src/road"]
 mod road {
-    /// As the program has it.
-    #[derive(Clone, Debug, Default)]
-    pub struct LabChoice {
-        pub file: std::path::PathBuf,
-        pub from: Option<String>,
-        pub seed: Option<u64>,
-    }
+    mod choice;
+    pub use choice::LabChoice;
 }
 
 /// Nobody is asked after names here.

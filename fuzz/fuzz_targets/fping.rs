@@ -19,15 +19,11 @@ mod as_ {
     pub(crate) use crate::getopt;
 }
 
+/// Only where a road begins is part of a command line.
+#[path = "../../crates/cli/src/road"]
 mod road {
-    use std::path::PathBuf;
-
-    #[derive(Clone, Debug, Default)]
-    pub struct LabChoice {
-        pub file: PathBuf,
-        pub from: Option<String>,
-        pub seed: Option<u64>,
-    }
+    mod choice;
+    pub use choice::LabChoice;
 }
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| check::of(bytes));

@@ -8,6 +8,7 @@ use lab::conntrack::{Behaviour, Personality, Plan, Realm, Tracker, Verdict};
 use probe::Time;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
+use testbed::Dice;
 use wire::ip::{Header, protocol};
 use wire::udp::Message;
 
@@ -111,12 +112,9 @@ fn measure(behaviour: Behaviour, packets: &[u8]) -> [f64; 5] {
     let entry = tracker.memory_bytes() as f64 / tracker.len() as f64;
     // In an order that no cache foresees.
     let mut order: Vec<usize> = (0..count).collect();
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut dice = Dice::seeded(0x9e37_79b9_7f4a_7c15);
     for index in (1..count).rev() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        order.swap(index, (state % (index as u64 + 1)) as usize);
+        order.swap(index, dice.below(index as u64 + 1) as usize);
     }
     let shuffled: Vec<u8> =
         order.iter().flat_map(|at| &packets[at * BYTES..(at + 1) * BYTES]).copied().collect();

@@ -44,12 +44,7 @@ mod tests {
 
     #[test]
     fn every_command_line_of_the_corpus_is_refused_or_bounded() {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/arguments");
-        let mut lines = 0;
-        for entry in std::fs::read_dir(corpus).expect("the corpus") {
-            check::of(&std::fs::read(entry.expect("readable").path()).expect("arguments"));
-            lines += 1;
-        }
-        assert!(lines >= 10, "{lines} command lines in {corpus}");
+        let lines = testbed::replay("arguments", check::of);
+        assert!(lines >= 10, "{lines} command lines");
     }
 }

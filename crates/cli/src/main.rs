@@ -22,6 +22,7 @@ mod scratch;
 mod spec;
 mod values;
 mod wall;
+mod xml;
 
 use std::process::ExitCode;
 

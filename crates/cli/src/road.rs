@@ -1,6 +1,9 @@
 //! Where a run goes: over the real network or through a lab. Everything behind is the same.
 
+mod choice;
 pub mod witness;
+
+pub use choice::LabChoice;
 
 use crate::capture;
 use crate::failure::{Exit, Failure};
@@ -13,7 +16,6 @@ use probe::{Carrier, Engine, Envelope, Observer, Time};
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use wire::Family;
 
 /// The first identifier in a lab: any will do, as long as it is always the same.
@@ -21,19 +23,6 @@ const LAB_IDENTIFIER: u16 = 0x4157;
 
 /// The first source port in a lab: likewise, among those that systems choose from.
 const LAB_PORT: u16 = 41_570;
-
-/// A lab chosen on the command line: `--lab FILE --from NODE --seed N`.
-#[derive(Clone, Debug, Default)]
-pub struct LabChoice {
-    /// The scenario.
-    pub file: PathBuf,
-    /// The node to run at.
-    pub from: Option<String>,
-    /// Overrides the scenario's seed.
-    pub seed: Option<u64>,
-    /// Files for what enters its links: see [`capture::begin`].
-    pub captures: Vec<String>,
-}
 
 /// Where a run goes.
 pub enum Road {

@@ -567,12 +567,7 @@ mod tests {
 
     #[test]
     fn every_list_of_the_corpus_is_refused_or_survives() {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/spec");
-        let mut lists = 0;
-        for entry in std::fs::read_dir(corpus).expect("the corpus") {
-            check::of(&std::fs::read(entry.expect("readable").path()).expect("a list"));
-            lists += 1;
-        }
-        assert!(lists >= 10, "{lists} lists in {corpus}");
+        let lists = testbed::replay("spec", check::of);
+        assert!(lists >= 10, "{lists} lists");
     }
 }

@@ -9,12 +9,13 @@ use crate::map::Next;
 use crate::node::{Frame, Node, Turn};
 use crate::router;
 use crate::scenario::Balance;
-use crate::segments::{Packet, Shape};
+use crate::segments::Packet;
 use crate::world::World;
 use probe::Time;
 use std::net::IpAddr;
 use wire::Family;
 use wire::ip::Datagram;
+use wire::offload::Shape;
 
 /// What an outsider needs to know to take a node's place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,20 +54,12 @@ impl World {
     /// Lets a node send a packet that came from outside at that time, which is not before any that
     /// the world has seen.
     ///
-    /// As devices hand packets over, one may stand for many and leave its checksum to others; `sum`
-    /// is where a partial one begins and where it belongs, counted from the start of the packet. It
+    /// As devices hand packets over, one may stand for many and leave its checksum to others. It
     /// stays whole on links that only delay, unless they are captured, and at routers that would
     /// pass all of it on; elsewhere it becomes what it stands for.
-    pub fn inject(
-        &mut self,
-        now: Time,
-        node: NodeId,
-        packet: Vec<u8>,
-        shape: Shape,
-        sum: Option<(u16, u16)>,
-    ) {
+    pub fn inject(&mut self, now: Time, node: NodeId, packet: Vec<u8>, shape: Shape) {
         self.advance(now);
-        if let Some(packet) = Packet::of(packet, shape, sum) {
+        if let Some(packet) = Packet::of(packet, shape) {
             self.turn(node, |node, turn| node.pass_out(turn, packet));
         }
     }

@@ -2,7 +2,7 @@
 //! comment. Stamps are the lab's own time, when the packet entered.
 
 use crate::ethernet::FrameHeader;
-use crate::link::{Crossing, Link};
+use crate::link::{Crossing, Link, Story};
 use crate::map::{Map, Recipient};
 use crate::world::World;
 use probe::Time;
@@ -20,16 +20,33 @@ pub type Sink = Box<dyn FnMut(&[u8]) + Send>;
 #[derive(Debug, Default)]
 pub(crate) struct Captures {
     files: Vec<File>,
-    /// By link, the files that it goes to, and its interface there.
-    of_link: Vec<Vec<(usize, u32)>>,
+    /// By link.
+    tapped: Vec<Tapped>,
     /// Reused from packet to packet.
-    comment: String,
     frame: Vec<u8>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Tapped {
+    /// The files that a link goes to, and its interface there; none if it is not captured.
+    files: Vec<(usize, u32)>,
+    /// By end, the latest comment.
+    told: Vec<Told>,
+}
+
+/// A comment, and what it tells: most packets on a quiet link have that of the one before.
+#[derive(Clone, Debug)]
+struct Told {
+    to: Recipient,
+    story: Story,
+    comment: Vec<u8>,
 }
 
 struct File {
     writer: pcapng::Writer,
     gathered: Vec<u8>,
+    /// Bytes that the sink was given.
+    written: u64,
     sink: Sink,
 }
 
@@ -72,7 +89,7 @@ impl World {
         let mut gathered = Vec::with_capacity(CHUNK_BYTES + (1 << 12));
         let mut writer = pcapng::Writer::new("askway lab", &mut gathered);
         let captures = self.captures.get_or_insert_default();
-        captures.of_link.resize(self.links.len(), Vec::new());
+        captures.tapped.resize(self.links.len(), Tapped::default());
         for index in indices {
             let names: Vec<&str> =
                 self.map.ends(index).iter().map(|(node, _)| self.map.name(*node)).collect();
@@ -86,16 +103,18 @@ impl World {
                 description: Some(format!("outbound: from {}", names[0])),
             };
             let number = writer.interface(&interface, &mut gathered);
-            captures.of_link[index].push((captures.files.len(), number));
+            let tapped = &mut captures.tapped[index];
+            tapped.files.push((captures.files.len(), number));
+            tapped.told.resize_with(names.len(), Told::nothing);
         }
-        captures.files.push(File { writer, gathered, sink });
+        captures.files.push(File { writer, gathered, written: 0, sink });
         true
     }
 
     /// Ends all captures: what links counted, and whatever is not written yet.
     pub fn close_captures(&mut self) {
         let Some(mut captures) = self.captures.take() else { return };
-        for (link, files) in captures.of_link.iter().enumerate() {
+        for (link, Tapped { files, .. }) in captures.tapped.iter().enumerate() {
             let ends = 0..self.map.ends(link).len();
             let counts: Vec<_> = ends.map(|end| self.links[link].counts(end)).collect();
             let statistics = Statistics {
@@ -132,63 +151,99 @@ pub(crate) struct Entering<'a> {
 impl Captures {
     /// Whether a link is captured.
     pub(crate) fn has_link(&self, link: usize) -> bool {
-        self.of_link.get(link).is_some_and(|files| !files.is_empty())
+        self.tapped.get(link).is_some_and(|tapped| !tapped.files.is_empty())
     }
 
     /// Notes a packet, if its link is captured.
     pub(crate) fn note(&mut self, map: &Map, link: &Link, it: &Entering<'_>) {
-        let Some(files) = self.of_link.get(it.link).filter(|files| !files.is_empty()) else {
+        let Some(Tapped { files, told }) = self.tapped.get_mut(it.link) else { return };
+        if files.is_empty() {
             return;
-        };
-        let comment = &mut self.comment;
-        comment.clear();
-        comment.push_str(map.name(map.ends(it.link)[it.end].0));
-        comment.push_str(" -> ");
-        comment.push_str(match it.to {
-            Recipient::Node(node) => map.name(node),
-            Recipient::Everyone | Recipient::Asked(_) => "all",
-            Recipient::Address(_) | Recipient::Stranger(_) => "nobody",
-        });
-        comment.push_str(": ");
-        it.crossing.story.tell(link, it.end, comment);
+        }
+        let comment = told[it.end].tell(map, link, it);
+        let time_ns = Some(map.epoch_ns + i128::from(it.now.0));
         let direction = if it.end == 0 { Direction::Outbound } else { Direction::Inbound };
-        for (file, interface) in files {
-            let file = &mut self.files[*file];
-            let crossed = std::iter::once((&it.crossing.bytes, comment.as_bytes()));
-            let twin = it.crossing.twin.iter().map(|twin| (twin, &b"duplicate"[..]));
-            for (bytes, comment) in crossed.chain(twin) {
-                let bytes = match it.ethernet {
-                    None => bytes,
-                    Some(header) => {
-                        self.frame.clear();
-                        self.frame.extend_from_slice(header);
-                        self.frame.extend_from_slice(bytes);
-                        &self.frame
-                    }
-                };
-                let packet = Packet {
+        let mut write = |bytes: &[u8], comment: &[u8]| {
+            let bytes = match it.ethernet {
+                None => bytes,
+                Some(header) => {
+                    self.frame.clear();
+                    self.frame.extend_from_slice(header);
+                    self.frame.extend_from_slice(bytes);
+                    &self.frame
+                }
+            };
+            for (file, interface) in &*files {
+                self.files[*file].write_packet(&Packet {
                     interface: *interface,
-                    time_ns: Some(map.epoch_ns + i128::from(it.now.0)),
+                    time_ns,
                     direction,
                     comment: Some(comment),
                     original_bytes: 0,
                     bytes,
-                };
-                file.writer.packet(&packet, &mut file.gathered);
+                });
             }
-            if file.gathered.len() >= CHUNK_BYTES {
-                file.write();
-            }
+        };
+        write(&it.crossing.bytes, comment);
+        if let Some(twin) = &it.crossing.twin {
+            write(twin, b"duplicate");
         }
     }
 }
 
+impl Told {
+    fn nothing() -> Told {
+        Told { to: Recipient::Everyone, story: Story::new(Time::ZERO), comment: Vec::new() }
+    }
+
+    /// The comment on that packet.
+    fn tell(&mut self, map: &Map, link: &Link, it: &Entering<'_>) -> &[u8] {
+        let story = &it.crossing.story;
+        if self.to == it.to && self.story.is_told_like(story) {
+            return &self.comment;
+        }
+        (self.to, self.story) = (it.to, *story);
+        let from = map.name(map.ends(it.link)[it.end].0);
+        let to = match it.to {
+            Recipient::Node(node) => map.name(node),
+            Recipient::Everyone | Recipient::Asked(_) => "all",
+            Recipient::Address(_) | Recipient::Stranger(_) => "nobody",
+        };
+        self.comment.clear();
+        for part in [from, " -> ", to, ": "] {
+            self.comment.extend_from_slice(part.as_bytes());
+        }
+        story.tell(link, it.end, &mut self.comment);
+        &self.comment
+    }
+}
+
 impl File {
+    fn write_packet(&mut self, packet: &Packet<'_>) {
+        self.writer.packet(packet, &mut self.gathered);
+        if self.gathered.len() >= CHUNK_BYTES {
+            self.write_chunks();
+        }
+    }
+
     /// Hands over what is gathered.
     fn write(&mut self) {
-        if !self.gathered.is_empty() {
-            (self.sink)(&self.gathered);
-            self.gathered.clear();
+        self.hand_over(self.gathered.len());
+    }
+
+    /// Hands over whole chunks, as they follow each other in all that is written: whole pages of a
+    /// file are faster to write than parts of them.
+    fn write_chunks(&mut self) {
+        let gathered = self.gathered.len();
+        let over = (self.written + gathered as u64) % CHUNK_BYTES as u64;
+        self.hand_over(gathered.saturating_sub(over as usize));
+    }
+
+    fn hand_over(&mut self, bytes: usize) {
+        if bytes > 0 {
+            (self.sink)(&self.gathered[..bytes]);
+            self.gathered.drain(..bytes);
+            self.written += bytes as u64;
         }
     }
 }

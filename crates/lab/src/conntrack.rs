@@ -35,7 +35,7 @@ pub use list::{Event, EventKind, Listed, Statistics};
 pub use table::Count;
 pub use tcp::State;
 pub use timers::Timers;
-pub use tuple::{Sums, Tuple};
+pub use tuple::Tuple;
 pub use why::{Hook, Road, Station, Step, What, road};
 
 use crate::random::Random;

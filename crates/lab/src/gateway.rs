@@ -15,7 +15,6 @@ use crate::limit::Limiter;
 use crate::packet;
 use crate::rules;
 use crate::scenario::{LimitPlan, Rate};
-pub use crate::segments::Shape;
 use assembling::Pending;
 use probe::Time;
 use std::collections::VecDeque;
@@ -24,6 +23,7 @@ use std::time::Duration;
 use wire::Family;
 use wire::icmp::Meaning;
 use wire::ip::Datagram;
+use wire::offload::Shape;
 
 /// One of its two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,9 @@ use crate::map::{Next, Recipient};
 use crate::neighbour::Key;
 use crate::node::{Action, Frame, Node, Turn};
 use crate::scenario::{Balance, Role};
-use crate::segments::{self, Packet, Shape};
+use crate::segments::{self, Packet};
 use wire::ip::Datagram;
+use wire::offload::Shape;
 
 /// As much of a packet as translation may change.
 const HEAD_BYTES: usize = 128;

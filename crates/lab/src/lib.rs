@@ -53,7 +53,6 @@ pub use link::LinkCounts;
 pub use map::{Device, Number};
 pub use neighbour::{Neighbour, Reachability};
 pub use scenario::{Expectation, Said};
-pub use segments::{Shape, sum_place};
 pub use sketch::{Sketch, SketchLink, SketchNode, Trait};
 pub use socket::disposition::Errno;
 pub use socket::{Deaf, Socket, SocketEvent};

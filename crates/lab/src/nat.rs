@@ -4,7 +4,7 @@
 use crate::assembly::{Assembly, Cut, Progress, Unfinished};
 use crate::balance::Flow;
 use crate::complaint::Subject;
-use crate::conntrack::{HELD, Passage, Plan, Realm, Relation, Sums, Tracker, Verdict};
+use crate::conntrack::{HELD, Passage, Plan, Realm, Relation, Tracker, Verdict};
 use crate::map::{Map, Next, Recipient};
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::random::fnv1a;
@@ -14,6 +14,7 @@ use crate::{NodeId, scenario::nat};
 use probe::{SendFault, SendFaultReason};
 use wire::icmp::{self, Meaning, Message};
 use wire::ip::{Datagram, Header, protocol};
+use wire::offload::Sums;
 
 /// A router's tracker, and what it needs of the router.
 #[derive(Debug)]

@@ -288,7 +288,7 @@ impl Node {
         own: Ipv4Addr,
     ) -> Result<(), u32> {
         let is_own = |address: Ipv4Addr| turn.map.holder(address.into()) == Some(self.id);
-        let now_ms = midnight_ms(self.clock_ns(turn.map.epoch_ns, turn.now));
+        let now_ms = || midnight_ms(self.clock_ns(turn.map.epoch_ns, turn.now));
         packet::stamp_options(bytes, own, is_own, now_ms)
     }
 

@@ -86,12 +86,15 @@ pub(crate) fn stamp_options(
     bytes: &mut [u8],
     own: Ipv4Addr,
     is_own: impl Fn(Ipv4Addr) -> bool,
-    midnight_ms: u32,
+    midnight_ms: impl FnOnce() -> u32,
 ) -> Result<(), u32> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
     if let Some(word) = crate::options::fault(bytes) {
         return Err(word);
     }
-    options::pass(bytes, own, is_own, midnight_ms).map_err(|fault| match fault {
+    options::pass(bytes, own, is_own, midnight_ms()).map_err(|fault| match fault {
         Malformed::Option(at) => (20 + at as u32) << 24,
         _ => 20 << 24,
     })

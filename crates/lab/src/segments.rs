@@ -2,26 +2,12 @@
 //! many, and a checksum may be only begun. They are cut and completed here, exactly as Linux does
 //! (tcp_gso_segment, __udp_gso_segment, inet_gso_segment, skb_checksum_help).
 
-use crate::conntrack::Sums;
 use crate::packet;
 use crate::rules::{self, Rules};
 use wire::checksum::Sum;
 use wire::ip::{Datagram, protocol};
+use wire::offload::{Shape, Sums};
 use wire::tcp::flag;
-
-/// What a device knows of a packet besides its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// What is known of its transport checksum.
-    pub sums: Sums,
-    /// If it stands for many: the payload of each, in bytes, whose headers are the same.
-    pub segment_bytes: Option<u16>,
-}
-
-impl Shape {
-    /// A packet as it is on a wire.
-    pub const PLAIN: Shape = Shape { sums: Sums::Unknown, segment_bytes: None };
-}
 
 /// A packet between nodes. It is as it is on a wire, or else a whole datagram of TCP or UDP, no
 /// fragment, whose checksum is partial; such a one may stand for many.
@@ -74,6 +60,12 @@ impl Layout {
         self.transport_at + if self.is_tcp { 16 } else { 6 }
     }
 
+    /// What is known of a transport checksum that is only begun.
+    fn begun(&self) -> Option<Sums> {
+        let [from, at] = [self.transport_at, self.sum_at()].map(u16::try_from);
+        Some(Sums::Partial { from: from.ok()?, at: at.ok()? })
+    }
+
     /// The sum of the pseudo-header of such a datagram, not complemented.
     fn pseudo_sum(&self, bytes: &[u8]) -> u16 {
         let width = usize::from(self.rules.address_bits) / 8;
@@ -89,39 +81,32 @@ const TCP_HEADER_BYTES: usize = 20;
 const UDP_HEADER_BYTES: usize = 8;
 
 impl Packet {
-    /// Takes what a device says of a packet, and where a partial checksum begins and belongs, both
-    /// counted from the start of the packet. What is no large packet that Linux would make becomes
-    /// one that is as on a wire; nothing if it stands for many that nobody could make of it.
-    pub(crate) fn of(mut bytes: Vec<u8>, shape: Shape, sum: Option<(u16, u16)>) -> Option<Packet> {
-        let is_large = shape.segment_bytes.is_some();
-        if shape.sums != Sums::Partial && !is_large {
+    /// Takes a packet as a device hands it over. What is no large packet that Linux would make
+    /// becomes one that is as on a wire; nothing if it stands for many that nobody could make of
+    /// it.
+    pub(crate) fn of(mut bytes: Vec<u8>, shape: Shape) -> Option<Packet> {
+        let Shape { sums, segment_bytes } = shape;
+        if !sums.is_partial() && segment_bytes.is_none() {
             return Some(bytes.into());
         }
         let layout = Layout::of(&bytes);
-        let expected = layout.map(|it| (it.transport_at, it.sum_at()));
-        let (from, at) = sum.map_or((0, 0), |(from, at)| (usize::from(from), usize::from(at)));
-        let is_usual = shape.sums == Sums::Partial && expected == Some((from, at));
-        match layout {
-            // Another header's, as in tunnels; of the outer one nothing is left to be done.
-            _ if !is_usual && !is_large => {
-                if sum.is_some() {
-                    complete(&mut bytes, from, at);
-                }
+        let begun = layout.and_then(|it| it.begun());
+        if begun != Some(sums) {
+            if let (Sums::Partial { from, at }, None) = (sums, segment_bytes) {
+                // Another header's, as in tunnels; of the outer one nothing is left to be done.
+                complete(&mut bytes, from.into(), at.into());
                 return Some(bytes.into());
             }
-            None => return None,
-            Some(layout) if !is_usual => {
-                let sum = layout.pseudo_sum(&bytes);
-                bytes[layout.sum_at()..][..2].copy_from_slice(&sum.to_be_bytes());
-            }
-            Some(_) => {}
+            let layout = layout?;
+            let sum = layout.pseudo_sum(&bytes);
+            bytes[layout.sum_at()..][..2].copy_from_slice(&sum.to_be_bytes());
         }
         let payload_bytes = bytes.len() - layout?.payload_at;
-        let segment_bytes = shape.segment_bytes.filter(|it| usize::from(*it) < payload_bytes);
+        let segment_bytes = segment_bytes.filter(|it| usize::from(*it) < payload_bytes);
         if segment_bytes == Some(0) {
             return None;
         }
-        Some(Packet { bytes, shape: Shape { sums: Sums::Partial, segment_bytes } })
+        Some(Packet { bytes, shape: Shape { sums: begun?, segment_bytes } })
     }
 
     /// The packet again, somewhere on its way.
@@ -174,13 +159,6 @@ pub(crate) fn amount(Packet { bytes, shape }: &Packet) -> (u64, u64) {
 pub(crate) fn largest_bytes(bytes: &[u8], shape: Shape) -> usize {
     let known = shape.segment_bytes.and_then(|size| Some((size, Layout::of(bytes)?)));
     known.map_or(bytes.len(), |(size, layout)| layout.payload_at + usize::from(size))
-}
-
-/// Where the transport checksum of a datagram of TCP or UDP begins and belongs, counted from the
-/// start of the datagram.
-pub fn sum_place(bytes: &[u8]) -> Option<(u16, u16)> {
-    let layout = Layout::of(bytes)?;
-    Some((u16::try_from(layout.transport_at).ok()?, u16::try_from(layout.sum_at()).ok()?))
 }
 
 fn segments(bytes: &[u8], layout: &Layout, segment_bytes: u16) -> usize {

@@ -1,10 +1,10 @@
 //! Large packets of any shape, as the fuzz target `segments` makes them: what comes out is single
 //! packets, which hold what went in.
 
-use lab::conntrack::Sums;
-use lab::{NodeId, Shape, World};
+use lab::{NodeId, World};
 use probe::Time;
 use wire::ip::{Datagram, protocol};
+use wire::offload::{Shape, Sums};
 use wire::{checksum, tcp, udp};
 
 /// The second link cuts whatever comes whole.
@@ -38,18 +38,19 @@ pub fn check(bytes: &[u8]) {
     let mut packet = packet[..packet.len().min(65_535)].to_vec();
     address(&world, [a, b], &mut packet);
     let segment = u16::from_be_bytes([*high, *low]);
+    let partial = Sums::Partial { from: u16::from(*from), at: u16::from(*at) };
     let shape = Shape {
-        sums: [Sums::Unknown, Sums::Good, Sums::Partial][usize::from(sums % 3)],
+        sums: [Sums::Unknown, Sums::Good, partial][usize::from(sums % 3)],
         segment_bytes: (sums & 0x80 != 0).then_some(segment),
     };
-    let sum = (sums & 0x40 == 0).then_some((u16::from(*from), u16::from(*at)));
-    world.inject(Time::ZERO, a, packet.clone(), shape, sum);
+    let is_begun_rightly = is_begun_rightly(&packet, shape.sums);
+    world.inject(Time::ZERO, a, packet.clone(), shape);
     world.advance(Time(60_000_000_000));
     let mut payload = Vec::new();
     while let Some((node, bytes, shape)) = world.take_outgoing() {
         assert_eq!(shape, Shape::PLAIN);
         if node == b {
-            payload.extend_from_slice(body(&bytes, segment, is_begun_rightly(&packet, sum)));
+            payload.extend_from_slice(body(&bytes, segment, is_begun_rightly));
         }
     }
     if shape.segment_bytes.is_some() && !payload.is_empty() {
@@ -59,18 +60,23 @@ pub fn check(bytes: &[u8]) {
 }
 
 /// Whether the checksums of segments must be right: if the one of the whole was begun rightly.
-fn is_begun_rightly(packet: &[u8], sum: Option<(u16, u16)>) -> bool {
+fn is_begun_rightly(packet: &[u8], sums: Sums) -> bool {
     let Ok(datagram) = Datagram::parse(packet) else { return false };
-    let Some(place) = lab::sum_place(packet) else { return false };
+    if datagram.total_bytes != packet.len() || datagram.fragment.is_some() {
+        return false;
+    }
     let length = datagram.payload.len();
-    let begun = checksum::Sum::new().pseudo_header(
-        datagram.source,
-        datagram.destination,
-        datagram.protocol,
-        length,
-    );
-    let at = usize::from(place.1);
-    sum == Some(place) && packet[at..at + 2] == (!begun.finish()).to_be_bytes()
+    let start = packet.len() - length;
+    let place = start
+        + match datagram.protocol {
+            protocol::TCP => 16,
+            protocol::UDP => 6,
+            _ => return false,
+        };
+    let (source, destination) = (datagram.source, datagram.destination);
+    let begun = checksum::Sum::new().pseudo_header(source, destination, datagram.protocol, length);
+    sums == Sums::Partial { from: start as u16, at: place as u16 }
+        && packet.get(place..place + 2) == Some(&(!begun.finish()).to_be_bytes()[..])
 }
 
 /// What a segment carries.
@@ -105,11 +111,6 @@ fn address(world: &World, ends: [NodeId; 2], packet: &mut [u8]) {
 
 #[test]
 fn the_corpus_breaks_nothing() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/segments");
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(corpus).expect("the corpus") {
-        check(&std::fs::read(entry.expect("a file").path()).expect("readable"));
-        inputs += 1;
-    }
-    assert!(inputs >= 10, "{inputs} inputs in {corpus}");
+    let inputs = testbed::replay("segments", check);
+    assert!(inputs >= 10, "{inputs} inputs");
 }

@@ -4,9 +4,10 @@
 //! Arguments: DEVICE@NAMESPACE=ADDRESS/BITS twice, and `--fast`.
 
 use net::live::{self, Internet};
-use net::tun::{Frame, Setup, Shape, Tun};
+use net::tun::{Frame, Setup, Tun};
 use probe::Time;
 use std::net::{IpAddr, Ipv4Addr};
+use wire::offload::Shape;
 
 struct Copy;
 

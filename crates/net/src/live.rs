@@ -4,10 +4,11 @@
 use crate::cell::Cell;
 use crate::clock::{Clock, Readings};
 use crate::sys::{self, Signals, SystemClocks, Watch};
-use crate::tun::{Frame, Rooms, Shape, Tun};
+use crate::tun::{Frame, Rooms, Tun};
 use crate::{Fault, rights};
 use probe::{Signal, Time};
 use std::time::Duration;
+use wire::offload::Shape;
 
 /// A network that lives in this process. Time is counted from the start of [`run`].
 pub trait Internet {

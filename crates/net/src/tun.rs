@@ -10,6 +10,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::thread;
+use wire::offload::Shape;
 
 /// A TUN device of ours; it is gone when this is dropped, or the process however it ends.
 #[derive(Debug)]
@@ -31,36 +32,6 @@ pub struct Setup {
     /// Whether the device takes and gives large packets that stand for many, and leaves checksums
     /// to whoever needs them.
     pub is_fast: bool,
-}
-
-/// What is known of a packet's transport checksum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sums {
-    /// It is there, and may be wrong.
-    Unknown,
-    /// It is there, and right.
-    Good,
-    /// It is to be computed yet: where it belongs, there is the sum of the pseudo-header.
-    Partial {
-        /// Where what it covers begins, in bytes from the start of the packet; it ends with that.
-        from: u16,
-        /// Where it belongs, likewise.
-        at: u16,
-    },
-}
-
-/// What a device tells of a packet besides its bytes, or is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// What is known of its transport checksum.
-    pub sums: Sums,
-    /// If it stands for many: the payload of each, in bytes.
-    pub segment_bytes: Option<u16>,
-}
-
-impl Shape {
-    /// A packet as it is on a wire.
-    pub const PLAIN: Shape = Shape { sums: Sums::Unknown, segment_bytes: None };
 }
 
 /// A packet from a device.

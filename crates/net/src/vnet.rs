@@ -1,7 +1,7 @@
 //! What fast devices put in front of packets: struct virtio_net_hdr (linux/virtio_net.h), in this
 //! machine's own byte order. What it does not say is as on a wire.
 
-use crate::tun::{Shape, Sums};
+use wire::offload::{Shape, Sums};
 
 /// Bytes of a header.
 pub(crate) const HEADER_BYTES: usize = 10;
@@ -84,9 +84,8 @@ mod tests {
             Sums::Partial { from: 20, at: 26 },
         ];
         for sums in sums {
-            let is_partial = matches!(sums, Sums::Partial { .. });
-            for segment_bytes in [None, Some(8)].into_iter().filter(|it| is_partial || it.is_none())
-            {
+            let most = if sums.is_partial() { 2 } else { 1 };
+            for segment_bytes in [None, Some(8)].into_iter().take(most) {
                 let shape = Shape { sums, segment_bytes };
                 assert_eq!(read(&write(&packet, shape)), shape);
             }

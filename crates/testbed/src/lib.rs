@@ -2,14 +2,19 @@
 //!
 //! [`Bed`] owns the namespaces and removes them when it goes, also in a panic; [`Node`] is one of
 //! them; [`Launch`] runs a command there under a time limit. For tests and benchmarks only: every
-//! failure panics with what was asked and what the system said.
+//! failure panics with what was asked and what the system said. What tests of several crates need
+//! besides is here too: chance under a seed, and the corpora of the fuzz targets.
 #![expect(clippy::disallowed_methods, reason = "tests drive real processes, which take real time")]
 
 mod chain;
+mod chance;
+mod corpus;
 mod launch;
 mod node;
 
 pub use chain::Chain;
+pub use chance::{Dice, noise};
+pub use corpus::replay;
 pub use launch::{Launch, Ran, Running};
 pub use node::Node;
 
@@ -262,18 +267,6 @@ pub(crate) fn ip(arguments: &[&str]) -> String {
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "ip {}: {}", arguments.join(" "), said.trim());
     String::from_utf8_lossy(&out.stdout).into_owned()
-}
-
-/// Bytes without a pattern that a mistake could hide in.
-pub fn noise(count: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state as u8
-    };
-    (0..count).map(|_| next()).collect()
 }
 
 /// Waits until something holds, looking every millisecond.

@@ -1,6 +1,6 @@
 //! One network namespace and what can be done to it.
 
-use crate::{Launch, Ran};
+use crate::{Launch, Ran, poll_until};
 use std::fmt::Display;
 use std::io::Write;
 use std::path::PathBuf;
@@ -42,14 +42,25 @@ impl Node {
         crate::ip(&[&["-n", &self.name][..], arguments].concat())
     }
 
-    /// Gives an interface an address, usable at once: `192.0.2.1/24`.
+    /// Gives an interface an address, usable when this returns: `192.0.2.1/24`.
     ///
     /// # Panics
-    /// If `ip` fails.
+    /// If `ip` fails, or the kernel does not take it up within five seconds.
     #[track_caller]
     pub fn address(&self, interface: &str, address: &str) {
-        let without_detection: &[&str] = if address.contains(':') { &["nodad"] } else { &[] };
-        self.ip(&[&["address", "add", address, "dev", interface][..], without_detection].concat());
+        let add = ["address", "add", address, "dev", interface];
+        if !address.contains(':') {
+            self.ip(&add);
+            return;
+        }
+        self.ip(&[&add[..], &["nodad"]].concat());
+        // The kernel joins the group where neighbours ask for it, and then routes it to itself,
+        // when it finds the time (addrconf_dad_work). Who asks earlier asks again a second later.
+        let own = address.split('/').next().unwrap_or_default();
+        let route = ["-6", "route", "show", "table", "local", "exact", own, "dev", interface];
+        poll_until(&format!("{own} on {interface} of {} is in use", self.name), || {
+            !self.ip(&route).is_empty()
+        });
     }
 
     /// Routes a prefix, or `default`, through a neighbour.

@@ -1,5 +1,4 @@
-//! Bytes to values and back: IP, ICMP, UDP, TCP, ARP and DNS as they stand on the wire.
-//! Bytes to values and back: IP, ICMP, UDP, TCP, ARP and NTP as they stand on the wire.
+//! Bytes to values and back: IP, ICMP, UDP, TCP, ARP, DNS and NTP as they stand on the wire.
 //!
 //! Parsing borrows from the input and allocates nothing; no function panics on any input. This
 //! crate knows no clock, socket, file or thread.
@@ -18,6 +17,7 @@ pub mod icmp;
 pub mod ip;
 pub mod link;
 pub mod ntp;
+pub mod offload;
 pub mod pcapng;
 pub mod prefix;
 pub mod sight;

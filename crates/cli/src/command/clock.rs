@@ -100,7 +100,7 @@ fn routes(
     options: &Options,
     lab: Option<&LabChoice>,
 ) -> Result<Routes, Failure> {
-    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = options.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     if families.is_empty() {
         return Ok(Routes::new(asked, zone, |_| None, true));
     }

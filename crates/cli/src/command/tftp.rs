@@ -8,6 +8,7 @@ mod progress;
 use super::Command;
 use crate::args::{Common, Format};
 use crate::clerk::Clerk;
+use crate::command::origin::families;
 use crate::escape::escape;
 use crate::failure::{Exit, Failure};
 use crate::print::tftp::{Held, Printer, Summary, Transfer};
@@ -45,11 +46,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let family = options.family()?;
     let clerk = Clerk::start(options.verb == Verb::Get);
     let (here, task, remote) = open(&options, &clerk)?;
-    let wanted = |it: &Family| family.is_none_or(|only| only == *it);
-    let families: Vec<Family> = Family::ALL.into_iter().filter(wanted).collect();
     let (mut road, found) = match common.lab_choice() {
         Some(lab) => {
-            let road = Road::open(&options.want(families), Some(&lab))?;
+            let road = Road::open(&options.want(families(family)), Some(&lab))?;
             let found = road.resolve(host, family);
             (road, found)
         }
@@ -65,7 +64,7 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     let Some(target) = found.as_ref().ok().and_then(|targets| targets.first()).copied() else {
         return unresolved(&options, common, found);
     };
-    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = options.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let target = resolve::zoned(target, zone);
     let source = road.source_towards(target);
     // Without a route nothing is sent that the source would be summed into.

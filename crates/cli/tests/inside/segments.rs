@@ -3,16 +3,17 @@
 //! as goldens of the lab.
 
 use super::shelter;
-use lab::conntrack;
 use net::live::{self, Internet};
-use net::tun::{Frame, Setup, Shape, Sums, Tun};
+use net::tun::{Frame, Setup, Tun};
 use probe::Time;
 use std::collections::VecDeque;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
+use testbed::Dice;
 use wire::ip::{Datagram, Header, protocol};
+use wire::offload::{Shape, Sums};
 use wire::tcp::{Segment, flag};
 use wire::{Family, checksum};
 
@@ -47,18 +48,10 @@ struct Large {
     payload_at: usize,
 }
 
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % bound
-    }
-
-    fn is(&mut self) -> bool {
-        self.below(2) == 0
+impl Large {
+    fn shape(&self) -> Shape {
+        let sums = Sums::Partial { from: self.from, at: self.at };
+        Shape { sums, segment_bytes: self.segment_bytes }
     }
 }
 
@@ -72,7 +65,7 @@ fn addresses(family: Family) -> [IpAddr; 4] {
 }
 
 fn larges(seed: u64) -> Vec<Large> {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::seeded(seed);
     (0..COUNT).map(|number| large(&mut dice, number)).collect()
 }
 
@@ -84,7 +77,7 @@ fn large(dice: &mut Dice, number: usize) -> Large {
     header.hop_limit = 2 + dice.below(250) as u8;
     header.traffic_class = dice.below(256) as u8;
     header.identification = dice.below(1 << 16) as u16;
-    header.dont_fragment = family == Family::V4 && dice.is();
+    header.dont_fragment = family == Family::V4 && dice.coin();
     if family == Family::V6 {
         header.flow_label = dice.below(1 << 20) as u32;
     }
@@ -100,15 +93,15 @@ fn large(dice: &mut Dice, number: usize) -> Large {
     let mut message = Vec::new();
     if is_tcp {
         let options: &[u8] =
-            if dice.is() { &[1, 1, 8, 10, 0, 0, 48, 57, 0, 1, 226, 64] } else { &[] };
+            if dice.coin() { &[1, 1, 8, 10, 0, 0, 48, 57, 0, 1, 226, 64] } else { &[] };
         let flags = [flag::FIN, flag::PSH, flag::URG, flag::ECE, flag::CWR, flag::CWR];
         let segment = Segment {
             source_port: 1_024 + dice.below(60_000) as u16,
             destination_port: 5_201,
             // Near the end of the numbers too.
-            sequence: (dice.below(1 << 32) as u32) | if dice.is() { 0xffff_0000 } else { 0 },
+            sequence: (dice.below(1 << 32) as u32) | if dice.coin() { 0xffff_0000 } else { 0 },
             acknowledgment: dice.below(1 << 32) as u32,
-            flags: flags.iter().fold(flag::ACK, |all, it| if dice.is() { all | it } else { all }),
+            flags: flags.iter().fold(flag::ACK, |all, it| if dice.coin() { all | it } else { all }),
             window: dice.below(1 << 16) as u16,
             urgent: dice.below(2_000) as u16,
             options,
@@ -172,14 +165,12 @@ fn ours(large: &Large) -> Vec<String> {
     for end in ends {
         world.attach(end);
     }
-    let shape = lab::Shape { sums: conntrack::Sums::Partial, segment_bytes: large.segment_bytes };
-    let sum = Some((large.from, large.at));
-    world.inject(Time::ZERO, ends[0], large.bytes.clone(), shape, sum);
+    world.inject(Time::ZERO, ends[0], large.bytes.clone(), large.shape());
     world.advance(Time(1_000_000_000));
     let outgoing = std::iter::from_fn(|| world.take_outgoing());
     outgoing
         .map(|(node, bytes, shape)| {
-            assert_eq!((node, shape), (ends[1], lab::Shape::PLAIN));
+            assert_eq!((node, shape), (ends[1], Shape::PLAIN));
             hex(&bytes)
         })
         .collect()
@@ -247,9 +238,9 @@ impl Internet for Cutting {
         println!("large");
         self.payload_at = large.payload_at;
         self.left_bytes = large.bytes.len() - large.payload_at;
+        let shape = large.shape();
         *packet = large.bytes;
-        let sums = Sums::Partial { from: large.from, at: large.at };
-        Some((0, Shape { sums, segment_bytes: large.segment_bytes }))
+        Some((0, shape))
     }
 }
 

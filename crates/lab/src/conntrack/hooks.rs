@@ -4,11 +4,12 @@ use super::behaviour::{Hairpinning, Mapping, Quotes};
 use super::index::NONE;
 use super::rewrite::{Side, rewrite, rewrite_address, rewrite_quote};
 use super::table::{Entry, status};
-use super::tuple::{End, Layout, Sums, Tuple};
+use super::tuple::{End, Layout, Tuple};
 use super::why::{Hook, Station, What, headline};
 use super::{SWEPT_BY_PACKET, Tracker};
 use probe::Time;
 use wire::icmp::Meaning;
+use wire::offload::Sums;
 
 /// Where a packet comes from or goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

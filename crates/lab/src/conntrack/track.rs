@@ -6,13 +6,14 @@ use super::list::EventKind;
 use super::rewrite::{Side, quoted, sums_up};
 use super::table::{Entry, status};
 use super::tcp::{self, Connection, Outcome, Standing, State, Strictness};
-use super::tuple::{Carried, Layout, Sums, Tuple, is_query_type, read};
+use super::tuple::{Carried, Layout, Tuple, is_query_type, read};
 use super::why::{Hook, Station, What};
 use super::{Tracker, timers};
 use crate::rules;
 use probe::Time;
 use std::time::Duration;
 use wire::ip::protocol;
+use wire::offload::Sums;
 use wire::tcp::Segment;
 
 /// UDP that goes on for longer than this, both ways, is a stream (Linux).
@@ -62,7 +63,7 @@ impl Tracker {
         let Some((mut layout, carried)) = read(bytes, false) else {
             return self.invalid(hook, "not a datagram");
         };
-        layout.is_partial = sums == Sums::Partial;
+        layout.is_partial = sums.is_partial();
         let sight = Sight { now, bytes, layout, from, hook };
         if layout.is_fragment {
             return self.invalid(hook, "a fragment");

@@ -222,20 +222,8 @@ pub(crate) struct Layout {
     /// Where the datagram ends, as its header says.
     pub(crate) end: usize,
     pub(crate) is_fragment: bool,
-    /// Whether the transport checksum is still to be computed: see [`Sums::Partial`].
+    /// Whether the transport checksum is still to be computed: see [`wire::offload::Sums`].
     pub(crate) is_partial: bool,
-}
-
-/// What is known of the transport checksum of a packet that comes from this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sums {
-    /// Nothing: it is there, and may be wrong.
-    Unknown,
-    /// Somebody has looked at it, or the packet has left no wire yet.
-    Good,
-    /// A device is to compute it: where it belongs, there is the sum of the pseudo-header, not
-    /// complemented (Linux's CHECKSUM_PARTIAL).
-    Partial,
 }
 
 /// What a datagram's transport header is.

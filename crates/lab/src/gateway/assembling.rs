@@ -1,13 +1,13 @@
 //! Fragments that pass: put together before they are looked at, cut again behind.
 
-use super::{Gateway, Shape, Side, Way};
+use super::{Gateway, Side, Way};
 use crate::assembly::{Progress, Unfinished};
-use crate::conntrack::Sums;
 use crate::packet;
 use crate::rules;
 use probe::Time;
 use wire::Family;
 use wire::ip::Datagram;
+use wire::offload::Shape;
 
 /// Entries that are kept before those are looked for whose datagram is done.
 const KEPT_MAX: usize = 128;
@@ -38,8 +38,7 @@ impl Gateway {
                 self.pending.0.push((now + after, unfinished));
             }
             Progress::Whole(mut whole, cut) => {
-                let shape = Shape { sums: Sums::Unknown, segment_bytes: None };
-                let mut way = Way::new(now, from, shape, &whole);
+                let mut way = Way::new(now, from, Shape::PLAIN, &whole);
                 way.cut = Some(cut);
                 if let Some(out) = self.cross(&way, &mut whole) {
                     self.outgoing.push_back((out, whole));

@@ -88,7 +88,7 @@ impl Gateway {
         });
         let Some(own) = own else { return true };
         let since = i128::from(way.now.0);
-        let time = midnight_ms(self.epoch_ns.saturating_add(since));
+        let time = || midnight_ms(self.epoch_ns.saturating_add(since));
         let is_own = |address: std::net::Ipv4Addr| self.owner(address.into()).is_some();
         match packet::stamp_options(packet::options_mut(bytes), own, is_own, time) {
             Ok(()) => {

@@ -1,10 +1,11 @@
 //! A gateway without devices: packets in, packets out.
 
 use super::*;
-use crate::conntrack::{Forward, Personality, Sums};
+use crate::conntrack::{Forward, Personality};
 use crate::random::Random;
 use wire::icmp::{self, Message};
 use wire::ip::{Header, protocol};
+use wire::offload::Sums;
 use wire::tcp::{Segment, flag};
 use wire::{tcp, udp};
 
@@ -152,7 +153,8 @@ fn partial_checksums_are_partial_behind_it_and_right_once_computed() {
         let mut bytes = Vec::new();
         let header = Header::new(ip(inner), ip(outer), protocol::TCP);
         header.emit(&inside, &mut bytes).expect("fits");
-        let shape = Shape { sums: Sums::Partial, segment_bytes: None };
+        let from = (bytes.len() - inside.len()) as u16;
+        let shape = Shape { sums: Sums::Partial { from, at: from + 16 }, segment_bytes: None };
         let out = gateway.pass(Time(1), Side::Inside, &mut bytes, shape);
         assert_eq!(out, Some(Side::Outside));
         let sent = Datagram::parse(&bytes).expect("whole");
@@ -281,7 +283,8 @@ fn noise_breaks_nothing() {
                 packet::refresh_checksum(&mut bytes);
             }
             let side = Side::BOTH[(random.next() % 2) as usize];
-            let sums = [Sums::Unknown, Sums::Good, Sums::Partial][(random.next() % 3) as usize];
+            let partial = Sums::Partial { from: 20, at: 36 };
+            let sums = [Sums::Unknown, Sums::Good, partial][(random.next() % 3) as usize];
             let segment_bytes = random.next().is_multiple_of(8).then_some(random.next() as u16);
             let now = Time(number * 3_000_000);
             gateway.advance(now);

@@ -3,7 +3,6 @@
 use super::Link;
 use super::chance::Hit;
 use probe::Time;
-use std::fmt::Write;
 use std::time::Duration;
 
 /// What happened to a packet, in the order in which it did.
@@ -47,7 +46,7 @@ pub(crate) enum Loss {
 }
 
 impl Story {
-    pub(super) fn new(now: Time) -> Story {
+    pub(crate) fn new(now: Time) -> Story {
         Story {
             enters: now,
             starts: now,
@@ -61,95 +60,126 @@ impl Story {
         }
     }
 
+    /// Whether both are of packets that arrived, and told in the same words.
+    pub(crate) fn is_told_like(&self, other: &Story) -> bool {
+        let (Fate::Arrives(one), Fate::Arrives(another)) = (self.fate, other.fate) else {
+            return false;
+        };
+        let spans = |it: &Story, at: Time| {
+            [it.starts, it.ends, at].map(|time| time.0.saturating_sub(it.enters.0))
+        };
+        let rest = |it: &Story| (it.delay, it.usual, it.kept, it.held, it.flipped);
+        spans(self, one) == spans(other, another) && rest(self) == rest(other)
+    }
+
     /// Tells it, of a packet that an end of that link sent: `arrives after 12.3 ms: queue 8.1 ms,
     /// sending 1.2 ms, delay 3 ms`.
-    pub(crate) fn tell(&self, link: &Link, end: usize, out: &mut String) {
+    pub(crate) fn tell(&self, link: &Link, end: usize, out: &mut Vec<u8>) {
         match self.fate {
-            Fate::Lost(Loss::Down) => out.push_str("lost: the link is down"),
-            Fate::Lost(Loss::Queue) => out.push_str("dropped: the queue is full"),
+            Fate::Lost(Loss::Down) => out.extend_from_slice(b"lost: the link is down"),
+            Fate::Lost(Loss::Queue) => out.extend_from_slice(b"dropped: the queue is full"),
             Fate::Lost(Loss::Rule(hit)) => tell_hit(link, end, hit, out),
             Fate::Arrives(at) => self.tell_arrival(at, out),
         }
     }
 
-    fn tell_arrival(&self, at: Time, out: &mut String) {
-        out.push_str("arrives after ");
-        push_ms(at.since(self.enters), out);
+    fn tell_arrival(&self, at: Time, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"arrives after ");
+        push_ms(at.0.saturating_sub(self.enters.0), out);
+        let (usual, delay) = (ns(self.usual), ns(self.delay));
         let parts = [
-            ("queue ", self.starts.since(self.enters)),
-            ("sending ", self.ends.since(self.starts)),
-            ("delay ", self.usual),
-            ("jitter +", self.delay.saturating_sub(self.usual)),
-            ("jitter -", self.usual.saturating_sub(self.delay)),
-            ("kept in order ", self.kept),
-            ("held back ", self.held),
+            ("queue ", self.starts.0.saturating_sub(self.enters.0)),
+            ("sending ", self.ends.0.saturating_sub(self.starts.0)),
+            ("delay ", usual),
+            ("jitter +", delay.saturating_sub(usual)),
+            ("jitter -", usual.saturating_sub(delay)),
+            ("kept in order ", ns(self.kept)),
+            ("held back ", ns(self.held)),
         ];
-        let told = parts.iter().filter(|(_, span)| !span.is_zero());
+        let told = parts.iter().filter(|(_, span_ns)| *span_ns > 0);
         // One part alone is the whole.
-        if told.clone().nth(1).is_some() {
-            for (index, (what, span)) in told.enumerate() {
-                out.push_str(if index == 0 { ": " } else { ", " });
-                out.push_str(what);
-                push_ms(*span, out);
+        if told.clone().count() > 1 {
+            for (index, (what, span_ns)) in told.enumerate() {
+                out.extend_from_slice(if index == 0 { b": " } else { b", " });
+                out.extend_from_slice(what.as_bytes());
+                push_ms(*span_ns, out);
             }
         }
         if let Some(bit) = self.flipped {
-            let _ = write!(out, "; bit {bit} flipped");
+            out.extend_from_slice(b"; bit ");
+            push_number(bit, out);
+            out.extend_from_slice(b" flipped");
         }
     }
 }
 
 /// `lost (2nd of a burst)`, `lost (tcp-data #3)`, `lost`.
-fn tell_hit(link: &Link, end: usize, hit: Hit, out: &mut String) {
-    out.push_str("lost");
+fn tell_hit(link: &Link, end: usize, hit: Hit, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"lost");
     let Some(rule) = link.rules(end).loss.0.get(hit.rule) else { return };
     let is_numbered = matches!(rule.chance, crate::scenario::impairments::Chance::Numbers(_));
-    let _ = match (hit.run, rule.of) {
-        (Some(run), _) => write!(out, " ({} of a burst)", ordinal(run)),
-        (None, Some(of)) => write!(out, " ({} #{})", of.name(), hit.number),
-        (None, None) if is_numbered => write!(out, " (#{})", hit.number),
-        (None, None) => Ok(()),
-    };
+    match (hit.run, rule.of) {
+        (Some(run), _) => {
+            out.extend_from_slice(b" (");
+            push_ordinal(run, out);
+            out.extend_from_slice(b" of a burst)");
+        }
+        (None, None) if !is_numbered => {}
+        (None, of) => {
+            out.extend_from_slice(b" (");
+            if let Some(of) = of {
+                out.extend_from_slice(of.name().as_bytes());
+                out.push(b' ');
+            }
+            out.push(b'#');
+            push_number(hit.number, out);
+            out.push(b')');
+        }
+    }
 }
 
 /// `1st`, `2nd`, `11th`.
-fn ordinal(number: u64) -> String {
-    let ending = match (number % 10, number % 100) {
-        (1, tens) if tens != 11 => "st",
-        (2, tens) if tens != 12 => "nd",
-        (3, tens) if tens != 13 => "rd",
-        _ => "th",
-    };
-    format!("{number}{ending}")
+fn push_ordinal(number: u64, out: &mut Vec<u8>) {
+    push_number(number, out);
+    out.extend_from_slice(match (number % 10, number % 100) {
+        (1, tens) if tens != 11 => b"st",
+        (2, tens) if tens != 12 => b"nd",
+        (3, tens) if tens != 13 => b"rd",
+        _ => b"th",
+    });
 }
 
-/// Milliseconds without needless zeros: `12.3 ms`. Done by hand: a capture has one for each packet.
-fn push_ms(span: Duration, out: &mut String) {
-    let ns = u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-    let (ms, mut rest) = (ns / 1_000_000, ns % 1_000_000);
-    push_digits(ms, 1, out);
+/// Milliseconds without needless zeros: `12.3 ms`. Done by hand: a capture has many.
+fn push_ms(ns: u64, out: &mut Vec<u8>) {
+    push_number(ns / 1_000_000, out);
+    let rest = (ns % 1_000_000) as u32;
     if rest > 0 {
-        let mut digits = 6;
-        while rest % 10 == 0 {
-            rest /= 10;
-            digits -= 1;
+        let digit = |unit: u32| b'0' + (rest / unit % 10) as u8;
+        let digits = [100_000, 10_000, 1_000, 100, 10, 1].map(digit);
+        out.push(b'.');
+        out.extend_from_slice(&digits);
+        while out.last() == Some(&b'0') {
+            out.pop();
         }
-        out.push('.');
-        push_digits(rest, digits, out);
     }
-    out.push_str(" ms");
+    out.extend_from_slice(b" ms");
 }
 
-/// A number in decimal, with zeros before it up to so many digits.
-fn push_digits(mut number: u64, digits: usize, out: &mut String) {
-    let mut reversed = ['0'; 20];
-    let mut count = 0;
-    while number > 0 || count < digits {
-        reversed[count] = char::from(b'0' + (number % 10) as u8);
+fn push_number(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0; 20];
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (number % 10) as u8;
         number /= 10;
-        count += 1;
+        if number == 0 {
+            return out.extend_from_slice(&digits[start..]);
+        }
     }
-    out.extend(reversed[..count].iter().rev());
+}
+
+fn ns(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -158,16 +188,17 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        let ordinals = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(ordinal).join(" ");
-        assert_eq!(ordinals, "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th");
-        let ms = |ns| {
-            let mut out = String::new();
-            push_ms(Duration::from_nanos(ns), &mut out);
-            out
+        let text = |push: fn(u64, &mut Vec<u8>), number| {
+            let mut out = Vec::new();
+            push(number, &mut out);
+            String::from_utf8(out).expect("numbers are ASCII")
         };
+        let ordinals = [1, 2, 3, 4, 11, 12, 13, 21, 102, 111].map(|it| text(push_ordinal, it));
+        assert_eq!(ordinals.join(" "), "1st 2nd 3rd 4th 11th 12th 13th 21st 102nd 111th");
+        let ms = |ns| text(push_ms, ns);
         assert_eq!(
-            [0, 1, 100_000, 12_300_000].map(ms).join(", "),
-            "0 ms, 0.000001 ms, 0.1 ms, 12.3 ms"
+            [0, 1, 100_000, 12_300_000, 20_000_000, 1_020_304_050, u64::MAX].map(ms).join(", "),
+            "0 ms, 0.000001 ms, 0.1 ms, 12.3 ms, 20 ms, 1020.30405 ms, 18446744073709.551615 ms"
         );
     }
 }

@@ -3,11 +3,12 @@
 //! the table and all that waits stay within their bounds.
 
 use lab::conntrack::{self, Forward, Personality, Quotes};
-use lab::gateway::{Gateway, Interface, Plan, Shape, Side};
+use lab::gateway::{Gateway, Interface, Plan, Side};
 use probe::Time;
 use std::net::IpAddr;
 use wire::icmp::{self, Message};
 use wire::ip::{Datagram, Fragment, Header, protocol, verify_header};
+use wire::offload::Shape;
 use wire::tcp::Segment;
 use wire::udp;
 
@@ -373,29 +374,18 @@ mod tests {
 
     #[test]
     fn random_packets_break_no_gateway() {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let noise = testbed::noise((0..150).sum::<usize>() * 8);
+        let mut rest = &noise[..];
         for length in 0..150 {
-            let input: Vec<u8> = std::iter::repeat_with(|| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                (state >> 32) as u8
-            })
-            .take(length * 8)
-            .collect();
-            check(&input);
+            let input;
+            (input, rest) = rest.split_at(length * 8);
+            check(input);
         }
     }
 
     #[test]
     fn the_corpus_breaks_no_gateway() {
-        let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/gateway");
-        let mut count = 0;
-        for entry in std::fs::read_dir(corpus).expect("the corpus is there") {
-            let path = entry.expect("an entry").path();
-            check(&std::fs::read(path).expect("a file"));
-            count += 1;
-        }
-        assert!(count >= 10, "{count} inputs");
+        let inputs = testbed::replay("gateway", check);
+        assert!(inputs >= 10, "{inputs} inputs");
     }
 }

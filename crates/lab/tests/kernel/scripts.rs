@@ -4,6 +4,7 @@
 use crate::worlds::{A, B, End, Gateway, Kernel, N, Ours, R, S, datagram, message};
 use lab::conntrack::{Forward, Personality, Plan, Pooling, Realm};
 use std::net::{IpAddr, Ipv4Addr};
+use testbed::Dice;
 use wire::ip::{Datagram, protocol};
 use wire::tcp::{Segment, flag};
 use wire::{icmp, tcp, udp};
@@ -508,25 +509,19 @@ fn pools_are_chosen_from_alike() {
 #[test]
 fn random_segments_fare_alike() {
     compare(Kernel::new("", MASQUERADE, &[]), plan(), |stage| {
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        let mut dice = |sides: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 33) % sides
-        };
+        let mut dice = Dice::seeded(0x2545_f491_4f6c_dd1d);
         // Each end's next number, as it would be if all went well.
         // From a class whose new ports are others (600 to 1023), so that names stay unique.
         for port in 520..560 {
             let (a, s, n) = ((A, port), (S, 80), (N, port));
-            let mut next = [100_u32, 500].map(|number| match dice(3) {
+            let mut next = [100_u32, 500].map(|number| match dice.below(3) {
                 0 => number.wrapping_add(0x7fff_ff00),
                 1 => number.wrapping_add(0xffff_fd00),
                 _ => number,
             });
             for _ in 0..16 {
-                let end = dice(2) as usize;
-                let flags = match dice(16) {
+                let end = dice.below(2) as usize;
+                let flags = match dice.below(16) {
                     0..=1 => SYN,
                     2..=3 => SYN | ACK,
                     4..=9 => ACK,
@@ -535,10 +530,10 @@ fn random_segments_fare_alike() {
                     14 => RST | ACK,
                     _ => ACK | flag::PSH,
                 };
-                let off = |dice: &mut dyn FnMut(u64) -> u64| match dice(6) {
-                    0 => dice(2_000) as u32,
-                    1 => (dice(2_000) as u32).wrapping_neg(),
-                    2 => dice(200_000) as u32,
+                let off = |dice: &mut Dice| match dice.below(6) {
+                    0 => dice.below(2_000) as u32,
+                    1 => (dice.below(2_000) as u32).wrapping_neg(),
+                    2 => dice.below(200_000) as u32,
                     _ => 0,
                 };
                 let sequence = next[end].wrapping_add(off(&mut dice));

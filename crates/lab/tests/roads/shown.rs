@@ -125,11 +125,6 @@ fn dice_make_several_roads_look_like_one() {
 
 #[test]
 fn the_corpus_breaks_nothing() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/scenario");
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(corpus).expect("the corpus") {
-        hostile::check(&std::fs::read(entry.expect("an entry").path()).expect("an input"));
-        inputs += 1;
-    }
-    assert!(inputs >= 10, "{inputs} inputs in {corpus}");
+    let inputs = testbed::replay("scenario", hostile::check);
+    assert!(inputs >= 10, "{inputs} inputs");
 }

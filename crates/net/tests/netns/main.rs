@@ -7,7 +7,7 @@ mod tracer;
 
 use child::{Orders, VARIABLE};
 use std::net::IpAddr;
-use testbed::{Bed, Launch, Node, Ran};
+use testbed::{Bed, Launch, Node, Ran, replay};
 
 /// Not a test of its own: what [`order`] starts.
 #[test]
@@ -15,14 +15,6 @@ fn child() {
     if let Some(orders) = Orders::read() {
         child::run(&orders);
     }
-}
-
-/// Feeds a fuzz target's corpus to its check; how many inputs there are.
-fn replay(target: &str, check: fn(&[u8])) -> usize {
-    let corpus = format!("{}/../../fuzz/corpus/{target}", env!("CARGO_MANIFEST_DIR"));
-    let entries = std::fs::read_dir(corpus).expect("the target has a corpus");
-    let inputs = entries.map(|entry| std::fs::read(entry.expect("an entry").path()));
-    inputs.map(|input| check(&input.expect("a file"))).count()
 }
 
 #[test]

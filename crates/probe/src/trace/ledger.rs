@@ -268,21 +268,14 @@ impl Ledger {
     }
 
     fn take_probe(&mut self, probe: &Probe) {
-        // What outran the end was answered there.
-        let hop = match &self.end {
-            Some(End::Reached { hop, .. } | End::Refused { hop, .. }) => probe.hop.min(*hop),
-            _ => probe.hop,
-        };
-        let Some(index) = usize::from(hop).checked_sub(1) else { return };
+        let Some(index) = usize::from(probe.hop).checked_sub(1) else { return };
         if self.hops.len() <= index {
             self.hops.resize_with(index + 1, HopBook::default);
         }
-        if let Outcome::Answer(answer) = &probe.outcome
-            && answer.is_late
-            && !answer.is_duplicate
-        {
-            self.bring_along(probe, index);
-        }
+        let is_beyond = match &self.end {
+            Some(End::Reached { hop, .. } | End::Refused { hop, .. }) => probe.hop > *hop,
+            _ => false,
+        };
         let book = &mut self.hops[index];
         match &probe.outcome {
             Outcome::Answer(answer) => {
@@ -290,12 +283,15 @@ impl Ledger {
                     self.answered += 1;
                     self.sent += u64::from(!answer.is_late);
                 }
+                if answer.is_late && !answer.is_duplicate && is_beyond {
+                    book.count_on(probe);
+                }
                 if let Some(before) = book.answer(probe, answer) {
                     if self.changes.len() == CHANGES_MAX {
                         self.changes.pop_front();
                     }
-                    let now = answer.from;
-                    self.changes.push_back(PathChange { at: answer.at, hop, before, now });
+                    let (at, hop, now) = (answer.at, probe.hop, answer.from);
+                    self.changes.push_back(PathChange { at, hop, before, now });
                 }
             }
             Outcome::Silent => {
@@ -316,37 +312,15 @@ impl Ledger {
     }
 }
 
-impl Ledger {
-    /// A probe is answered late, and where it counts has changed since it was called silent: the
-    /// end of the road became known. Its silence counts there, too, from now on.
-    fn bring_along(&mut self, probe: &Probe, index: usize) {
-        let was_at = (index..usize::from(probe.hop).min(self.hops.len()))
-            .find(|at| self.hops[*at].has_silent(probe.number));
-        match was_at {
-            Some(at) if at == index => return,
-            Some(at) => self.hops[at].forget(probe.number),
-            // It left the history long ago.
-            None if usize::from(probe.hop) == index + 1 => return,
-            // Nobody counted on an answer from beyond the end.
-            None => {}
-        }
-        let book = &mut self.hops[index];
-        book.sent += 1;
-        book.silent += 1;
-        book.remember(probe, None);
-    }
-}
-
 impl HopBook {
-    fn has_silent(&self, number: u64) -> bool {
-        self.history.iter().any(|sample| sample.number == number && sample.rtt.is_none())
-    }
-
-    /// Forgets a silent probe.
-    fn forget(&mut self, number: u64) {
-        self.history.retain(|sample| sample.number != number);
-        self.sent -= 1;
-        self.silent -= 1;
+    /// Counts a probe that had no hop, as it was sent beyond the end of the road: it is going to be
+    /// answered.
+    fn count_on(&mut self, probe: &Probe) {
+        if !self.history.iter().any(|sample| sample.number == probe.number) {
+            self.sent += 1;
+            self.silent += 1;
+            self.remember(probe, None);
+        }
     }
 
     /// Takes an answer; who answered before, if that was somebody else.
@@ -585,24 +559,33 @@ mod tests {
     }
 
     #[test]
-    fn late_answers_from_beyond_the_end_count_at_the_end() {
+    fn each_hop_has_its_own_probes_however_long_the_road_is() {
         let mut ledger = Ledger::default();
         let late = |from| {
             let Outcome::Answer(mut found) = answer(from) else { unreachable!("it is one") };
             found.is_late = true;
             Outcome::Answer(found)
         };
+        let round = |ledger: &mut Ledger, round, hop| {
+            let end = End::Reached { hop, from: [192, 0, 2, 1].into(), says: EXPIRED };
+            ledger.take(&Report { target: 0, at: Time::ZERO, event: Event::Round { round, end } });
+        };
         take(&mut ledger, probe(1, 0, answer(1)));
-        take(&mut ledger, probe(3, 1, Outcome::Silent));
-        let end = End::Reached { hop: 1, from: [192, 0, 2, 1].into(), says: EXPIRED };
-        ledger.take(&Report { target: 0, at: Time::ZERO, event: Event::Round { round: 0, end } });
-        take(&mut ledger, probe(4, 2, Outcome::Moot));
-        take(&mut ledger, probe(3, 1, late(1)));
-        take(&mut ledger, probe(4, 2, late(1)));
-        let hops = ledger.hops();
-        assert_eq!((hops.len(), hops[0].sent, hops[0].answered, hops[0].late), (1, 3, 3, 2));
-        assert_eq!(ledger.counts(), (3, 3));
-        assert_eq!(ledger.hop(3).map(|hop| hop.sent), Some(0));
+        take(&mut ledger, probe(2, 1, answer(1)));
+        take(&mut ledger, probe(3, 2, Outcome::Silent));
+        round(&mut ledger, 0, 1);
+        // Beyond the end: answered late, though one was given up and the other nobody waited for.
+        take(&mut ledger, probe(4, 3, Outcome::Moot));
+        take(&mut ledger, probe(3, 2, late(1)));
+        take(&mut ledger, probe(4, 3, late(1)));
+        let counts = |ledger: &Ledger| {
+            let hops = ledger.hops().into_iter();
+            hops.map(|hop| (hop.sent, hop.answered, hop.late)).collect::<Vec<_>>()
+        };
+        assert_eq!(counts(&ledger), [(1, 1, 0)]);
+        round(&mut ledger, 1, 4);
+        assert_eq!(counts(&ledger), [(1, 1, 0), (1, 1, 0), (1, 1, 1), (1, 1, 1)]);
+        assert_eq!(ledger.counts(), (4, 4));
     }
 
     #[test]

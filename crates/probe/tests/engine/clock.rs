@@ -367,13 +367,8 @@ fn silence_ends() {
 
 #[test]
 fn the_corpus_breaks_nothing() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/clock");
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(corpus).expect("the corpus") {
-        hostile::check(&std::fs::read(entry.expect("an entry").path()).expect("an input"));
-        inputs += 1;
-    }
-    assert!(inputs >= 10, "{inputs} inputs in {corpus}");
+    let inputs = testbed::replay("clock", hostile::check);
+    assert!(inputs >= 10, "{inputs} inputs");
 }
 
 #[test]

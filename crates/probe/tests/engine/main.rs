@@ -587,24 +587,14 @@ fn names_may_resolve_while_the_run_goes_on() {
 
 #[test]
 fn the_corpus_breaks_nothing() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/engine");
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(corpus).expect("the corpus") {
-        hostile::check(&std::fs::read(entry.expect("an entry").path()).expect("an input"));
-        inputs += 1;
-    }
-    assert!(inputs >= 10, "{inputs} inputs in {corpus}");
+    let inputs = testbed::replay("engine", hostile::check);
+    assert!(inputs >= 10, "{inputs} inputs");
 }
 
 #[test]
 fn no_tftp_server_breaks_anything() {
-    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/tftp");
-    let mut inputs = 0;
-    for entry in std::fs::read_dir(corpus).expect("the corpus") {
-        tftp::check(&std::fs::read(entry.expect("an entry").path()).expect("an input"));
-        inputs += 1;
-    }
-    assert!(inputs >= 8, "{inputs} inputs in {corpus}");
+    let inputs = testbed::replay("tftp", tftp::check);
+    assert!(inputs >= 8, "{inputs} inputs");
     // And what nobody thought of.
     let mut state = u64::from(std::process::id());
     println!("state {state}");

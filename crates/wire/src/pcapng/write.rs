@@ -99,28 +99,26 @@ impl Writer {
                 pad(kept.len(), out);
             });
         };
-        block(code::PACKET, out, |out| {
-            out.extend_from_slice(&packet.interface.to_le_bytes());
-            time(time_ns, out);
-            out.extend_from_slice(&(kept.len() as u32).to_le_bytes());
-            out.extend_from_slice(&original(packet).to_le_bytes());
-            out.extend_from_slice(kept);
-            pad(kept.len(), out);
-            if let Some(comment) = packet.comment {
-                option(code::COMMENT, comment, out);
-            }
-            let flags: u32 = match packet.direction {
-                Direction::Unknown => 0,
-                Direction::Inbound => 1,
-                Direction::Outbound => 2,
-            };
-            if flags != 0 {
-                option(code::EPB_FLAGS, &flags.to_le_bytes(), out);
-            }
-            if flags != 0 || packet.comment.is_some() {
-                option(code::END, &[], out);
-            }
-        });
+        let (start, [high, low]) = (out.len(), time(time_ns));
+        let (there, kept_bytes) = (original(packet), kept.len() as u32);
+        words([code::PACKET, 0, packet.interface, high, low, kept_bytes, there], out);
+        out.extend_from_slice(kept);
+        pad(kept.len(), out);
+        if let Some(comment) = packet.comment {
+            option(code::COMMENT, comment, out);
+        }
+        let flags = match packet.direction {
+            Direction::Unknown => 0,
+            Direction::Inbound => 1,
+            Direction::Outbound => 2,
+        };
+        let end = option_head(code::END, 0);
+        if flags != 0 {
+            words([option_head(code::EPB_FLAGS, 4), flags, end], out);
+        } else if packet.comment.is_some() {
+            words([end], out);
+        }
+        close(start, out);
     }
 
     /// Whether a simple packet block tells all: it has only the first interface, and no length of
@@ -138,8 +136,8 @@ impl Writer {
     /// Appends what an interface counted.
     pub fn statistics(&self, interface: u32, statistics: &Statistics, out: &mut Vec<u8>) {
         block(code::STATISTICS, out, |out| {
-            out.extend_from_slice(&interface.to_le_bytes());
-            time(statistics.time_ns, out);
+            let [high, low] = time(statistics.time_ns);
+            words([interface, high, low], out);
             option(code::ISB_IFRECV, &statistics.received.to_le_bytes(), out);
             option(code::ISB_IFDROP, &statistics.dropped.to_le_bytes(), out);
             option(code::END, &[], out);
@@ -152,38 +150,60 @@ fn original(packet: &Packet<'_>) -> u32 {
     packet.original_bytes.max(there)
 }
 
-fn time(time_ns: i128, out: &mut Vec<u8>) {
+/// The upper word comes first, whatever the order of bytes.
+fn time(time_ns: i128) -> [u32; 2] {
     let units = time_ns.clamp(0, u64::MAX.into()) as u64;
-    out.extend_from_slice(&((units >> 32) as u32).to_le_bytes());
-    out.extend_from_slice(&(units as u32).to_le_bytes());
+    [(units >> 32) as u32, units as u32]
+}
+
+/// Appends words, all at once.
+fn words<const COUNT: usize>(words: [u32; COUNT], out: &mut Vec<u8>) {
+    out.extend_from_slice(words.map(u32::to_le_bytes).as_flattened());
 }
 
 /// Appends a block of that type around what `body` appends.
 fn block(kind: u32, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
-    out.extend_from_slice(&kind.to_le_bytes());
-    out.extend_from_slice(&[0; 4]);
+    words([kind, 0], out);
     body(out);
-    // Packets and options are cut, so that this fits.
-    let length = ((out.len() - start + 4) as u32).to_le_bytes();
-    out.extend_from_slice(&length);
-    out[start + 4..start + 8].copy_from_slice(&length);
+    close(start, out);
 }
 
-/// Appends an option. Text that is too long is cut, not inside a character.
+/// Ends the block that starts there, and has its length stand on either side.
+fn close(start: usize, out: &mut Vec<u8>) {
+    // Packets and options are cut, so that this fits.
+    let length = (out.len() - start + 4) as u32;
+    words([length], out);
+    out[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Appends an option. Text that is too long is cut.
 fn option(code: u16, value: &[u8], out: &mut Vec<u8>) {
-    let is_inside = |at: &usize| value.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    let mut end = value.len().min(OPTION_MAX_BYTES);
-    while end > 0 && end < value.len() && is_inside(&end) {
-        end -= 1;
-    }
-    let value = &value[..end];
-    out.extend_from_slice(&code.to_le_bytes());
-    out.extend_from_slice(&(value.len() as u16).to_le_bytes());
+    let value = if value.len() > OPTION_MAX_BYTES { cut(value) } else { value };
+    words([option_head(code, value.len() as u16)], out);
     out.extend_from_slice(value);
     pad(value.len(), out);
 }
 
+/// What fits of a text, not cut inside a character.
+fn cut(value: &[u8]) -> &[u8] {
+    let is_inside = |at: &usize| value.get(*at).is_some_and(|byte| byte & 0xc0 == 0x80);
+    let mut end = value.len().min(OPTION_MAX_BYTES);
+    while end > 0 && is_inside(&end) {
+        end -= 1;
+    }
+    &value[..end]
+}
+
+/// An option's code and length, as the word that they make.
+fn option_head(code: u16, bytes: u16) -> u32 {
+    u32::from(bytes) << 16 | u32::from(code)
+}
+
+/// Appends the zeros that fill a word after so many bytes.
 fn pad(bytes: usize, out: &mut Vec<u8>) {
-    out.extend_from_slice(&[0; 3][..bytes.wrapping_neg() % 4]);
+    // A word less what is too much of it: of fixed size, it is no call.
+    let end = out.len() + bytes.wrapping_neg() % 4;
+    out.extend_from_slice(&[0; 4]);
+    out.truncate(end);
 }

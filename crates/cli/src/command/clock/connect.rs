@@ -32,8 +32,8 @@ pub fn ask(way: &'static dyn Way, to: Asked, options: &Options, signals: &Signal
         to: to.target.address,
         zone: to.target.zone,
         port: way.port().expect("ways with TCP have a port"),
-        source: options.source_address(),
-        interface: options.interface_name().map(str::to_owned),
+        source: options.origin.source_address(),
+        interface: options.origin.interface_name().map(str::to_owned),
         patience: options.timeout + CONNECT,
         bytes_max: daytime::TEXT_MAX_BYTES,
     };

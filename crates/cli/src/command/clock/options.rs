@@ -1,6 +1,7 @@
 //! The options of `askway clock`, and the plans that come of them.
 
 use crate::args::{BadValue, number};
+use crate::command::origin::{OneFamily, Origin};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
 use crate::help::Texts;
@@ -11,7 +12,6 @@ use net::{Access, Batch, Stamps, Want};
 use probe::clock::way::{self, Way};
 use probe::clock::{Plan, record};
 use probe::{Carrier, Envelope};
-use std::net::IpAddr;
 use std::time::Duration;
 use wire::Family;
 
@@ -21,12 +21,9 @@ pub struct Options {
     /// Whom to ask: addresses, names, prefixes (192.0.2.0/28), ranges (192.0.2.1-20); - for stdin
     #[arg(value_name = "TARGET", required = true)]
     pub targets: Vec<String>,
-    /// Only IPv4
-    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
-    pub v4: bool,
-    /// Only IPv6
-    #[arg(short = '6', long = "ipv6")]
-    pub v6: bool,
+    /// Which family.
+    #[command(flatten)]
+    pub family: OneFamily,
     /// Ask every address of a name, not only the first
     #[arg(long)]
     pub all_addresses: bool,
@@ -53,12 +50,9 @@ pub struct Options {
         help_heading = "When")]
     pub timeout: Duration,
 
-    /// Send through this interface or VRF; an address is a source, as --source
-    #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
-    pub interface: Option<String>,
-    /// Source address
-    #[arg(short = 'S', long, value_name = "ADDRESS", help_heading = "Where from")]
-    pub source: Option<IpAddr>,
+    /// From which address.
+    #[command(flatten)]
+    pub origin: Origin,
     /// Sockets for UDP: raw, datagram, or auto (datagram); ICMP timestamps are always raw
     #[arg(long, value_name = "SOCKETS", value_parser = access, default_value = "auto",
         hide_default_value = true, help_heading = "Where from")]
@@ -143,35 +137,7 @@ impl Options {
     /// # Errors
     /// If the options contradict one another.
     pub fn family(&self) -> Result<Option<Family>, Failure> {
-        let [v4, v6] = Family::ALL;
-        let asked = match (self.v4, self.v6) {
-            (true, _) => Some(v4),
-            (_, true) => Some(v6),
-            _ => None,
-        };
-        match (asked, self.source_address().map(Family::of)) {
-            (Some(asked), Some(needed)) if asked != needed => usage(
-                &format!("the source address needs {needed}, and only {asked} is asked for"),
-                "leave out -4 and -6, or --source",
-            ),
-            (asked, needed) => Ok(asked.or(needed)),
-        }
-    }
-
-    /// `-I` with an address: a source, as ping has it.
-    fn interface_address(&self) -> Option<IpAddr> {
-        self.interface.as_deref()?.parse().ok()
-    }
-
-    /// The interface or VRF, by name.
-    pub fn interface_name(&self) -> Option<&str> {
-        let name = self.interface.as_deref()?;
-        if self.interface_address().is_none() { Some(name) } else { None }
-    }
-
-    /// Our address, if the user chose one.
-    pub fn source_address(&self) -> Option<IpAddr> {
-        self.source.or_else(|| self.interface_address())
+        self.origin.family(&self.family)
     }
 
     /// Questions to each target; `None` for no end.
@@ -192,8 +158,8 @@ impl Options {
                 chosen => chosen,
             },
             datagram_will_do: !is_icmp,
-            envelope: Envelope { source: self.source_address(), ..Envelope::default() },
-            interface: self.interface_name().map(str::to_owned),
+            envelope: Envelope { source: self.origin.source_address(), ..Envelope::default() },
+            interface: self.origin.interface_name().map(str::to_owned),
             mark: None,
             broadcast: false,
             direct_only: false,

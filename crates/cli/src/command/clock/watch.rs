@@ -37,7 +37,7 @@ pub fn run(
 ) -> Result<Exit, Failure> {
     let way = options.ways()[0];
     let spoken: Vec<Family> = families.iter().copied().filter(|it| way.speaks(*it)).collect();
-    let zone = options.interface_name().and_then(net::interface_index).unwrap_or(0);
+    let zone = options.origin.interface_name().and_then(net::interface_index).unwrap_or(0);
     let mut road = match spoken.is_empty() {
         true => None,
         false => Some(open(way, &spoken, options, lab).map_err(|failure| explained(way, failure))?),

@@ -3,8 +3,8 @@
 
 use super::flows::{Conversation, What};
 use super::judge::{Judge, Mark};
-use super::sequence::svg::escaped;
 use crate::lang::Language;
+use crate::xml::escaped;
 use std::fmt::Write;
 use wire::tcp::flag;
 

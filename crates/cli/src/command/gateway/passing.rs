@@ -3,12 +3,12 @@
 use super::screen::Screen;
 use crate::print::Out;
 use crate::print::conntrack::{Ledger, in_order};
-use lab::conntrack;
-use lab::gateway::{self, Counts, Gateway, Side};
+use lab::gateway::{Counts, Gateway, Side};
 use net::live::Internet;
-use net::tun::{Frame, Shape, Sums};
+use net::tun::Frame;
 use probe::Time;
 use serde_json::Value;
+use wire::offload::Shape;
 
 /// A gateway, and who watches it.
 pub struct Passing {
@@ -75,7 +75,6 @@ impl Internet for Passing {
     fn receive(&mut self, now: Time, device: usize, frame: &mut Frame) -> Option<usize> {
         let from = Side::BOTH[device];
         let (packet, shape) = frame.packet();
-        let shape = gateway::Shape { sums: sums(shape.sums), segment_bytes: shape.segment_bytes };
         self.gateway.pass(now, from, packet, shape).map(Side::index)
     }
 
@@ -114,14 +113,6 @@ impl Internet for Passing {
             screen.draw(now, &self.gateway, &mut self.out.text);
         }
         self.write();
-    }
-}
-
-fn sums(sums: Sums) -> conntrack::Sums {
-    match sums {
-        Sums::Unknown => conntrack::Sums::Unknown,
-        Sums::Good => conntrack::Sums::Good,
-        Sums::Partial { .. } => conntrack::Sums::Partial,
     }
 }
 

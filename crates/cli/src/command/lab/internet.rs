@@ -3,12 +3,13 @@
 use super::tracked::Tracked;
 use crate::capture;
 use crate::failure::Failure;
-use lab::{NodeId, World, conntrack};
+use lab::{NodeId, World};
 use net::live::Internet;
-use net::tun::{Frame, Shape, Sums};
+use net::tun::Frame;
 use probe::Time;
 use std::io::Write;
 use std::time::Duration;
+use wire::offload::Shape;
 
 /// A world, and the nodes whose places are taken, by device.
 pub struct Inside {
@@ -24,14 +25,8 @@ pub struct Inside {
 
 impl Internet for Inside {
     fn receive(&mut self, now: Time, device: usize, frame: &mut Frame) -> Option<usize> {
-        let (packet, Shape { sums, segment_bytes }) = frame.take();
-        let (sums, sum) = match sums {
-            // It is not known any more behind a link.
-            Sums::Unknown | Sums::Good => (conntrack::Sums::Unknown, None),
-            Sums::Partial { from, at } => (conntrack::Sums::Partial, Some((from, at))),
-        };
-        let shape = lab::Shape { sums, segment_bytes };
-        self.world.inject(now, self.nodes[device], packet, shape, sum);
+        let (packet, shape) = frame.take();
+        self.world.inject(now, self.nodes[device], packet, shape);
         None
     }
 
@@ -58,14 +53,9 @@ impl Internet for Inside {
 
     fn take(&mut self, packet: &mut Vec<u8>) -> Option<(usize, Shape)> {
         let (node, bytes, shape) = self.world.take_outgoing()?;
-        let place = || lab::sum_place(&bytes).map(|(from, at)| Sums::Partial { from, at });
-        let sums = match shape.sums {
-            conntrack::Sums::Partial => place().unwrap_or(Sums::Unknown),
-            conntrack::Sums::Unknown | conntrack::Sums::Good => Sums::Unknown,
-        };
         *packet = bytes;
         let device = self.nodes.iter().position(|attached| *attached == node)?;
-        Some((device, Shape { sums, segment_bytes: shape.segment_bytes }))
+        Some((device, shape))
     }
 
     fn show(&mut self, now: Time) {

@@ -1,6 +1,7 @@
 //! The options of `askway tftp`, and the plans that come of them.
 
 use crate::args::{BadValue, duration, number};
+use crate::command::origin::{OneFamily, Origin};
 use crate::command::trace::options::some_time;
 use crate::failure::{Exit, Failure};
 use crate::help::Texts;
@@ -33,12 +34,9 @@ pub struct Options {
     #[arg(value_name = "REMOTE")]
     pub remote: Option<OsString>,
 
-    /// Only IPv4
-    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
-    pub v4: bool,
-    /// Only IPv6
-    #[arg(short = '6', long = "ipv6")]
-    pub v6: bool,
+    /// Which family.
+    #[command(flatten)]
+    pub family: OneFamily,
     /// The server's port, as HOST:PORT [default: 69]
     #[arg(short, long, value_name = "PORT", value_parser = port)]
     pub port: Option<u16>,
@@ -97,12 +95,9 @@ pub struct Options {
     #[arg(long, value_name = "TIME", value_parser = some_time, help_heading = "When")]
     pub deadline: Option<Duration>,
 
-    /// Send through this interface or VRF; an address is a source, as --source
-    #[arg(short = 'I', long, value_name = "INTERFACE", help_heading = "Where from")]
-    pub interface: Option<String>,
-    /// Source address
-    #[arg(short = 'S', long, value_name = "ADDRESS", help_heading = "Where from")]
-    pub source: Option<IpAddr>,
+    /// From which address.
+    #[command(flatten)]
+    pub origin: Origin,
     /// Firewall mark
     #[arg(long, value_name = "MARK", value_parser = mark, help_heading = "Where from")]
     pub mark: Option<u32>,
@@ -291,29 +286,7 @@ impl Options {
     /// # Errors
     /// If the options contradict one another.
     pub fn family(&self) -> Result<Option<Family>, Failure> {
-        let [v4, v6] = Family::ALL;
-        let asked = match (self.v4, self.v6) {
-            (true, _) => Some(v4),
-            (_, true) => Some(v6),
-            _ => None,
-        };
-        match (asked, self.source_address().map(Family::of)) {
-            (Some(asked), Some(needed)) if asked != needed => Err(usage(
-                format!("the source address needs {needed}, and only {asked} is asked for"),
-                "leave out -4 and -6, or --source",
-            )),
-            (asked, needed) => Ok(asked.or(needed)),
-        }
-    }
-
-    /// The interface or VRF, by name.
-    pub fn interface_name(&self) -> Option<&str> {
-        self.interface.as_deref().filter(|name| name.parse::<IpAddr>().is_err())
-    }
-
-    fn source_address(&self) -> Option<IpAddr> {
-        // `-I` with an address is a source, as ping has it.
-        self.source.or_else(|| self.interface.as_deref()?.parse().ok())
+        self.origin.family(&self.family)
     }
 
     /// What the transfer needs of the network: a socket that anybody may open.
@@ -323,8 +296,8 @@ impl Options {
             carrier: Carrier::Udp,
             access: Access::Datagram,
             datagram_will_do: true,
-            envelope: Envelope { source: self.source_address(), ..Envelope::default() },
-            interface: self.interface_name().map(str::to_owned),
+            envelope: Envelope { source: self.origin.source_address(), ..Envelope::default() },
+            interface: self.origin.interface_name().map(str::to_owned),
             mark: self.mark,
             broadcast: false,
             direct_only: false,

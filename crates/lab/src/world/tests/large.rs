@@ -1,9 +1,8 @@
 //! Packets that stand for many: whatever happens to them is what would have happened to those.
 
 use super::*;
-use crate::conntrack::Sums;
-use crate::segments::{Shape, sum_place};
 use std::collections::BTreeMap;
+use wire::offload::{Shape, Sums};
 use wire::tcp::flag;
 
 /// What a link does.
@@ -35,15 +34,16 @@ fn network(habits: &str, links: [&str; 3]) -> String {
 }
 
 /// A packet as a device would hand it over: the checksum begun only.
-fn begun(mut bytes: Vec<u8>, segment_bytes: Option<u16>) -> (Vec<u8>, Shape, Option<(u16, u16)>) {
-    let place = sum_place(&bytes).expect("TCP or UDP");
+fn begun(mut bytes: Vec<u8>, segment_bytes: Option<u16>) -> (Vec<u8>, Shape) {
     let datagram = Datagram::parse(&bytes).expect("whole");
     let (from, to, number) = (datagram.source, datagram.destination, datagram.protocol);
     let length = datagram.payload.len();
     let sum = wire::checksum::Sum::new().pseudo_header(from, to, number, length).finish();
-    let at = usize::from(place.1);
+    let start = bytes.len() - length;
+    let at = start + if number == protocol::TCP { 16 } else { 6 };
     bytes[at..at + 2].copy_from_slice(&(!sum).to_be_bytes());
-    (bytes, Shape { sums: Sums::Partial, segment_bytes }, Some(place))
+    let sums = Sums::Partial { from: start as u16, at: at as u16 };
+    (bytes, Shape { sums, segment_bytes })
 }
 
 /// What has come out for each node that somebody is in the place of, as on a wire; and how many
@@ -81,12 +81,12 @@ fn what_happens_to_many_at_once_is_what_happens_to_each() {
         let mut sequence = random.next() as u32;
         for number in 1..=6_u64 {
             let (bytes, segment_bytes) = something(&worlds[0], &mut random, &mut sequence);
-            let (bytes, shape, sum) = begun(bytes, segment_bytes);
+            let (bytes, shape) = begun(bytes, segment_bytes);
             let now = Time(number * 4_000_000_000);
             let a = worlds[0].named("a");
-            let packet = Packet::of(bytes.clone(), shape, sum).expect("it is one");
-            worlds[0].inject(now, a, bytes, shape, sum);
-            packet.each(|bytes| worlds[1].inject(now, a, bytes, Shape::PLAIN, None));
+            let packet = Packet::of(bytes.clone(), shape).expect("it is one");
+            worlds[0].inject(now, a, bytes, shape);
+            packet.each(|bytes| worlds[1].inject(now, a, bytes, Shape::PLAIN));
         }
         let [(whole, handed), (single, all)] = worlds.each_mut().map(|world| {
             world.advance(Time(60_000_000_000));
@@ -159,7 +159,7 @@ fn many_stay_one_across_links_that_only_delay() {
             let header = world.header("h0", family, protocol::TCP);
             // Whoever has to be found is found first.
             let first = emit(&header, &tcp_segment(&header, 80, flag::ACK, b""));
-            world.inject(Time::ZERO, a, first, Shape::PLAIN, None);
+            world.inject(Time::ZERO, a, first, Shape::PLAIN);
             world.advance(Time(1_000_000_000));
             assert_eq!(came_out(&mut world).1, 1);
             let crossed = |world: &World| {
@@ -170,8 +170,8 @@ fn many_stay_one_across_links_that_only_delay() {
             };
             let (sent, delivered) = crossed(&world);
             let large = emit(&header, &tcp_segment(&header, 80, flag::ACK, &[7; 10_000]));
-            let (bytes, shape, sum) = begun(large, Some(1_000));
-            world.inject(Time(1_000_000_000), a, bytes, shape, sum);
+            let (bytes, shape) = begun(large, Some(1_000));
+            world.inject(Time(1_000_000_000), a, bytes, shape);
             world.advance(Time(2_000_000_000));
             let (all, handed) = came_out(&mut world);
             assert_eq!((handed, all[&h0.0].len()), (parts, 10), "{link}");
@@ -188,9 +188,9 @@ fn a_captured_link_carries_single_packets() {
     world.attach(h0);
     for (to, parts) in [("h0", 10), ("h1", 0)] {
         let header = world.header(to, Family::ALL[0], protocol::TCP);
-        let (bytes, shape, sum) =
+        let (bytes, shape) =
             begun(emit(&header, &tcp_segment(&header, 80, flag::ACK, &[7; 10_000])), Some(1_000));
-        world.inject(world.now(), a, bytes, shape, sum);
+        world.inject(world.now(), a, bytes, shape);
         world.advance(world.now() + Duration::from_secs(1));
         assert_eq!(came_out(&mut world).1, parts);
     }
@@ -204,8 +204,8 @@ fn translators_pass_many_of_a_known_connection_as_one() {
         world.attach(a);
         world.attach(h0);
         let pass = |world: &mut World, from: NodeId, bytes, segment_bytes| {
-            let (bytes, shape, sum) = begun(bytes, segment_bytes);
-            world.inject(world.now(), from, bytes, shape, sum);
+            let (bytes, shape) = begun(bytes, segment_bytes);
+            world.inject(world.now(), from, bytes, shape);
             world.advance(world.now() + Duration::from_millis(10));
             came_out(world)
         };
@@ -264,15 +264,16 @@ fn no_shape_of_any_bytes_brings_a_world_down() {
         let mut sequence = 0;
         for number in 0..100_u64 {
             let (bytes, segment_bytes) = something(&world, &mut random, &mut sequence);
-            let (mut bytes, mut shape, mut sum) = begun(bytes, segment_bytes);
+            let (mut bytes, mut shape) = begun(bytes, segment_bytes);
             match random.below(4) {
                 0 => {
                     shape.segment_bytes =
                         [None, Some(0), Some(9), Some(u16::MAX)][random.below(4) as usize]
                 }
                 1 => {
-                    sum = [None, Some((0, 0)), Some((u16::MAX, u16::MAX)), Some((20, 19))]
-                        [random.below(4) as usize]
+                    let (from, at) =
+                        [(0, 0), (u16::MAX, u16::MAX), (20, 19)][random.below(3) as usize];
+                    shape.sums = Sums::Partial { from, at };
                 }
                 2 => shape.sums = [Sums::Unknown, Sums::Good][random.below(2) as usize],
                 _ => {}
@@ -288,7 +289,7 @@ fn no_shape_of_any_bytes_brings_a_world_down() {
             if random.below(16) == 0 {
                 bytes.truncate(random.below(60) as usize);
             }
-            world.inject(Time(number * 1_000_000), a, bytes, shape, sum);
+            world.inject(Time(number * 1_000_000), a, bytes, shape);
         }
         world.advance(Time(10_000_000_000));
     }

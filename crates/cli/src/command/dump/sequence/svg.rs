@@ -2,6 +2,7 @@
 
 use super::{Ladder, Rung, Tone, clock, length, more};
 use crate::lang::Language;
+use crate::xml::escaped;
 use std::fmt::Write;
 
 // Sizes in pixels.
@@ -272,19 +273,4 @@ fn legend(ladder: &Ladder, y: f64, out: &mut String) {
         "<text x=\"{x}\" y=\"{y:.1}\" text-anchor=\"end\" font-size=\"11\" fill=\"#8593a1\">\
          {note}</text>"
     );
-}
-
-/// Text as XML takes it; control characters are left out.
-pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars().filter(|c| !c.is_control()) {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(c),
-        }
-    }
-    out
 }

@@ -4,6 +4,7 @@ use super::Said;
 use super::graph::{Graph, Vertex};
 use super::layout::Layout;
 use crate::escape::escape;
+use crate::xml;
 use lab::{Sketch, SketchLink, SketchNode};
 use std::fmt::Write;
 
@@ -281,6 +282,5 @@ fn text(out: &mut String, x: f64, y: f64, anchor: &str, colour: &str, text: &str
 
 /// As XML has it, and nothing that is not seen.
 fn escaped(text: &str) -> String {
-    let text = escape(text).replace('&', "&amp;").replace('<', "&lt;");
-    text.replace('>', "&gt;").replace('"', "&quot;")
+    xml::escaped(&escape(text))
 }

@@ -4,6 +4,7 @@ use crate::print::Unresolved;
 use crate::print::human::{decimals, milliseconds};
 use crate::print::trace::facts::Facts;
 use crate::print::trace::{Page, Printer, Road};
+use crate::xml::escaped;
 use probe::trace::{Graph, Hop, Layer, Verdict};
 use std::io::Write;
 
@@ -126,19 +127,4 @@ fn center(graph: &Graph, rows: usize, name: &str) -> (usize, usize) {
     // Rows are centred; half a row is the unit.
     let y = MARGIN + STEP_Y * (rows - count + 2 * place + 1) / 2;
     (x, y)
-}
-
-/// Text as XML takes it; control characters are left out.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars().filter(|c| !c.is_control()) {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(c),
-        }
-    }
-    out
 }
