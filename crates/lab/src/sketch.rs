@@ -134,7 +134,7 @@ impl<'a> Standing<'a> {
         Standing { scenario, links, silent }
     }
 
-    /// What a change changes, in words: `r1-r2 down`, `r1-r2 delay 40ms`, `r1 other routes`.
+    /// What a change changes, in words: `r1-r2: down`, `r1-r2: delay 40ms`, `r1: other routes`.
     fn told(&mut self, what: &'a Change) -> String {
         let (name, words) = match what {
             Change::Link { link, is_down, directions } => {
@@ -160,8 +160,8 @@ impl<'a> Standing<'a> {
             }
         };
         match words.is_empty() {
-            true => format!("{name} as before"),
-            false => format!("{name} {}", words.join(", ")),
+            true => format!("{name}: as before"),
+            false => format!("{name}: {}", words.join(", ")),
         }
     }
 }
@@ -184,10 +184,9 @@ fn link_words(
         words.extend(Some(shown(&there)).filter(|it| !it.is_empty()));
         return words;
     }
-    for (way, traits) in [("there", there), ("back", back)] {
-        if !traits.is_empty() {
-            words.push(format!("{way} {}", shown(&traits)));
-        }
-    }
+    let ways = [("there", there), ("back", back)].into_iter();
+    let ways = ways.filter(|(_, traits)| !traits.is_empty());
+    let ways: Vec<_> = ways.map(|(way, traits)| format!("{way} {}", shown(&traits))).collect();
+    words.extend(Some(ways.join("; ")).filter(|it| !it.is_empty()));
     words
 }

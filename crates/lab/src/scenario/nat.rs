@@ -326,7 +326,8 @@ fn read_target(value: &Value<'_>, names: &Names) -> Result<(Target, Option<u16>)
     }
     match names.get(name).map(Vec::as_slice) {
         Some(&[node]) => Ok((Target::Node(node), port)),
-        _ => Err(value.fault_with(format!("no node is named `{name}`"), HINT.to_string())),
+        Some(_) => Err(value.fault("this is a group; name one of it, with its number".to_string())),
+        None => Err(value.fault_with(format!("no node is named `{name}`"), HINT.to_string())),
     }
 }
 

@@ -222,3 +222,49 @@ fn mistakes_in_gateways_are_shown() {
         assert!(fault.message.starts_with(message), "{nat}: {fault}");
     }
 }
+
+#[test]
+fn ports_lead_to_the_address_at_which_a_node_is_reached() {
+    let text = r#"
+        [host]
+        a = {}
+        both = {}
+        [router]
+        gw = { nat = { out = "out", forward = [
+            { proto = "tcp", port = 1, to = "both" },
+            { proto = "tcp", port = 2, to = "deep:22" },
+            { proto = "tcp", port = 3, to = "[fd00::9]:33" },
+        ] } }
+        mid = {}
+        deep = {}
+        [[link]]
+        name = "behind"
+        ends = ["deep", "a"]
+        networks = ["10.0.3.0/24", "fd00:3::/64"]
+        [[link]]
+        name = "out"
+        ends = ["gw", "both"]
+        networks = ["203.0.113.0/24", "2001:db8:b::/64"]
+        [[link]]
+        ends = ["mid", "deep"]
+        networks = ["10.0.2.0/24", "fd00:2::/64"]
+        [[link]]
+        ends = ["gw", "both", "mid"]
+        networks = ["10.0.1.0/24", "fd00:1::/64"]
+    "#;
+    let world = World::load(text, "test", None).expect("a scenario");
+    let tracker = world.node("gw").and_then(|gw| world.tracker(gw)).expect("it tracks");
+    let led = tracker.plan().forwards.iter().map(|it| format!("{:?} {}", it.port, it.to));
+    assert_eq!(
+        led.collect::<Vec<_>>(),
+        [
+            // Not by the link that leads outside, though that is the first.
+            "Some(1) 10.0.1.2",
+            "Some(1) fd00:1::2",
+            // Not what it has on the far side, though that is the first.
+            "Some(2) 10.0.2.2",
+            "Some(2) fd00:2::2",
+            "Some(3) fd00::9",
+        ]
+    );
+}
