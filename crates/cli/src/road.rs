@@ -307,12 +307,13 @@ impl Drop for Walk {
 impl Walk {
     fn open(want: &Want, choice: &LabChoice) -> Result<Walk, Failure> {
         let origin = choice.file.display().to_string();
-        let text = fs::read_to_string(&choice.file).map_err(|error| Failure {
+        let bytes = fs::read(&choice.file).map_err(|error| Failure {
             message: format!("cannot read {origin}: {error}"),
             hint: Some("--lab takes a scenario file".to_owned()),
             exit: Exit::Usage,
         })?;
-        let mut world = World::load(&text, &origin, choice.seed)?;
+        let text = lab::text(&bytes, &origin)?;
+        let mut world = World::load(text, &origin, choice.seed)?;
         let at = match &choice.from {
             None => world.default_node(),
             Some(name) => world.node(name).ok_or_else(|| Failure {

@@ -81,6 +81,7 @@ pub fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
         argument.allow_negative_numbers(takes_value)
     });
     let program = OsString::from(command.name);
+    let actions: Vec<String> = parser.get_subcommands().map(|it| it.get_name().into()).collect();
     let parsed = parser
         .try_get_matches_from(std::iter::once(&program).chain(arguments))
         .and_then(|matches| Common::from_arg_matches(&matches).map(|common| (matches, common)));
@@ -93,11 +94,19 @@ pub fn obey(command: &Command, arguments: &[OsString]) -> Result<u8, Failure> {
             }
             (command.run)(&matches, &common).map(Exit::code)
         }
-        Err(error) => match args::refusal(&error, command.name) {
+        Err(error) => match args::refusal(&error, &spoken(command.name, &actions, arguments)) {
             Refusal::Help(text) => show(&text),
             Refusal::Wrong(failure) => Err(failure),
         },
     }
+}
+
+/// A command, and the one of its actions that is named: `lab run`.
+fn spoken(command: &str, actions: &[String], arguments: &[OsString]) -> String {
+    let words = arguments.iter().map(|word| word.to_string_lossy());
+    let mut words = words.take_while(|word| word != "--");
+    let action = words.find_map(|word| actions.iter().find(|action| **action == word));
+    action.map_or(command.to_owned(), |action| format!("{command} {action}"))
 }
 
 /// What `--lang` says, before the command line is parsed.

@@ -3,11 +3,10 @@
 
 use crate::scenario::changes::Change;
 use crate::scenario::impairments::{Impairments, Queue, Shape};
-use crate::scenario::text::Source;
-use crate::scenario::{LinkPlan, Scenario, node_id};
+use crate::scenario::text::{Gathered, Source, in_order};
+use crate::scenario::{LinkPlan, Scenario};
 use crate::world::World;
 use crate::{NodeId, ScenarioFault};
-use std::cell::RefCell;
 use std::collections::VecDeque;
 
 /// What is found in a scenario, in the order of the text.
@@ -22,7 +21,7 @@ pub struct Checked {
 /// Judges a scenario.
 #[must_use]
 pub fn check(text: &str, origin: &str) -> Checked {
-    let gathered = RefCell::new(Vec::new());
+    let gathered = Gathered::default();
     let source = Source::gathering(text, origin, &gathered);
     let read = Scenario::read(source);
     let mut faults = gathered.take();
@@ -38,10 +37,7 @@ pub fn check(text: &str, origin: &str) -> Checked {
     if !faults.is_empty() {
         warnings.clear();
     }
-    for list in [&mut faults, &mut warnings] {
-        list.sort_by_key(|fault| (fault.line, fault.column));
-    }
-    Checked { faults, warnings }
+    Checked { faults: in_order(faults), warnings: in_order(warnings) }
 }
 
 struct Warnings<'a> {
@@ -52,8 +48,14 @@ struct Warnings<'a> {
 impl Warnings<'_> {
     fn of(mut self, scenario: &Scenario) -> Vec<ScenarioFault> {
         self.nodes(scenario);
-        for (index, link) in scenario.links.iter().enumerate() {
-            self.link(scenario, index, link);
+        let mut later = vec![Vec::new(); scenario.links.len()];
+        for change in &scenario.changes {
+            if let Change::Link { link, directions, .. } = &change.what {
+                later[*link].extend(&**directions);
+            }
+        }
+        for (link, later) in scenario.links.iter().zip(later) {
+            self.link(scenario, link, later);
         }
         self.changes(scenario);
         self.found
@@ -66,7 +68,7 @@ impl Warnings<'_> {
 
     /// Nodes without links, and those to which none lead from where instruments run.
     fn nodes(&mut self, scenario: &Scenario) {
-        let reached = reached(scenario);
+        let (reached, has_link) = reached(scenario);
         let from = &scenario.nodes[scenario.from.0 as usize];
         if from.is_absent {
             let message = format!("instruments run at `{}`, which is absent", from.name);
@@ -74,14 +76,12 @@ impl Warnings<'_> {
         }
         let mut last = None;
         for (index, node) in scenario.nodes.iter().enumerate() {
-            let id = node_id(index);
-            let has_link = scenario.links.iter().any(|link| link.ends.contains(&id));
             // The members of a group stand at one place of the text.
             if reached[index] || last == Some(node.at) || scenario.nodes.len() == 1 {
                 continue;
             }
             last = Some(node.at);
-            match has_link {
+            match has_link[index] {
                 false => self.warn(node.at, format!("`{}` has no link", node.name), ""),
                 true => {
                     let message = format!("no links lead from `{}` to `{}`", from.name, node.name);
@@ -91,7 +91,8 @@ impl Warnings<'_> {
         }
     }
 
-    fn link(&mut self, scenario: &Scenario, index: usize, link: &LinkPlan) {
+    /// A link, and what it does after changes.
+    fn link(&mut self, scenario: &Scenario, link: &LinkPlan, later: Vec<&Impairments>) {
         let first = &scenario.nodes[link.ends[0].0 as usize].name;
         for (rules, whose) in [(&link.there, format!("`{first}`")), (&link.back, "others".into())] {
             if rules.loss.is_certain() {
@@ -100,19 +101,16 @@ impl Warnings<'_> {
                 self.warn(link.at, message, "loss = \"100%\" is a link that nobody misses");
             }
         }
-        let mut all = vec![&link.there, &link.back];
-        for change in &scenario.changes {
-            if let Change::Link { link, directions, .. } = &change.what
-                && *link == index
-            {
-                all.extend(&**directions);
+        let all = [&[&link.there, &link.back], &*later].concat();
+        if all.iter().all(|it| it.wire.rate_bits.is_none()) {
+            if all.iter().any(|it| it.wire.queue != Queue::default()) {
+                let message = format!("the queue of `{}` never fills", link.name);
+                self.warn(link.at, message, "without a `rate` packets do not wait for each other");
             }
-        }
-        if all.iter().all(|it| it.wire.rate_bits.is_none())
-            && all.iter().any(|it| it.wire.queue != Queue::default() || it.wire.overhead_bytes > 0)
-        {
-            let message = format!("the queue of `{}` never fills", link.name);
-            self.warn(link.at, message, "without a `rate` packets do not wait for each other");
+            if all.iter().any(|it| it.wire.overhead_bytes > 0) {
+                let message = format!("the overhead of `{}` takes no time", link.name);
+                self.warn(link.at, message, "without a `rate` no byte does");
+            }
         }
         if all.iter().all(|it| it.jitter.spread.is_zero())
             && all.iter().any(|it| it.jitter.shape != Shape::Uniform || it.jitter.reorders)
@@ -147,14 +145,16 @@ impl Warnings<'_> {
     }
 }
 
-/// Whether each node can be reached over links from where instruments run, whoever forwards.
-fn reached(scenario: &Scenario) -> Vec<bool> {
+/// Whether each node can be reached over links from where instruments run, whoever forwards, and
+/// whether it has a link.
+fn reached(scenario: &Scenario) -> (Vec<bool>, Vec<bool>) {
     let mut links_of = vec![Vec::new(); scenario.nodes.len()];
     for (index, link) in scenario.links.iter().enumerate() {
         for end in &link.ends {
             links_of[end.0 as usize].push(index);
         }
     }
+    let has_link = links_of.iter().map(|links: &Vec<usize>| !links.is_empty()).collect();
     let mut reached = vec![false; scenario.nodes.len()];
     let mut is_passed = vec![false; scenario.links.len()];
     reached[scenario.from.0 as usize] = true;
@@ -171,7 +171,7 @@ fn reached(scenario: &Scenario) -> Vec<bool> {
             }
         }
     }
-    reached
+    (reached, has_link)
 }
 
 #[cfg(test)]
@@ -208,6 +208,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_both_directions_is_one_fault() {
+        let text = format!("{PAIR}loss = {{ p = \"1%\", r = \"30%\", h = \"5%\" }}\n");
+        let faults = check(&text, "n").faults;
+        assert_eq!(told(&faults), ["6:31 unknown key `h`"]);
+        let hint = "say what is hit, not what is spared: `1-h`";
+        assert_eq!(faults[0].hint.as_deref(), Some(hint));
+    }
+
+    #[test]
+    fn of_many_faults_the_first_are_told() {
+        let many: String = (0..3_000).map(|n| format!("h{n} = {{ ttl = 1 }}\n")).collect();
+        let checked = check(&format!("[host]\n{many}"), "n");
+        assert_eq!(checked.faults.len(), 1_001);
+        assert_eq!(checked.faults[1_000].line, 1_002);
+    }
+
+    #[test]
     fn what_reads_well_may_still_not_be_a_network() {
         let text = format!("{PAIR}networks = [\"192.0.2.0/32\"]\n");
         assert_eq!(told(&check(&text, "n").faults), ["4:1 the network 192.0.2.0 is too small"]);
@@ -221,6 +238,8 @@ mod tests {
             ("", ""),
             ("queue = 5", "4:1 the queue of `a-b` never fills"),
             ("rate = \"1mbit\"\nqueue = 5", ""),
+            ("overhead = 38", "4:1 the overhead of `a-b` takes no time"),
+            ("rate = \"1mbit\"\noverhead = 38", ""),
             ("jitter_shape = \"normal\"", "4:1 `a-b` has no jitter to shape"),
             (
                 "delay = \"1ms\"\njitter = \"2ms\"\njitter_shape = \"normal\"",

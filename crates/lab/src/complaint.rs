@@ -62,27 +62,56 @@ impl Node {
         }
     }
 
-    /// Likewise, by the error's type and code.
+    /// Likewise, about a packet that goes no further, and lets the tracker know why.
+    pub(crate) fn stop(
+        &mut self,
+        turn: &mut Turn<'_>,
+        about: Subject<'_>,
+        why: &'static str,
+        (meaning, word): (Option<Meaning>, u32),
+    ) {
+        let family = Datagram::parse_quoted(about.bytes).map(|datagram| datagram.family());
+        let numbers = meaning.and_then(|meaning| meaning.numbers(family.ok()?));
+        let is_told = numbers.is_some_and(|it| self.complain_by(turn, about, it, word));
+        if let Some(gate) = &mut self.gate {
+            gate.tracker.stop(why, meaning.filter(|_| is_told));
+        }
+    }
+
+    /// Likewise, about one that had left, for which nobody was found.
+    pub(crate) fn stop_unresolved(&mut self, turn: &mut Turn<'_>, bytes: &[u8]) {
+        let meaning = Meaning::HostUnreachable;
+        let Ok(datagram) = Datagram::parse_quoted(bytes) else { return };
+        let numbers = meaning.numbers(datagram.family());
+        let is_told = numbers.is_some_and(|it| self.complain_by(turn, Subject::of(bytes), it, 0));
+        if let Some(gate) = &mut self.gate {
+            let why = "nobody answers at the next hop";
+            gate.tracker.stop_late(turn.now, bytes, why, Some(meaning).filter(|_| is_told));
+        }
+    }
+
+    /// Likewise, by the error's type and code; whether one was sent.
     pub(crate) fn complain_by(
         &mut self,
         turn: &mut Turn<'_>,
         about: Subject<'_>,
         (kind, code): (u8, u8),
         word: u32,
-    ) {
-        let Ok(datagram) = Datagram::parse_quoted(about.bytes) else { return };
+    ) -> bool {
+        let Ok(datagram) = Datagram::parse_quoted(about.bytes) else { return false };
         let to = datagram.source;
         let family = Family::of(to);
         let meaning = Meaning::of(family, kind, code);
         if self.plan.is_silent || !self.may_complain(turn, &datagram, about.is_broadcast, meaning) {
-            return;
+            return false;
         }
-        let Some(source) = self.error_source(turn, &datagram, about.came_by) else { return };
+        let source = self.error_source(turn, &datagram, about.came_by);
+        let Some(source) = source else { return false };
         // Path MTU discovery lives on the first; the second have a limit of their own. Linux does
         // not count them either (icmp_ratemask).
         let is_free = matches!(meaning, Meaning::PacketTooBig | Meaning::RedirectHost);
         if !is_free && !self.limiter.allows_error(turn.now, to) {
-            return;
+            return false;
         }
         let rules = rules::of(family);
         let mut message = self.error_message(turn, about, Saying { kind, code, word });
@@ -102,10 +131,13 @@ impl Node {
         header.hop_limit = self.plan.hop_limit;
         header.traffic_class =
             datagram.traffic_class & rules.error_class_kept | rules.error_class_added;
+        let mut is_sent = false;
         for _ in 0..if self.plan.errors.come_twice { 2 } else { 1 } {
             // If there is no way back, nobody hears of it.
-            self.originate(turn, header.clone(), &message, Fragmentation::Allowed).ok();
+            let sent = self.originate(turn, header.clone(), &message, Fragmentation::Allowed);
+            is_sent |= sent.is_ok();
         }
+        is_sent
     }
 
     /// The address that an error about a datagram comes from.

@@ -52,6 +52,7 @@ use std::sync::Arc;
 use table::{Entry, Table, by_peer, by_source, status};
 use tuple::Address;
 use wheel::Wheel;
+use wire::icmp::Meaning;
 
 /// Events that are kept for whoever watches; older ones are lost.
 const EVENTS_MAX: usize = 65_536;
@@ -246,6 +247,27 @@ impl Tracker {
     /// The road of the last packet as far as it has come, if that is to be told.
     pub fn steps(&self) -> &[Step] {
         self.steps.as_deref().unwrap_or_default()
+    }
+
+    /// The packet that is under way goes no further.
+    pub(crate) fn stop(&mut self, why: &'static str, told: Option<Meaning>) {
+        self.note(Hook::Routing, Station::Way, || What::Stopped { why, told });
+    }
+
+    /// A packet that has left goes no further, as is known by now only.
+    pub(crate) fn stop_late(
+        &mut self,
+        now: Time,
+        bytes: &[u8],
+        why: &'static str,
+        told: Option<Meaning>,
+    ) {
+        if self.steps.is_some() {
+            self.finish_road();
+            self.headline = Some((now, why::headline(bytes)));
+            self.note(Hook::Postrouting, Station::Way, || What::Stopped { why, told });
+            self.finish_road();
+        }
     }
 
     /// When there is work without a packet: to sweep or to release.

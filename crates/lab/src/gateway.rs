@@ -161,7 +161,9 @@ impl Gateway {
             all.filter_map(|(address, bits)| Prefix::new(*address, *bits)).collect()
         });
         let outer = &interfaces[Side::Outside.index()].addresses;
-        tracking.pool = outer.iter().map(|(address, _)| *address).collect();
+        let outer = outer.iter().map(|(address, _)| *address);
+        let is_translated = |address: &IpAddr| tracking.families.contains(&Family::of(*address));
+        tracking.pool = outer.filter(is_translated).collect();
         Gateway {
             interfaces,
             networks,
@@ -245,6 +247,7 @@ impl Gateway {
             // Nobody outside is told that its inner address is there.
             if from == Side::Outside && side == Side::Inside && self.came_to(way, to) {
                 self.counts.refused += 1;
+                self.tracker.stop("for an inner address, from outside", None);
                 return None;
             }
             if self.tracker.input(now, bytes, &mut passage) == Verdict::Accept {
@@ -259,7 +262,8 @@ impl Gateway {
             return None;
         }
         if hop_limit <= 1 {
-            self.complain(way, way.restore(bytes), Meaning::HopLimitExceeded, 0);
+            let says = (Meaning::HopLimitExceeded, 0);
+            self.stop(way, way.restore(bytes), "hop limit exceeded", says);
             return None;
         }
         let limit_bytes = self.fit(way, out, bytes, family)?;
@@ -274,6 +278,7 @@ impl Gateway {
         // What tracking lets pass as it is must not show the outside what is inside.
         if out == Side::Outside && self.shows_inside(bytes) {
             self.counts.refused += 1;
+            self.tracker.stop("it would show an inner address outside", None);
             return None;
         }
         packet::decrement_hop_limit(bytes);
@@ -289,12 +294,16 @@ impl Gateway {
     fn is_open(&mut self, way: &Way, out: Side, passage: &Passage, bytes: &mut [u8]) -> bool {
         if out == way.from {
             // Whoever is there would have been met before.
-            self.complain(way, way.restore(bytes), Meaning::HostUnreachable, 0);
+            let says = (Meaning::HostUnreachable, 0);
+            self.stop(way, way.restore(bytes), "for a host on the side that it came from", says);
             return false;
         }
         let is_known = matches!(passage.relation(), Relation::Established | Relation::Related);
         let is_open = out == Side::Outside || is_known;
-        self.counts.refused += u64::from(!is_open);
+        if !is_open {
+            self.counts.refused += 1;
+            self.tracker.stop("nobody inside has asked for it", None);
+        }
         is_open
     }
 
@@ -312,8 +321,8 @@ impl Gateway {
             let Ok(datagram) = Datagram::parse(bytes) else { return None };
             let may_cut = rules::of(family).routers_fragment && !datagram.dont_fragment;
             if !may_cut || way.shape.segment_bytes.is_some() {
-                let said = mtu_bytes as u32;
-                self.complain(way, way.restore(bytes), Meaning::PacketTooBig, said);
+                let says = (Meaning::PacketTooBig, mtu_bytes as u32);
+                self.stop(way, way.restore(bytes), "too large for the next link", says);
                 return None;
             }
         }
@@ -382,7 +391,9 @@ impl Gateway {
     }
 
     fn shows_inside(&self, bytes: &[u8]) -> bool {
-        Datagram::parse(bytes).is_ok_and(|it| self.is_in(Side::Inside, it.source))
+        let families = &self.tracker.plan().families;
+        Datagram::parse(bytes)
+            .is_ok_and(|it| families.contains(&it.family()) && self.is_in(Side::Inside, it.source))
     }
 
     /// Its first address of a family on a side.

@@ -99,12 +99,17 @@ impl Node {
         let Some(refusal) = refusal.filter(|r| r.concerns(datagram.protocol, family)) else {
             return false;
         };
+        let mut told = None;
         if let Some((kind, code)) = refusal.says.map(|says| says.of(family)) {
             let word = match Meaning::of(family, kind, code) {
                 Meaning::NextHeaderUnknown => next_header_offset(datagram),
                 _ => 0,
             };
-            self.complain_by(turn, about, (kind, code), word);
+            let is_told = self.complain_by(turn, about, (kind, code), word);
+            told = Some(Meaning::of(family, kind, code)).filter(|_| is_told);
+        }
+        if let Some(gate) = &mut self.gate {
+            gate.tracker.stop("refused by its filter", told);
         }
         true
     }

@@ -88,6 +88,17 @@ impl fmt::Display for ScenarioFault {
 
 impl std::error::Error for ScenarioFault {}
 
+/// The families by the names that scenarios use.
+pub const FAMILIES: [(&str, wire::Family); 2] = rules::NAMES;
+
+/// The text of a scenario, from a file's bytes.
+///
+/// # Errors
+/// Where it is not UTF-8.
+pub fn text<'a>(bytes: &'a [u8], origin: &str) -> Result<&'a str, ScenarioFault> {
+    scenario::text::utf8(bytes, origin)
+}
+
 /// What a scenario expects of commands that run over it.
 ///
 /// # Errors

@@ -2,6 +2,8 @@
 //! in links, found when first asked for; static routes come before them if they are as specific.
 //! Of several ways that are as good, whoever asks picks one.
 
+mod chosen;
+mod reach;
 mod table;
 
 use crate::address::{self, AddressHasher, Pool, Prefix, is_for_all, is_for_routers};
@@ -170,53 +172,24 @@ impl Map {
         let mut pool = Pool::default();
         for link in &scenario.links {
             if let Some(network) = link.networks.iter().find(|network| !pool.reserve(**network)) {
-                let message = format!("the network {} overlaps another", network.first());
+                let message = format!("the network {network} overlaps another");
                 return Err(source.fault(link.at, message, None));
             }
         }
         for link in &scenario.links {
             map.connect(link, scenario, &mut pool, source)?;
         }
-        for node in &scenario.nodes {
-            if let Some(lost) = node.addresses.iter().find(|a| !map.by_address.contains_key(a)) {
-                let message = format!("no link of `{}` has a network with {lost}", node.name);
-                let hint = "give the link `networks`".to_string();
-                return Err(source.fault(node.at, message, Some(hint)));
-            }
-        }
         for (index, node) in scenario.nodes.iter().enumerate() {
-            map.hold_pool(index, node, source)?;
+            map.find_lost(index, node, source)?;
+        }
+        for index in 0..scenario.nodes.len() {
+            map.hold_pool(index, scenario, source)?;
         }
         for (index, node) in scenario.nodes.iter().enumerate() {
             let routes = map.static_routes(index, &node.routes, source)?;
             map.places[index].routes = routes;
         }
         Ok(map)
-    }
-
-    /// Gives a translator the addresses that it gives out.
-    fn hold_pool(
-        &mut self,
-        index: usize,
-        node: &NodePlan,
-        source: Source<'_>,
-    ) -> Result<(), ScenarioFault> {
-        let id = crate::scenario::node_id(index);
-        let Some(nat) = &node.nat else { return Ok(()) };
-        let link = self.places[index].interfaces[nat.out].link;
-        for address in &nat.pool {
-            let network = self.links[link].networks.of(Family::of(*address));
-            if !network.contains(*address) {
-                let message = format!("{address} is not in the network of that link");
-                return Err(source.fault(node.at, message, None));
-            }
-            let holder = *self.by_address.entry(*address).or_insert(id);
-            if holder != id {
-                let message = format!("two nodes hold {address}");
-                return Err(source.fault(node.at, message, None));
-            }
-        }
-        Ok(())
     }
 
     fn connect(
@@ -263,20 +236,14 @@ impl Map {
         scenario: &Scenario,
         source: Source<'_>,
     ) -> Result<Vec<IpAddr>, ScenarioFault> {
-        let chosen = |node: &NodeId| {
-            let addresses = &scenario.nodes[node.0 as usize].addresses;
-            addresses.iter().copied().find(|address| network.contains(*address))
-        };
         for node in &plan.ends {
-            let Some(address) = chosen(node) else { continue };
-            if self.by_address.insert(address, *node).is_some() {
-                return Err(source.fault(plan.at, format!("two nodes hold {address}"), None));
-            }
+            self.hold_chosen(*node, network, scenario, source)?;
         }
         let mut index = 0;
         let mut addresses = Vec::with_capacity(plan.ends.len());
         for node in &plan.ends {
-            let address = chosen(node).or_else(|| {
+            let chosen = chosen::chosen(*node, network, scenario).map(|it| it.address);
+            let address = chosen.or_else(|| {
                 let mut free = (index..).map_while(|i| network.host(i).map(|host| (i, host)));
                 let (i, host) = free.find(|(_, host)| !self.by_address.contains_key(host))?;
                 index = i + 1;

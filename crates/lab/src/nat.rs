@@ -2,9 +2,10 @@
 //! the hooks; fragments are put together before, and cut again behind.
 
 use crate::assembly::{Assembly, Cut, Progress, Unfinished};
+use crate::balance::Flow;
 use crate::complaint::Subject;
 use crate::conntrack::{HELD, Passage, Plan, Realm, Relation, Tracker, Verdict};
-use crate::map::Map;
+use crate::map::{Map, Next, Recipient};
 use crate::node::{Action, Frame, Later, Node, Turn};
 use crate::random::fnv1a;
 use crate::rules;
@@ -155,10 +156,7 @@ impl Node {
         interface: usize,
     ) -> Result<Option<Vec<u8>>, SendFault> {
         let Some(gate) = &mut self.gate else { return Ok(None) };
-        let family = wire::Family::of(header.source);
-        let is_error = header.protocol == icmp::protocol(family)
-            && matches!(Message::parse(family, message), Ok(Message::Error(_)));
-        if is_error || header.fragment.is_some() {
+        if is_error(header, message) || header.fragment.is_some() {
             return Ok(None);
         }
         let mut bytes = Vec::with_capacity(header.bytes() + message.len());
@@ -179,6 +177,25 @@ impl Node {
         Ok(Some(datagram.payload.to_vec()))
     }
 
+    /// Turns an error of its own, to one of its addresses, to whoever sent what it is about: that
+    /// has left translated, and then nobody took it. Where the error leaves, if it does.
+    pub(crate) fn turn_own_error(
+        &mut self,
+        turn: &Turn<'_>,
+        header: &Header,
+        message: &[u8],
+        bytes: &mut [u8],
+    ) -> Option<(usize, Recipient)> {
+        let gate = self.gate.as_mut().filter(|_| is_error(header, message))?;
+        let (verdict, mut passage) = gate.tracker.output(turn.now, bytes);
+        let datagram = Datagram::parse(bytes).ok().filter(|_| verdict == Verdict::Accept)?;
+        let next = self.balancer.next(turn.map, self.id, Flow::of(&datagram));
+        let Next::Out { interface, to } = next else { return None };
+        let realm = gate.realm(Some(interface));
+        let verdict = gate.tracker.postrouting(turn.now, bytes, &mut passage, realm);
+        (verdict == Verdict::Accept).then_some((interface, to))
+    }
+
     /// Gives up fragments that were to be passed on; only who they are for speaks of it (RFC 792).
     pub(crate) fn abandon_passing(&mut self, unfinished: Unfinished) {
         if let Some(gate) = &mut self.gate {
@@ -192,6 +209,12 @@ impl Node {
             self.complain(turn, Subject::of(&bytes), Meaning::PortUnreachable, 0);
         }
     }
+}
+
+fn is_error(header: &Header, message: &[u8]) -> bool {
+    let family = wire::Family::of(header.source);
+    header.protocol == icmp::protocol(family)
+        && matches!(Message::parse(family, message), Ok(Message::Error(_)))
 }
 
 /// The ports at which a node itself listens, as trackers want them.

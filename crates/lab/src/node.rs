@@ -344,7 +344,13 @@ impl Node {
         }
         let (interface, to) = match next {
             Next::Local => {
-                let bytes = emit(&header, message)?;
+                let mut bytes = emit(&header, message)?;
+                if let Some((interface, to)) =
+                    self.turn_own_error(turn, &header, message, &mut bytes)
+                {
+                    self.put(turn, interface, to, bytes);
+                    return Ok(());
+                }
                 let what = Later::Looped(bytes);
                 turn.actions.push(Action::Later { after: LOOP, what });
                 return Ok(());
@@ -420,7 +426,7 @@ impl Node {
             Later::Advertise(advert) => self.advertise(turn, advert),
             Later::Tftp(port) => self.wake_tftp(turn, port),
             Later::Unresolved(bytes) => {
-                self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
+                self.stop_unresolved(turn, &bytes);
             }
             Later::AbandonPassing(unfinished) => self.abandon_passing(unfinished),
             Later::Release => self.release(turn),

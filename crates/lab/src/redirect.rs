@@ -160,7 +160,9 @@ impl Node {
         }
         let about = Subject { bytes: &bytes, ..about };
         match hop {
-            IpAddr::V4(gateway) => self.complain_by(turn, about, numbers, gateway.to_bits()),
+            IpAddr::V4(gateway) => {
+                self.complain_by(turn, about, numbers, gateway.to_bits());
+            }
             IpAddr::V6(target) => {
                 let mut body = target.octets().to_vec();
                 if let IpAddr::V6(destination) = datagram.destination {

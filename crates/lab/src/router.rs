@@ -11,6 +11,10 @@ use std::net::IpAddr;
 use wire::icmp::Meaning;
 use wire::ip::Datagram;
 
+/// Why routers stop packets, for whoever asks.
+const ROUTED_ELSEWHERE: &str = "its source route led elsewhere";
+const NOT_PASSED: &str = "not for one host elsewhere, or from none";
+
 impl Node {
     /// Passes on a datagram that is not for this node.
     pub(crate) fn forward(&mut self, turn: &mut Turn<'_>, frame: Frame) {
@@ -19,8 +23,8 @@ impl Node {
             Ok(datagram) if !datagram.options.is_empty() => {
                 if crate::options::has_strict_route(datagram.options) {
                     // It should have come to the next stop alone: the destination is wrong.
-                    let word = 16 << 24;
-                    return self.complain(turn, frame.subject(), Meaning::HeaderField, word);
+                    let says = (Some(Meaning::HeaderField), 16 << 24);
+                    return self.stop(turn, frame.subject(), ROUTED_ELSEWHERE, says);
                 }
                 let mut original = frame.bytes.clone();
                 if let Some(IpAddr::V4(own)) = turn.map.source_towards(self.id, datagram.source) {
@@ -44,25 +48,27 @@ impl Node {
     ) {
         let Ok(datagram) = Datagram::parse(&frame.bytes) else { return };
         let (family, destination) = (datagram.family(), datagram.destination);
+        let quoted = if original.is_empty() { &frame.bytes } else { &original };
+        let quoted = Subject { bytes: quoted, is_broadcast: false, came_by: frame.came_by };
         if frame.is_broadcast
             || destination.is_multicast()
             || !address::may_pass_from(datagram.source)
         {
-            return;
+            return self.stop(turn, quoted, NOT_PASSED, (None, 0));
         }
-        let quoted = if original.is_empty() { &frame.bytes } else { &original };
-        let quoted = Subject { bytes: quoted, is_broadcast: false, came_by: frame.came_by };
         let next = match address::is_of_link(destination) {
             // Such are sent to, never passed on (RFC 4291 §2.5.6).
             true => Next::NoRoute,
             false => self.balancer.next(turn.map, self.id, Flow::of(&datagram)),
         };
         let (interface, to) = match next {
-            Next::Out { to: Recipient::Everyone, .. } | Next::Local => return,
+            Next::Out { to: Recipient::Everyone, .. } | Next::Local => {
+                return self.stop(turn, quoted, NOT_PASSED, (None, 0));
+            }
             Next::Out { interface, to } => (interface, to),
-            refused => {
-                let Some(meaning) = refusal(refused) else { return };
-                return self.complain(turn, quoted, meaning, 0);
+            Next::NoRoute => return self.stop(turn, quoted, "no route", (refusal(next), 0)),
+            Next::Reject(_) => {
+                return self.stop(turn, quoted, "rejected by a route", (refusal(next), 0));
             }
         };
         // Filters stand at the entrance: before the hop limit is looked at.
@@ -72,7 +78,8 @@ impl Node {
         let plan = &self.plan.forwarding;
         let is_passed = plan.is_hidden || plan.passes_expired && datagram.hop_limit == 1;
         if datagram.hop_limit <= 1 && !is_passed {
-            return self.complain(turn, quoted, Meaning::HopLimitExceeded, 0);
+            let says = (Some(Meaning::HopLimitExceeded), 0);
+            return self.stop(turn, quoted, "hop limit exceeded", says);
         }
         let mtu_bytes = turn.map.interface(self.id, interface).mtu_bytes(family);
         // What was put together here goes on in the pieces that came, or as large ones.
@@ -84,10 +91,9 @@ impl Node {
         let is_too_big = largest > mtu_bytes as usize;
         if is_too_big && (datagram.dont_fragment || !rules::of(family).routers_fragment) {
             let said = self.plan.errors.mtu_said.unwrap_or(mtu_bytes);
-            if self.plan.errors.is_mtu_silent {
-                return;
-            }
-            return self.complain(turn, quoted, Meaning::PacketTooBig, said);
+            let is_said = !self.plan.errors.is_mtu_silent;
+            let says = (Some(Meaning::PacketTooBig).filter(|_| is_said), said);
+            return self.stop(turn, quoted, "too large for the next link", says);
         }
         self.offer_better_hop(turn, quoted, interface, to);
         let source = turn.map.interface(self.id, interface).address(family);
@@ -95,7 +101,8 @@ impl Node {
             && let Err(word) = self.stamp_options(turn, packet::options_mut(&mut frame.bytes), own)
         {
             let about = Subject { bytes: &original, is_broadcast: false, came_by: frame.came_by };
-            return self.complain(turn, about, Meaning::HeaderField, word);
+            let says = (Some(Meaning::HeaderField), word);
+            return self.stop(turn, about, "its IP options are wrong", says);
         }
         if !original.is_empty() {
             settle_options(&mut frame.bytes, &mut original);

@@ -85,7 +85,7 @@ pub(crate) struct NodePlan {
     /// How it chooses among ways that are as good.
     pub(crate) balance: Option<Balance>,
     /// Addresses that the scenario chose; each lies in a network of one of its links.
-    pub(crate) addresses: Vec<IpAddr>,
+    pub(crate) addresses: Vec<Stated>,
     pub(crate) lies: Option<Lies>,
     pub(crate) errors: ErrorPlan,
     pub(crate) forwarding: ForwardPlan,
@@ -108,6 +108,14 @@ pub(crate) struct NodePlan {
     pub(crate) clock: ClockPlan,
     pub(crate) tftp: Option<tftp::TftpPlan>,
     /// Where it stands in the text, for faults found later.
+    pub(crate) at: usize,
+}
+
+/// An address that the scenario chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stated {
+    pub(crate) address: IpAddr,
+    /// Where it stands in the text.
     pub(crate) at: usize,
 }
 
@@ -331,7 +339,10 @@ pub(crate) fn nodes_named(value: &Value<'_>, names: &Names) -> Result<Vec<NodeId
         let known: Vec<&str> = names.keys().map(String::as_str).collect();
         let hint = match text::nearest(name, &known) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("declare it: [host] {name} = {{}} or [router] {name} = {{}}"),
+            None if nodes::may_be_named(name) && name.len() <= text::NAME_MAX => {
+                format!("declare it: [host] {name} = {{}} or [router] {name} = {{}}")
+            }
+            None => "names of nodes are letters, digits, - and _".to_string(),
         };
         value.fault_with(format!("no node is named `{name}`"), hint)
     })
@@ -440,6 +451,8 @@ mod tests {
             ("dealy = \"1ms\"", 6, 1, "unknown key `dealy`", "did you mean `delay`?"),
             ("delay = 5", 6, 9, "`delay` wants a span of time", ""),
             ("delay = \"0s\"", 6, 9, "a delay is at least 1us", ""),
+            ("delay = \"99999999999h\"", 6, 9, "`delay` is too long", "a hundred years"),
+            ("delay = \"876001h\"", 6, 9, "`delay` is too long", "876000h"),
             ("loss = \"101%\"", 6, 8, "`loss` wants a percentage", ""),
             ("loss = [0]", 6, 9, "`loss` wants a whole number from 1", ""),
             ("mtu = 67", 6, 7, "`mtu` wants a whole number from 68", ""),
@@ -453,7 +466,7 @@ mod tests {
             ("[router]\na = {}", 7, 1, "`a` is declared twice", ""),
             ("[router]\nr = { hop_limit = 0 }", 7, 19, "`hop_limit` wants", ""),
             ("[router]\nr = { routes = [{ to = \"a\" }] }", 7, 17, "a route needs either", ""),
-            ("[router]\nr = { addresses = [\"192.0.2.9\"] }", 7, 1, "no link of `r`", "give"),
+            ("[router]\nr = { addresses = [\"192.0.2.9\"] }", 7, 20, "no link of `r`", "give"),
             ("[router]\nr = { mask_agent = { mask = \"::1\" } }", 7, 29, "IPv6 has no", "classful"),
             ("[router]\nr = { mask_agent = 1 }", 7, 20, "`mask_agent` wants a table", ""),
             ("[router]\nr = { advertises = { nat64 = \"a\" } }", 7, 30, "this is no IPv6", "as in"),
@@ -469,6 +482,121 @@ mod tests {
         }
         assert_eq!(fault("[host]\na = {").0, 2);
         assert_eq!(fault("").2, "no host and no router");
+    }
+
+    #[test]
+    fn what_no_node_can_have_is_refused() {
+        const FIXED: &str = "networks = [\"10.0.0.0/24\"]\n[router]\n";
+        let cases = [
+            (
+                "networks = [\"224.0.0.0/24\"]",
+                6,
+                13,
+                "no node can have addresses of 224.0.0.0/24: m",
+            ),
+            (
+                "networks = [\"127.0.0.0/24\"]",
+                6,
+                13,
+                "no node can have addresses of 127.0.0.0/24: l",
+            ),
+            ("networks = [\"ff02::/64\"]", 6, 13, "no node can have addresses of ff02::/64: m"),
+            ("networks = [\"10.0.0.1/24\"]", 6, 13, "`10.0.0.1/24` has bits behind its prefix"),
+            ("networks = [\"10.0.0.0/33\"]", 6, 13, "`10.0.0.0/33`: prefixes of IPv4 have 0 to 32"),
+            ("networks = [\"fd00::/129\"]", 6, 13, "`fd00::/129`: prefixes of IPv6 have 0 to 128"),
+            ("networks = [\"10.0.0.0/x\"]", 6, 13, "`10.0.0.0/x`: prefixes of IPv4"),
+            ("networks = [\"a/8\"]", 6, 13, "`a/8` is no network"),
+            (
+                "FIXEDr = { routes = [{ to = \"10.0.0.1/8\", via = \"a\" }] }",
+                8,
+                24,
+                "`10.0.0.1/8` has bits behind its prefix",
+            ),
+            (
+                "FIXEDr = { routes = [{ to = \"10.0.0.0/33\", via = \"a\" }] }",
+                8,
+                24,
+                "`10.0.0.0/33`: prefixes of IPv4 have 0 to 32 bits",
+            ),
+        ];
+        for (more, line, column, message) in cases {
+            let got = fault(&format!("{PAIR}{}", more.replace("FIXED", FIXED)));
+            assert_eq!((got.0, got.1), (line, column), "{more}: {got:?}");
+            assert!(got.2.starts_with(message), "{more}: {got:?}");
+        }
+        let chosen = |a: &str, b: &str| {
+            let link = "[[link]]\nends = [\"a\", \"b\"]\nnetworks = [\"10.0.0.0/24\"]";
+            fault(&format!("[host]\na = {{ addresses = {a} }}\nb = {{ addresses = {b} }}\n{link}"))
+        };
+        let cases = [
+            ("[\"10.0.0.255\"]", "[]", 2, 20, "10.0.0.255 is the broadcast address of 10.0.0.0/24"),
+            ("[\"10.0.0.0\"]", "[]", 2, 20, "10.0.0.0 is the network itself, in 10.0.0.0/24"),
+            ("[\"10.0.0.1\"]", "[\"10.0.0.1\"]", 3, 20, "`a` and `b` both have 10.0.0.1"),
+            ("[\"10.0.0.1\", \"10.0.0.1\"]", "[]", 2, 32, "10.0.0.1 stands here twice"),
+            (
+                "[\"10.0.0.1\", \"10.0.0.2\"]",
+                "[]",
+                2,
+                32,
+                "`a` has an address in 10.0.0.0/24 already",
+            ),
+        ];
+        for (a, b, line, column, message) in cases {
+            let got = chosen(a, b);
+            assert_eq!((got.0, got.1, got.2.as_str()), (line, column, message));
+        }
+    }
+
+    #[test]
+    fn translators_are_checked() {
+        let text = |nat: &str| {
+            format!(
+                "[host]\na = {{}}\nb = {{}}\n[router]\nr = {{ nat = {{ out = \"a-r\", {nat} }} }}\n\
+                 [[link]]\nends = [\"a\", \"r\"]\nnetworks = [\"10.0.0.0/24\"]\n\
+                 [[link]]\nends = [\"r\", \"b\"]\n"
+            )
+        };
+        let port = |to: &str| format!("forward = [{{ port = 1, to = \"{to}\" }}]");
+        for to in ["b", "b:2", "192.0.2.9", "192.0.2.9:2", "2001:db8::1", "[2001:db8::1]:2"] {
+            let text = text(&port(to));
+            let world = World::load(&text, "net.toml", None);
+            assert!(world.is_ok(), "{to}: {world:?}");
+        }
+        let cases = [
+            (port("r"), "`r` cannot forward to itself"),
+            (port("10.0.0.2"), "10.0.0.2 is an address of `r` itself"),
+            (port("127.0.0.1:2"), "nobody can have 127.0.0.1: loopback"),
+            (port("[2001:db8::1]2x"), "`2x` is no port"),
+            (port("b:0"), "`0` is no port"),
+            (port("[b"), "no node is named `[b`"),
+            (
+                "forward = [{ port = 1, to = \"b\" }, { proto = \"udp\", port = 1, to = \"b\" }]"
+                    .into(),
+                "udp port 1 is forwarded twice",
+            ),
+            ("families = []".into(), "this translates nothing"),
+            (
+                format!("families = [\"v4\"], {}", port("2001:db8::1")),
+                "`families` leaves the family of `to` out",
+            ),
+            (
+                "families = [\"v6\"], pool = [\"10.0.0.9\"]".into(),
+                "`families` leaves this address's family out",
+            ),
+            (
+                "pool = [\"10.0.0.255\"]".into(),
+                "10.0.0.255 is the broadcast address of 10.0.0.0/24",
+            ),
+            ("pool = [\"10.0.0.1\"]".into(), "`a` and `r` both have 10.0.0.1"),
+        ];
+        for (nat, message) in cases {
+            let got = World::load(&text(&nat), "net.toml", None).map(|_| ());
+            let got = got.map_err(|fault| (fault.line, fault.message));
+            assert_eq!(got, Err((5, message.to_string())), "{nat}");
+        }
+        // One port may lead elsewhere in each family.
+        let each = "forward = [{ port = 1, to = \"192.0.2.9\" }, { port = 1, to = \"fd00::9\" }]";
+        assert!(World::load(&text(each), "net.toml", None).is_ok());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use crate::conntrack::Personality;
 use crate::scenario::changes::Change;
+use crate::scenario::impairments::Impairments;
+use crate::scenario::nat::NatPlan;
 use crate::scenario::text::Source;
 use crate::scenario::{NodePlan, Role, Scenario};
 use crate::world::World;
@@ -65,7 +67,8 @@ impl Sketch {
         let source = Source::new(text, origin);
         let scenario = Scenario::read(source)?;
         let changes = scenario.changes.iter().map(|it| (it.at.since(probe::Time::ZERO), &it.what));
-        let changes = changes.map(|(at, what)| (at, told(&scenario, what))).collect();
+        let mut standing = Standing::of(&scenario);
+        let changes = changes.map(|(at, what)| (at, standing.told(what))).collect();
         let commands = scenario.expectations.iter().map(|it| it.command.clone()).collect();
         let links: Vec<_> = scenario.links.iter().map(|it| (it.name.clone(), it.clone())).collect();
         let nodes = scenario.nodes.clone();
@@ -103,6 +106,7 @@ fn node(world: &World, plan: &NodePlan, id: NodeId) -> SketchNode {
         ("hides", plan.forwarding.is_hidden),
         ("MTU black hole", plan.errors.is_mtu_silent),
         ("own routes", !plan.routes.is_empty()),
+        ("spares a family", plan.nat.as_ref().is_some_and(NatPlan::spares_a_family)),
     ];
     let interfaces = world.map.interfaces(id).iter();
     let addresses = interfaces.flat_map(|it| {
@@ -116,34 +120,73 @@ fn node(world: &World, plan: &NodePlan, id: NodeId) -> SketchNode {
     }
 }
 
-/// A change in words: `r1-r2 down`, `r1-r2 delay 40ms`.
-fn told(scenario: &Scenario, what: &Change) -> String {
-    match what {
-        Change::Link { link, is_down: true, .. } => format!("{} down", scenario.links[*link].name),
-        Change::Link { link, directions, .. } => {
-            let [there, back] = &**directions;
-            let name = &scenario.links[*link].name;
-            let words = |traits: Vec<Trait>| {
-                let words = traits.iter().map(|(key, value)| format!("{key} {value}"));
-                let words: Vec<String> = words.collect();
-                words.join(", ")
-            };
-            match there == back {
-                true => format!("{name} up: {}", words(there.traits())),
-                false => {
-                    let [there, back] = [there, back].map(|it| words(it.traits()));
-                    format!("{name} up: there {there}; back {back}")
-                }
+/// How things stand after the changes told so far.
+struct Standing<'a> {
+    scenario: &'a Scenario,
+    links: Vec<(bool, [&'a Impairments; 2])>,
+    silent: Vec<bool>,
+}
+
+impl<'a> Standing<'a> {
+    fn of(scenario: &'a Scenario) -> Standing<'a> {
+        let links = scenario.links.iter().map(|it| (false, [&it.there, &it.back])).collect();
+        let silent = scenario.nodes.iter().map(|it| it.is_silent).collect();
+        Standing { scenario, links, silent }
+    }
+
+    /// What a change changes, in words: `r1-r2: down`, `r1-r2: delay 40ms`, `r1: other routes`.
+    fn told(&mut self, what: &'a Change) -> String {
+        let (name, words) = match what {
+            Change::Link { link, is_down, directions } => {
+                let [there, back] = &**directions;
+                let after = (*is_down, [there, back]);
+                let before = std::mem::replace(&mut self.links[*link], after);
+                (&self.scenario.links[*link].name, link_words(before, after))
             }
-        }
-        Change::Node { node, routes, is_silent, personality } => {
-            let name = &scenario.nodes[node.0 as usize].name;
-            let routes = if routes.is_some() { ", other routes" } else { "" };
-            let named = |it: &&(&str, Personality)| Some(it.1) == *personality;
-            let named = Personality::ALL.iter().find(named);
-            let translates = named.map(|(word, _)| format!(", translates as {word}"));
-            let speaks = if *is_silent { "silent" } else { "speaks" };
-            format!("{name} {speaks}{routes}{}", translates.unwrap_or_default())
+            Change::Node { node, routes, is_silent, personality } => {
+                let index = node.0 as usize;
+                let was_silent = std::mem::replace(&mut self.silent[index], *is_silent);
+                let mut words = Vec::new();
+                if was_silent != *is_silent {
+                    words.push(if *is_silent { "silent" } else { "speaks again" }.to_string());
+                }
+                if routes.is_some() {
+                    words.push("other routes".to_string());
+                }
+                let named = |it: &&(&str, Personality)| Some(it.1) == *personality;
+                let named = Personality::ALL.iter().find(named);
+                words.extend(named.map(|(word, _)| format!("translates as {word}")));
+                (&self.scenario.nodes[index].name, words)
+            }
+        };
+        match words.is_empty() {
+            true => format!("{name}: as before"),
+            false => format!("{name}: {}", words.join(", ")),
         }
     }
+}
+
+/// What is otherwise with a link, by whether it is down and what it does there and back.
+fn link_words(
+    (was_down, before): (bool, [&Impairments; 2]),
+    (is_down, after): (bool, [&Impairments; 2]),
+) -> Vec<String> {
+    let mut words = Vec::new();
+    if was_down != is_down {
+        words.push(if is_down { "down" } else { "up" }.to_string());
+    }
+    let [there, back] = [0, 1].map(|way| after[way].differs_from(before[way]));
+    let shown = |traits: &[Trait]| {
+        let words = traits.iter().map(|(key, value)| format!("{key} {value}"));
+        words.collect::<Vec<_>>().join(", ")
+    };
+    if there == back {
+        words.extend(Some(shown(&there)).filter(|it| !it.is_empty()));
+        return words;
+    }
+    let ways = [("there", there), ("back", back)].into_iter();
+    let ways = ways.filter(|(_, traits)| !traits.is_empty());
+    let ways: Vec<_> = ways.map(|(way, traits)| format!("{way} {}", shown(&traits))).collect();
+    words.extend(Some(ways.join("; ")).filter(|it| !it.is_empty()));
+    words
 }

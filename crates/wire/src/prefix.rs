@@ -2,7 +2,7 @@
 
 use crate::Family;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 /// All addresses that begin alike.
@@ -167,6 +167,26 @@ const LOCAL_V6: &[([u16; 8], u8)] = &[
     ([0x3fff, 0, 0, 0, 0, 0, 0, 0], 20),
 ];
 
+/// Blocks of which no interface can have an address, and what they are for: RFC 1122 §3.2.1.3,
+/// RFC 5771, RFC 919 §7, RFC 4291 §2.5 and §2.7.
+const NOBODYS: &[(IpAddr, u8, &str)] = &[
+    (IpAddr::V4(Ipv4Addr::new(0, 0, 0, 0)), 8, "\"this network\""),
+    (IpAddr::V4(Ipv4Addr::new(127, 0, 0, 0)), 8, "loopback"),
+    (IpAddr::V4(Ipv4Addr::new(224, 0, 0, 0)), 4, "multicast"),
+    (IpAddr::V4(Ipv4Addr::BROADCAST), 32, "broadcast"),
+    (IpAddr::V6(Ipv6Addr::UNSPECIFIED), 128, "the unspecified address"),
+    (IpAddr::V6(Ipv6Addr::LOCALHOST), 128, "loopback"),
+    (IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0)), 96, "IPv4-mapped addresses"),
+    (IpAddr::V6(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0)), 8, "multicast"),
+];
+
+/// What addresses of a prefix are for that no interface can have, if there are such.
+pub fn unusable(prefix: &Prefix) -> Option<&'static str> {
+    let concerns =
+        |(first, bits, _): &&(IpAddr, u8, &str)| Prefix::of(*first, *bits).overlaps(prefix);
+    NOBODYS.iter().find(concerns).map(|(_, _, what)| *what)
+}
+
 /// Whether an address is one of the public Internet's: to be found in its routing tables, if it is
 /// in use.
 pub fn is_public(address: IpAddr) -> bool {
@@ -231,6 +251,25 @@ mod tests {
         assert_eq!(prefix("192.0.2.4/31").host(0), Some(address("192.0.2.4")));
         assert_eq!("192.0.2.0/33".parse::<Prefix>(), Err(NoPrefix));
         assert!(prefix("192.0.2.0/24").overlaps(&prefix("192.0.2.64/26")));
+    }
+
+    #[test]
+    fn some_blocks_are_of_no_interface() {
+        for (text, what) in [
+            ("224.0.0.0/24", Some("multicast")),
+            ("127.0.0.0/24", Some("loopback")),
+            ("0.0.0.0/0", Some("\"this network\"")),
+            ("255.255.255.252/30", Some("broadcast")),
+            ("ff02::/64", Some("multicast")),
+            ("::/64", Some("the unspecified address")),
+            ("::ffff:192.0.2.0/120", Some("IPv4-mapped addresses")),
+            ("10.0.0.0/8", None),
+            ("169.254.0.0/16", None),
+            ("240.0.0.0/24", None),
+            ("2001:db8::/32", None),
+        ] {
+            assert_eq!(unusable(&prefix(text)), what, "{text}");
+        }
     }
 
     #[test]

@@ -96,8 +96,9 @@ fn load(file: &Path, common: &Common) -> Result<(World, capture::Outcome), Failu
 /// The text of a file, and what it is called.
 fn read(file: &Path) -> Result<(String, String), Failure> {
     let origin = file.display().to_string();
-    let text = fs::read_to_string(file)
+    let bytes = fs::read(file)
         .map_err(|error| wrong(&format!("cannot read {origin}: {error}"), "FILE is a scenario"))?;
+    let text = lab::text(&bytes, &origin)?.to_owned();
     Ok((text, origin))
 }
 

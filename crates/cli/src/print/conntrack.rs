@@ -70,7 +70,7 @@ impl Ledger {
                 fields.extend(more.iter().cloned());
                 self.object("statistics", node, now, &fields, None)
             }
-            _ => named(node, counts.to_string().trim_end()),
+            _ => named(node, &counts.to_string()),
         };
         out.extend(line.bytes());
         out.push(b'\n');
@@ -158,6 +158,7 @@ fn numbers(counts: &Statistics, tracker: &Tracker) -> Vec<(&'static str, Value)>
         ("mappings", tracker.mappings().into()),
         ("found", counts.found.into()),
         ("invalid", counts.invalid.into()),
+        ("confirmed", counts.confirmed.into()),
         ("insert", counts.insert.into()),
         ("insert_failed", counts.insert_failed.into()),
         ("drop", counts.drop.into()),

@@ -5,6 +5,7 @@ mod shape;
 
 mod floods;
 mod judged;
+mod peer;
 
 use serde_json::{Map, Value};
 use std::fs;
@@ -257,6 +258,24 @@ fn mistakes_are_told_before_anything_is_done() {
     bad(&[&good[..], &["--personality", "kind"]].concat());
     bad(&[&good[..], &["--mtu", "20"]].concat());
     bad(&[&good[..], &["--csv"]].concat());
+    for (inside, outside, told) in [
+        ("10.0.0.1/33", "203.0.113.1/24", "has no prefix of 0 to 32 bits"),
+        ("fd00::1/129", "203.0.113.1/24", "has no prefix of 0 to 128 bits"),
+        ("10.0.0.255/24", "203.0.113.1/24", "names the broadcast address of 10.0.0.0/24"),
+        ("10.0.0.0/24", "203.0.113.1/24", "names the network itself, 10.0.0.0/24"),
+        ("127.0.0.1/24", "203.0.113.1/24", "has addresses of no device: loopback"),
+        ("10.0.0.1/24", "224.0.0.1/24", "has addresses of no device: multicast"),
+        ("fd00::1/64", "203.0.113.1/24", "inside is IPv6 only, outside IPv4 only"),
+    ] {
+        let ends = [format!("x0={inside}"), format!("x1={outside}")];
+        let said = bad(&["--inside", &ends[0], "--outside", &ends[1]]);
+        assert!(said.contains(told), "{said}");
+    }
+    let twice = ["--forward", "tcp:1=10.0.0.2", "--forward", "tcp:1=10.0.0.3"];
+    assert!(bad(&[&good[..], &twice].concat()).contains("names a port twice"));
+    let spared = ["--families", "v6", "--forward", "tcp:1=10.0.0.2"];
+    assert!(bad(&[&good[..], &spared].concat()).contains("not translated"));
+    bad(&[&good[..], &["--families", "v5"]].concat());
     let missing = ["--inside", "x0@no-such-one=10.0.0.1/24", "--outside", "x1=203.0.113.1/24"];
     assert!(bad(&missing).contains("no-such-one"));
     assert!(!Path::new("/sys/class/net/x0").exists());

@@ -3,6 +3,7 @@
 use super::timers::Timers;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use wire::Family;
 
 /// What a mapping is for (RFC 4787 §4.1): which packets of one inner end share an outer end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,6 +234,12 @@ pub struct Plan {
     pub behaviour: Behaviour,
     /// Whether what leaves for outside is translated.
     pub masquerades: bool,
+    /// The families that are translated; connections of others are tracked, and keep their ends.
+    pub families: Vec<Family>,
+    /// Whether packets from outside for what is inside, which belong to no connection and no
+    /// mapping and are not forwarded, are dropped. `None`: unless mappings are per connection, as
+    /// Linux's are, whose masquerade is no filter.
+    pub drops_unasked: Option<bool>,
     /// The outer addresses, which it gives out, of either family; a masquerade's are the
     /// interface's.
     pub pool: Vec<IpAddr>,
@@ -265,6 +272,8 @@ impl Plan {
         Plan {
             behaviour,
             masquerades: true,
+            families: Family::ALL.to_vec(),
+            drops_unasked: None,
             pool: Vec::new(),
             ports: None,
             forwards: Vec::new(),

@@ -41,7 +41,7 @@ impl Tracker {
         }
         self.wheel.hang(&mut self.table, number, expires);
         self.join_group(number);
-        self.counts.insert += 1;
+        self.counts.confirmed += 1;
         passage.number = number;
         passage.serial = self.table.at(number).serial;
         self.note(hook, Station::Confirmation, || What::Confirmed);

@@ -206,6 +206,11 @@ impl Tracker {
         hook: Hook,
     ) -> Verdict {
         passage.hook = hook;
+        let is_inward = passage.from == Realm::Outside && to == Realm::Inside;
+        if passage.relation == Relation::Invalid && is_inward && self.drops_unasked() {
+            self.note(hook, Station::Filter, || What::Dropped("invalid"));
+            return Verdict::Drop("invalid");
+        }
         let mut rule = "source";
         if let Some(entry) = passage.fresh.as_mut().filter(|_| !passage.is_over) {
             match self.choose_source(now, entry, passage.from, to) {
@@ -300,6 +305,11 @@ impl Tracker {
     /// Whether packets from inside to outer addresses go back in.
     pub(super) fn hairpins(&self) -> bool {
         self.plan.behaviour.hairpinning == Hairpinning::ExternalSource
+    }
+
+    /// Whether what nobody inside has asked for is dropped.
+    pub(super) fn drops_unasked(&self) -> bool {
+        self.plan.masquerades && self.plan.drops_unasked.unwrap_or_else(|| self.maps())
     }
 
     /// Whether it has mappings that outlast a connection.

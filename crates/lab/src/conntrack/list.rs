@@ -10,6 +10,14 @@ use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use wire::ip::protocol;
 
+/// Ticks of the kernel's clock in a second, as distributions build it (CONFIG_HZ): whatever happens
+/// in one tick leaves the same time.
+const HZ: u64 = 250;
+
+fn tick(at: Time) -> u64 {
+    at.0 / (1_000_000_000 / HZ)
+}
+
 /// A connection as it was at some moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -35,7 +43,7 @@ impl Listed {
         Listed {
             original,
             reply,
-            left_seconds: entry.left(now).as_secs(),
+            left_seconds: (tick(entry.expires) - tick(now).min(tick(entry.expires))) / HZ,
             state: (original.protocol == protocol::TCP).then_some(entry.tcp.state),
             is_answered: entry.is(status::ANSWERED),
             is_assured: entry.is(status::ASSURED),
@@ -189,8 +197,10 @@ pub struct Statistics {
     pub found: u64,
     /// Packets that belong to no connection and cannot begin one.
     pub invalid: u64,
-    /// Connections that were kept. (Linux counts only those that a program makes.)
+    /// Connections that a program put into the table, as Linux counts them: none here.
     pub insert: u64,
+    /// Connections that were kept when their first packet left. Linux does not count them.
+    pub confirmed: u64,
     /// Connections that were not, since one of their names was taken in the meantime.
     pub insert_failed: u64,
     /// Packets dropped for want of room.

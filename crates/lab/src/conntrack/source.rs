@@ -31,11 +31,12 @@ impl Tracker {
         let forward = entry.leaves(0);
         let is_hairpin = entry.is(status::HAIRPIN) && to == Realm::Inside;
         let leaves = from == Realm::Inside && to == Realm::Outside || is_hairpin;
-        let masquerades = self.plan.masquerades && leaves && !self.is_exempt(&forward);
+        let is_translator = self.plan.masquerades && self.plan.families.contains(&forward.family);
+        let masquerades = is_translator && leaves && !self.is_exempt(&forward);
         if !masquerades {
             let is_redirected = forward.destination() != entry.tuples[0].destination();
             let is_foreign = from == Realm::Outside && to == Realm::Inside && !is_redirected;
-            if is_foreign && self.maps() && self.plan.masquerades {
+            if is_foreign && self.drops_unasked() {
                 return Err(UNSOLICITED);
             }
             // As it is, unless that name is taken.

@@ -8,7 +8,6 @@ use super::wheel::{Hung, Links};
 use prefetch_index::prefetch_index;
 use probe::Time;
 use probe::token::Key;
-use std::time::Duration;
 
 /// Entries in one piece of the slab: as many as go into 8 MiB, which are a few large pages.
 const PIECE: usize = (8 << 20) / size_of::<Entry>();
@@ -91,11 +90,6 @@ impl Entry {
 
     pub(crate) fn is(&self, status: u16) -> bool {
         self.status & status != 0
-    }
-
-    /// How long it is remembered from now on, if nothing comes.
-    pub(crate) fn left(&self, now: Time) -> Duration {
-        self.expires.since(now)
     }
 
     /// Whether either end of what began it leaves otherwise than it came: its source, or its

@@ -138,6 +138,9 @@ impl Tracker {
                     return self.invalid(hook, why);
                 }
                 Fate::Over => {
+                    let ended = self.table.at_mut(number);
+                    ended.put_state(&entry);
+                    ended.count(direction, layout.end);
                     passage.fresh = Some(self.forget(now, number));
                     passage.is_over = true;
                 }

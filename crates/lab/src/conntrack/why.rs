@@ -4,14 +4,18 @@ use super::tuple::{Carried, read};
 use probe::Time;
 use std::fmt;
 use std::net::IpAddr;
+use wire::icmp::Meaning;
 use wire::ip::Datagram;
 
 /// Where on its road a packet meets the tracker. Three roads: to the gateway (PREROUTING, INPUT),
-/// from it (OUTPUT, POSTROUTING), through it (PREROUTING, FORWARD, POSTROUTING).
+/// from it (OUTPUT, POSTROUTING), through it (PREROUTING, FORWARD, POSTROUTING). Routing is no
+/// hook, but what stands between the first and the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hook {
     /// It has come in.
     Prerouting,
+    /// Where it goes on is decided, and whether it does.
+    Routing,
     /// It is for the gateway.
     Input,
     /// It is to be passed on.
@@ -23,10 +27,11 @@ pub enum Hook {
 }
 
 impl Hook {
-    /// As netfilter calls it.
+    /// As netfilter calls it, or would.
     pub fn name(self) -> &'static str {
         match self {
             Hook::Prerouting => "PREROUTING",
+            Hook::Routing => "ROUTING",
             Hook::Input => "INPUT",
             Hook::Forward => "FORWARD",
             Hook::Output => "OUTPUT",
@@ -42,6 +47,8 @@ pub enum Station {
     Tracking,
     /// The destination is translated.
     Destination,
+    /// The way is looked up, and the hop limit and size are looked at.
+    Way,
     /// Filters say their word.
     Filter,
     /// The source is translated.
@@ -51,12 +58,12 @@ pub enum Station {
 }
 
 impl Station {
-    /// Netfilter's priority: smaller ones come first.
+    /// Netfilter's priority: smaller ones come first. Routing, which has none, is between hooks.
     pub fn priority(self) -> i32 {
         match self {
             Station::Tracking => -200,
             Station::Destination => -100,
-            Station::Filter => 0,
+            Station::Way | Station::Filter => 0,
             Station::Source => 100,
             Station::Confirmation => i32::MAX,
         }
@@ -107,6 +114,13 @@ pub enum What {
     Dropped(&'static str),
     /// It waits for a connection from inside.
     Held,
+    /// It went no further.
+    Stopped {
+        /// Why.
+        why: &'static str,
+        /// What its sender was told; `None` if nothing was sent.
+        told: Option<Meaning>,
+    },
 }
 
 impl fmt::Display for What {
@@ -125,7 +139,23 @@ impl fmt::Display for What {
             What::Confirmed => f.write_str("confirmed"),
             What::Dropped(why) => write!(f, "dropped ({why})"),
             What::Held => f.write_str("held for 6 s"),
+            What::Stopped { why, told: Some(told) } => write!(f, "{why} ({} sent)", error(*told)),
+            What::Stopped { why, told: None } => write!(f, "{why} (nothing sent)"),
         }
+    }
+}
+
+/// An ICMP error in a word or two.
+fn error(meaning: Meaning) -> &'static str {
+    match meaning {
+        Meaning::HopLimitExceeded => "time exceeded",
+        Meaning::NetworkUnreachable => "network unreachable",
+        Meaning::HostUnreachable => "host unreachable",
+        Meaning::PortUnreachable => "port unreachable",
+        Meaning::PacketTooBig => "packet too big",
+        Meaning::HeaderField => "parameter problem",
+        Meaning::CommunicationProhibited => "communication prohibited",
+        _ => "ICMP error",
     }
 }
 

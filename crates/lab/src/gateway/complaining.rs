@@ -14,19 +14,39 @@ use wire::ip::{Datagram, Header};
 pub(super) const HOP_LIMIT: u8 = 64;
 
 impl Gateway {
-    /// Tells whoever sent a packet, as it came, what became of it, unless that must not be.
-    pub(super) fn complain(&mut self, way: &Way, about: &[u8], meaning: Meaning, word: u32) {
-        let Ok(datagram) = Datagram::parse(about) else { return };
+    /// Stops a packet, of which `about` is what came, and says why to its sender and whoever asks.
+    pub(super) fn stop(
+        &mut self,
+        way: &Way,
+        about: &[u8],
+        why: &'static str,
+        (meaning, word): (Meaning, u32),
+    ) {
+        let is_told = self.complain(way, about, meaning, word);
+        self.tracker.stop(why, Some(meaning).filter(|_| is_told));
+    }
+
+    /// Tells whoever sent a packet, as it came, what became of it, unless that must not be;
+    /// whether it was told.
+    pub(super) fn complain(
+        &mut self,
+        way: &Way,
+        about: &[u8],
+        meaning: Meaning,
+        word: u32,
+    ) -> bool {
+        let Ok(datagram) = Datagram::parse(about) else { return false };
         let (to, family) = (datagram.source, datagram.family());
-        let Some((kind, code)) = meaning.numbers(family) else { return };
+        let Some((kind, code)) = meaning.numbers(family) else { return false };
         let is_answerable = address::is_one_host(to)
             && !self.is_for_many(datagram.destination)
             && !datagram.is_later_fragment()
             && !is_error(&datagram);
-        let Some(own) = self.address(way.from, family).filter(|_| is_answerable) else { return };
+        let own = self.address(way.from, family).filter(|_| is_answerable);
+        let Some(own) = own else { return false };
         // Path MTU discovery lives on these; Linux does not limit them either.
         if meaning != Meaning::PacketTooBig && !self.limiter.allows_error(way.now, to) {
-            return;
+            return false;
         }
         let rules = rules::of(family);
         let room = rules.quote_max_bytes();
@@ -39,10 +59,12 @@ impl Gateway {
         header.traffic_class =
             datagram.traffic_class & rules.error_class_kept | rules.error_class_added;
         let mut bytes = Vec::with_capacity(header.bytes() + message.len());
-        if header.emit(&message, &mut bytes).is_ok() {
+        let is_sent = header.emit(&message, &mut bytes).is_ok();
+        if is_sent {
             self.counts.errors += 1;
             self.outgoing.push_back((way.from, bytes));
         }
+        is_sent
     }
 
     /// The header of a packet of its own.
@@ -57,6 +79,7 @@ impl Gateway {
     pub(super) fn stamp_options(&mut self, way: &Way, out: super::Side, bytes: &mut [u8]) -> bool {
         if packet::is_source_routed(datagram_options(bytes)) {
             self.counts.refused += 1;
+            self.tracker.stop("it has a source route", None);
             return false;
         }
         let own = self.interfaces[out.index()].addresses.iter().find_map(|(own, _)| match own {
@@ -73,7 +96,8 @@ impl Gateway {
                 true
             }
             Err(word) => {
-                self.complain(way, way.restore(bytes), Meaning::HeaderField, word);
+                let says = (Meaning::HeaderField, word);
+                self.stop(way, way.restore(bytes), "its IP options are wrong", says);
                 false
             }
         }

@@ -40,6 +40,28 @@ fn gateway(personality: Personality) -> Gateway {
     })
 }
 
+#[test]
+fn a_family_that_is_spared_passes_as_it_is() {
+    let mut gateway = gateway(Personality::Linux);
+    let mut plan = gateway.tracker.plan().clone();
+    plan.families = vec![Family::V4];
+    plan.pool = vec![ip("203.0.113.1")];
+    gateway.tracker = Tracker::new(plan, 1);
+    let [_, [inner, outer, _]] = FAMILIES;
+    let mut bytes = datagram(inner, outer, b"question", |_| {});
+    let side = gateway.pass(Time::ZERO, Side::Inside, &mut bytes, Shape::PLAIN);
+    assert_eq!(side, Some(Side::Outside));
+    assert_eq!(Datagram::parse(&bytes).expect("sound").source, ip(inner));
+    // Nobody outside has been asked at another port.
+    let mut bytes = datagram(outer, inner, b"unasked", |_| {});
+    assert_eq!(gateway.pass(Time::ZERO, Side::Outside, &mut bytes, Shape::PLAIN), None);
+    // The other is translated still.
+    let [[inner, outer, own], _] = FAMILIES;
+    let mut bytes = datagram(inner, outer, b"question", |_| {});
+    gateway.pass(Time::ZERO, Side::Inside, &mut bytes, Shape::PLAIN).expect("it leaves");
+    assert_eq!(Datagram::parse(&bytes).expect("sound").source, ip(own));
+}
+
 fn datagram(from: &str, to: &str, payload: &[u8], change: impl Fn(&mut Header)) -> Vec<u8> {
     let message =
         udp::Message { source_port: 4_000, destination_port: 53, has_checksum: true, payload };

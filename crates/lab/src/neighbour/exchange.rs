@@ -2,7 +2,6 @@
 
 use super::{Asks, Key, Outcome, Says, Timer};
 use crate::address;
-use crate::complaint::Subject;
 use crate::ethernet::{self, LinkAddress};
 use crate::map::Recipient;
 use crate::node::{Action, Frame, Later, Node, Turn};
@@ -12,7 +11,7 @@ use crate::segments::Packet;
 use std::net::{IpAddr, Ipv6Addr};
 use wire::arp;
 use wire::icmp::neighbour::{Advertisement, Discovery, Options, Solicitation};
-use wire::icmp::{self, Meaning, Message};
+use wire::icmp::{self, Message};
 use wire::ip::{Datagram, Header, protocol};
 
 /// The types of neighbour solicitations and advertisements (RFC 4861 §4.3, §4.4).
@@ -75,7 +74,7 @@ impl Node {
             self.forget_gateway(key);
         }
         for bytes in outcome.unreachable {
-            self.complain(turn, Subject::of(&bytes), Meaning::HostUnreachable, 0);
+            self.stop_unresolved(turn, &bytes);
         }
     }
 

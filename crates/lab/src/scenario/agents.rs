@@ -4,7 +4,7 @@
 use super::errors::hex;
 use super::text::{Table, Value};
 use crate::ScenarioFault;
-use crate::address::{Prefix, parse_prefix};
+use crate::address::Prefix;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -284,8 +284,11 @@ fn domain(value: &Value<'_>) -> Result<String, ScenarioFault> {
 }
 
 fn prefix_v6(value: &Value<'_>) -> Result<Prefix, ScenarioFault> {
-    let prefix = parse_prefix(value.text()?).filter(|it| it.first().is_ipv6());
-    prefix.ok_or_else(|| {
+    let prefix = match value.text()?.contains('/') {
+        true => Some(value.network()?),
+        false => value.text()?.parse().ok().map(Prefix::of_one),
+    };
+    prefix.filter(|it| it.first().is_ipv6()).ok_or_else(|| {
         let hint = "as in \"2001:db8:7::/48\"".to_string();
         value.fault_with("this is no IPv6 prefix".to_string(), hint)
     })

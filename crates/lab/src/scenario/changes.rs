@@ -6,6 +6,7 @@ use super::{LinkPlan, Names, NodePlan, StaticRoute, links, node_named, nodes};
 use crate::conntrack::Personality;
 use crate::{NodeId, ScenarioFault};
 use probe::Time;
+use std::collections::BTreeMap;
 
 /// A change, and when it comes.
 #[derive(Clone, Debug)]
@@ -48,7 +49,10 @@ pub(super) fn read(
     timed.sort_by_key(|(at, _)| *at);
     let silent = nodes.iter().map(|node| node.is_silent).collect();
     let states = links.iter().map(|link| (false, link.there.clone(), link.back.clone())).collect();
-    let mut state = State { names, nodes, links, states, silent };
+    let by_name = links.iter().enumerate().map(|(index, link)| (link.name.as_str(), index));
+    // Of two with one name, which is refused already, the first.
+    let by_name = by_name.rev().collect();
+    let mut state = State { names, nodes, links, by_name, states, silent };
     let mut changes = Vec::with_capacity(timed.len());
     for (at, value) in timed {
         let what = source.bear(state.change(&value))?;
@@ -62,6 +66,7 @@ struct State<'a> {
     names: &'a Names,
     nodes: &'a [NodePlan],
     links: &'a [LinkPlan],
+    by_name: BTreeMap<&'a str, usize>,
     states: Vec<(bool, Impairments, Impairments)>,
     silent: Vec<bool>,
 }
@@ -84,7 +89,8 @@ impl State<'_> {
         name: &Value<'_>,
         table: &mut Table<'_>,
     ) -> Result<Change, ScenarioFault> {
-        let link = link_named(name, self.links)?;
+        let link = self.by_name.get(name.text()?).copied();
+        let link = link.ok_or_else(|| nameless(name, self.links))?;
         let (was_down, there, back) = self.states[link].clone();
         let is_down = table.take("down").map_or(Ok(was_down), |value| value.boolean())?;
         let (there, back) = links::read_directions(table, &there, &back)?;
@@ -119,13 +125,16 @@ impl State<'_> {
 /// The link that a value names, by its index.
 pub(super) fn link_named(value: &Value<'_>, links: &[LinkPlan]) -> Result<usize, ScenarioFault> {
     let name = value.text()?;
-    let found = links.iter().position(|link| link.name == name);
-    found.ok_or_else(|| {
-        let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
-        let hint = match super::text::nearest(name, &known) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "a link is named by its ends, joined by `-`, or by its `name`".to_string(),
-        };
-        value.fault_with(format!("no link is named `{name}`"), hint)
-    })
+    links.iter().position(|link| link.name == name).ok_or_else(|| nameless(value, links))
+}
+
+/// No link has the name that a value holds.
+fn nameless(value: &Value<'_>, links: &[LinkPlan]) -> ScenarioFault {
+    let name = value.text().unwrap_or_default();
+    let known: Vec<&str> = links.iter().map(|link| link.name.as_str()).collect();
+    let hint = match super::text::nearest(name, &known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "a link is named by its ends, joined by `-`, or by its `name`".to_string(),
+    };
+    value.fault_with(format!("no link is named `{name}`"), hint)
 }

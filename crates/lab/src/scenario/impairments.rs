@@ -187,32 +187,43 @@ impl Impairments {
 
     /// What is not usual, and the delay, in the words of a scenario: keys and values.
     pub(crate) fn traits(&self) -> Vec<(&'static str, String)> {
-        let usual = Impairments::default();
-        let mut traits = vec![("delay", text::duration(self.delay))];
-        let mut say = |key, is_said, value: String| {
-            if is_said {
-                traits.push((key, value));
-            }
+        let usual = Impairments::default().all_traits();
+        let is_said = |(key, value): &(&str, String)| match *key {
+            "delay" => true,
+            // They mean nothing by themselves.
+            "queue" => self.wire.rate_bits.is_some(),
+            "reorder_by" => !self.reorder.0.is_empty(),
+            _ => !usual.iter().any(|it| it.0 == *key && it.1 == *value),
         };
-        let jitter = self.jitter;
+        self.all_traits().into_iter().filter(is_said).collect()
+    }
+
+    /// What is otherwise than in another, likewise.
+    pub(crate) fn differs_from(&self, other: &Impairments) -> Vec<(&'static str, String)> {
+        let pairs = self.all_traits().into_iter().zip(other.all_traits());
+        pairs.filter(|(one, other)| one != other).map(|(one, _)| one).collect()
+    }
+
+    /// Everything, in the same order always.
+    fn all_traits(&self) -> Vec<(&'static str, String)> {
+        let (jitter, wire) = (self.jitter, self.wire);
         let shape = SHAPES.iter().find(|(_, shape)| *shape == jitter.shape);
-        say("jitter", !jitter.spread.is_zero(), text::duration(jitter.spread));
-        let shape = shape.map_or("", |(name, _)| name).to_string();
-        say("jitter_shape", jitter.shape != Shape::Uniform, shape);
-        let correlation = text::share(jitter.correlation_ppm);
-        say("jitter_correlation", jitter.correlation_ppm > 0, correlation);
-        say("jitter_reorders", jitter.reorders, "true".to_string());
-        let wire = self.wire;
-        say("rate", wire.rate_bits.is_some(), text::rate(wire.rate_bits.unwrap_or_default()));
-        say("queue", wire.rate_bits.is_some(), wire.queue.to_string());
-        say("overhead", wire.overhead_bytes > 0, format!("{}B", wire.overhead_bytes));
-        say("loss", self.loss != usual.loss, self.loss.to_string());
-        say("duplicate", self.duplicate != usual.duplicate, self.duplicate.to_string());
-        say("corrupt", self.corrupt != usual.corrupt, self.corrupt.to_string());
-        say("reorder", self.reorder != usual.reorder, self.reorder.to_string());
-        say("reorder_by", self.reorder != usual.reorder, text::duration(self.reorder_by));
-        say("mtu", self.mtu_bytes != usual.mtu_bytes, self.mtu_bytes.to_string());
-        traits
+        vec![
+            ("delay", text::duration(self.delay)),
+            ("jitter", text::duration(jitter.spread)),
+            ("jitter_shape", shape.map_or("", |(name, _)| name).to_string()),
+            ("jitter_correlation", text::share(jitter.correlation_ppm)),
+            ("jitter_reorders", jitter.reorders.to_string()),
+            ("rate", wire.rate_bits.map_or("none".to_string(), text::rate)),
+            ("queue", wire.queue.to_string()),
+            ("overhead", format!("{}B", wire.overhead_bytes)),
+            ("loss", self.loss.to_string()),
+            ("duplicate", self.duplicate.to_string()),
+            ("corrupt", self.corrupt.to_string()),
+            ("reorder", self.reorder.to_string()),
+            ("reorder_by", text::duration(self.reorder_by)),
+            ("mtu", self.mtu_bytes.to_string()),
+        ]
     }
 }
 
@@ -338,6 +349,9 @@ impl std::fmt::Display for Queue {
 
 impl std::fmt::Display for Odds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("never");
+        }
         for (index, rule) in self.0.iter().enumerate() {
             write!(f, "{}{rule}", if index == 0 { "" } else { "; " })?;
         }

@@ -3,7 +3,7 @@
 use super::impairments::Impairments;
 use super::text::{Table, Value};
 use super::{LinkPlan, Names, NodePlan, nodes_named};
-use crate::address::{Prefix, parse_prefix};
+use crate::address::Prefix;
 use crate::{NodeId, ScenarioFault};
 use std::collections::BTreeSet;
 
@@ -105,10 +105,12 @@ fn read_ends(
 fn read_networks(value: &Value<'_>) -> Result<Vec<Prefix>, ScenarioFault> {
     let mut networks: Vec<Prefix> = Vec::new();
     for item in value.list()? {
-        let text = item.text()?;
-        let hint = "as in \"192.0.2.0/28\" or \"2001:db8:7::/64\"".to_string();
-        let prefix = parse_prefix(text)
-            .ok_or_else(|| item.fault_with(format!("`{text}` is no network"), hint))?;
+        let prefix = item.network()?;
+        if let Some(what) = wire::prefix::unusable(&prefix) {
+            let hint = "as in \"192.0.2.0/28\" or \"2001:db8:7::/64\"".to_string();
+            let message = format!("no node can have addresses of {prefix}: {what}");
+            return Err(item.fault_with(message, hint));
+        }
         if networks.iter().any(|other| other.family() == prefix.family()) {
             return Err(item.fault("a link has one network of each family".to_string()));
         }

@@ -1,13 +1,15 @@
 //! The keys `nat` and `dnat` of a node, and the plan of the tracker that they make.
 
 use super::text::{Source, Table, Value};
-use super::{LinkPlan, Names, NodePlan, Role, node_named};
+use super::{LinkPlan, Names, NodePlan, Role, Stated, node_named};
+use crate::address::Prefix;
 use crate::conntrack::{
     Behaviour, Filtering, Forward, Hairpinning, Mapping, Personality, Plan, Pooling, Ports, Quotes,
 };
 use crate::map::Map;
 use crate::nat::served;
-use crate::{NodeId, ScenarioFault};
+use crate::{NodeId, ScenarioFault, rules};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use wire::Family;
@@ -25,7 +27,11 @@ pub(crate) struct NatPlan {
     quotes: Quotes,
     ports: Option<RangeInclusive<u16>>,
     /// Outer addresses besides the router's own; if there are any, the only ones.
-    pub(crate) pool: Vec<IpAddr>,
+    pub(crate) pool: Vec<Stated>,
+    /// The families that are translated; the others are tracked.
+    pub(crate) families: Vec<Family>,
+    /// Whether unasked packets for what is inside are dropped; the personality's way if `None`.
+    drops_unasked: Option<bool>,
     forwards: Vec<ForwardPlan>,
     limit: Option<usize>,
 }
@@ -35,8 +41,27 @@ pub(crate) struct NatPlan {
 struct ForwardPlan {
     protocols: Vec<u8>,
     port: u16,
-    to: NodeId,
+    to: Target,
     to_port: Option<u16>,
+}
+
+/// Who answers at a port that is forwarded.
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    /// That node, by the address at which the translator reaches it.
+    Node(NodeId),
+    /// Whoever has that address.
+    Address(Stated),
+}
+
+impl Target {
+    /// The families in which it can be reached.
+    fn families(self) -> Vec<Family> {
+        match self {
+            Target::Node(_) => Family::ALL.to_vec(),
+            Target::Address(stated) => vec![Family::of(stated.address)],
+        }
+    }
 }
 
 /// Destination translation: one host stands in for another.
@@ -88,9 +113,28 @@ impl NatPlan {
             quotes: Quotes::Whole,
             ports: None,
             pool: Vec::new(),
+            families: Family::ALL.to_vec(),
+            drops_unasked: None,
             forwards: Vec::new(),
             limit: None,
         })
+    }
+
+    /// The addresses to which ports are forwarded by address.
+    pub(crate) fn stated_targets(&self) -> impl Iterator<Item = Stated> + '_ {
+        self.forwards.iter().filter_map(|rule| match rule.to {
+            Target::Address(stated) => Some(stated),
+            Target::Node(_) => None,
+        })
+    }
+
+    fn translates(&self, address: IpAddr) -> bool {
+        self.families.contains(&Family::of(address))
+    }
+
+    /// Whether some family is not translated.
+    pub(crate) fn spares_a_family(&self) -> bool {
+        self.families.len() < Family::ALL.len()
     }
 }
 
@@ -109,6 +153,12 @@ pub(super) fn read_nat(
         plan.behaviour = value.word(Personality::ALL)?.behaviour();
     }
     read_behaviour(&mut table, &mut plan.behaviour)?;
+    if let Some(value) = table.take("families") {
+        plan.families = read_families(&value)?;
+    }
+    if let Some(value) = table.take("unasked") {
+        plan.drops_unasked = Some(value.word(&[("dropped", true), ("passed", false)])?);
+    }
     if let Some(value) = table.take("quotes") {
         plan.quotes = value.word(QUOTES)?;
     }
@@ -116,12 +166,15 @@ pub(super) fn read_nat(
         read_ports(&value, &mut plan)?;
     }
     if let Some(list) = table.take("pool") {
-        plan.pool = list.list()?.iter().map(super::nodes::address).collect::<Result<_, _>>()?;
+        plan.pool = super::nodes::read_addresses(&list)?;
+        let spared = plan.pool.iter().position(|it| !plan.translates(it.address));
+        if let Some(index) = spared {
+            let message = "`families` leaves this address's family out".to_string();
+            return Err(list.list()?[index].fault(message));
+        }
     }
     if let Some(list) = table.take("forward") {
-        let rules = list.list()?;
-        plan.forwards =
-            rules.iter().map(|rule| read_forward(rule, names)).collect::<Result<_, _>>()?;
+        plan.forwards = read_forwards(&list, &plan, names)?;
     }
     let limit = table.take("limit").map(|value| value.number(1, 16_777_216)).transpose()?;
     plan.limit = limit.map(|limit| limit as usize);
@@ -182,6 +235,51 @@ fn read_ports(value: &Value<'_>, plan: &mut NatPlan) -> Result<(), ScenarioFault
     Ok(())
 }
 
+/// `["v4"]`, or both.
+fn read_families(value: &Value<'_>) -> Result<Vec<Family>, ScenarioFault> {
+    let list = value.list()?;
+    let families: BTreeSet<Family> =
+        list.iter().map(|word| word.word(&rules::NAMES)).collect::<Result<_, _>>()?;
+    match families.is_empty() {
+        true => Err(value.fault_with(
+            "this translates nothing".to_string(),
+            "one of [\"v4\"], [\"v6\"], [\"v4\", \"v6\"]; or leave out `nat`".to_string(),
+        )),
+        false => Ok(families.into_iter().collect()),
+    }
+}
+
+/// Reads `forward`.
+fn read_forwards(
+    list: &Value<'_>,
+    plan: &NatPlan,
+    names: &Names,
+) -> Result<Vec<ForwardPlan>, ScenarioFault> {
+    let mut taken = BTreeSet::new();
+    let mut forwards = Vec::new();
+    for value in list.list()? {
+        let rule = read_forward(&value, names)?;
+        if let Target::Address(stated) = rule.to
+            && !plan.translates(stated.address)
+        {
+            let message = "`families` leaves the family of `to` out".to_string();
+            return Err(value.fault(message));
+        }
+        for family in rule.to.families() {
+            for protocol in &rule.protocols {
+                if !taken.insert((*protocol, rule.port, family)) {
+                    let name = PROTOCOLS.iter().find(|(_, number)| number == protocol);
+                    let name = name.map_or("", |(name, _)| *name);
+                    let message = format!("{name} port {} is forwarded twice", rule.port);
+                    return Err(value.fault(message));
+                }
+            }
+        }
+        forwards.push(rule);
+    }
+    Ok(forwards)
+}
+
 /// Reads one rule of `forward`.
 fn read_forward(value: &Value<'_>, names: &Names) -> Result<ForwardPlan, ScenarioFault> {
     let mut table = value.table()?;
@@ -190,24 +288,47 @@ fn read_forward(value: &Value<'_>, names: &Names) -> Result<ForwardPlan, Scenari
         None => vec![protocol::TCP, protocol::UDP],
     };
     let port = table.need("port")?.number(1, 65_535)? as u16;
-    let to = table.need("to")?;
-    let (name, to_port) = match to.text()?.split_once(':') {
-        Some((name, port)) => {
-            let number = port.parse().ok().filter(|port: &u16| *port > 0);
-            let fault = || to.fault(format!("`{port}` is no port"));
-            (name, Some(number.ok_or_else(fault)?))
-        }
-        None => (to.text()?, None),
-    };
-    let nodes = names.get(name).map(Vec::as_slice);
-    let Some(&[node]) = nodes else {
-        return Err(to.fault_with(
-            format!("no node is named `{name}`"),
-            "`to` is a node, or a node and a port: \"web:80\"".to_string(),
-        ));
-    };
+    let (to, to_port) = read_target(&table.need("to")?, names)?;
     table.finish()?;
-    Ok(ForwardPlan { protocols, port, to: node, to_port })
+    Ok(ForwardPlan { protocols, port, to, to_port })
+}
+
+/// `"web"`, `"web:80"`, `"192.0.2.1:80"`, `"[2001:db8::1]:80"`, or an address alone.
+fn read_target(value: &Value<'_>, names: &Names) -> Result<(Target, Option<u16>), ScenarioFault> {
+    const HINT: &str =
+        "a node or an address, with a port or without: \"web:80\", \"[2001:db8::1]:80\"";
+    let text = value.text()?;
+    let of_address = |address: IpAddr| match wire::prefix::unusable(&Prefix::of_one(address)) {
+        Some(what) => Err(value.fault(format!("nobody can have {address}: {what}"))),
+        None => Ok(Target::Address(Stated { address, at: value.at() })),
+    };
+    if let Ok(address) = text.parse() {
+        return Ok((of_address(address)?, None));
+    }
+    let (name, behind) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, "")) => (address, None),
+        Some((address, rest)) => (address, Some(rest.strip_prefix(':').unwrap_or(rest))),
+        None => match text.split_once(':') {
+            Some((name, port)) => (name, Some(port)),
+            None => (text, None),
+        },
+    };
+    let port = match behind {
+        Some(port) => {
+            Some(port.parse().ok().filter(|port: &u16| *port > 0).ok_or_else(|| {
+                value.fault_with(format!("`{port}` is no port"), HINT.to_string())
+            })?)
+        }
+        None => None,
+    };
+    if let Ok(address) = name.parse() {
+        return Ok((of_address(address)?, port));
+    }
+    match names.get(name).map(Vec::as_slice) {
+        Some(&[node]) => Ok((Target::Node(node), port)),
+        Some(_) => Err(value.fault("this is a group; name one of it, with its number".to_string())),
+        None => Err(value.fault_with(format!("no node is named `{name}`"), HINT.to_string())),
+    }
 }
 
 /// Reads `dnat`.
@@ -234,6 +355,10 @@ pub(super) fn find_interfaces(
     links: &[LinkPlan],
     source: Source<'_>,
 ) -> Result<(), ScenarioFault> {
+    let mut links_of = vec![Vec::new(); nodes.len()];
+    for link in links {
+        link.ends.iter().for_each(|node| links_of[node.0 as usize].push(link.name.as_str()));
+    }
     for (index, node) in nodes.iter_mut().enumerate() {
         if node.role == Role::Host && (node.nat.is_some() || node.dnat.is_some()) {
             return Err(source.fault(node.at, "only routers translate".to_string(), None));
@@ -244,12 +369,11 @@ pub(super) fn find_interfaces(
             return Err(source.fault(node.at, message, None));
         }
         let Some(plan) = &mut node.nat else { continue };
-        if plan.forwards.iter().any(|rule| rule.to == id) {
+        if plan.forwards.iter().any(|rule| matches!(rule.to, Target::Node(to) if to == id)) {
             let message = format!("`{}` cannot forward to itself", node.name);
             return Err(source.fault(plan.at, message, None));
         }
-        let own = links.iter().filter(|link| link.ends.contains(&id));
-        let names: Vec<&str> = own.map(|link| link.name.as_str()).collect();
+        let names = &links_of[index];
         plan.out = names.iter().position(|name| *name == plan.link).ok_or_else(|| {
             let message = format!("`{}` has no link named `{}`", node.name, plan.link);
             source.fault(plan.at, message, Some(format!("it has: {}", names.join(", "))))
@@ -269,18 +393,20 @@ pub(crate) fn tracker_plan(id: NodeId, node: &NodePlan, map: &Map) -> Plan {
     if let Some(nat) = &node.nat {
         let device = map.interface(id, nat.out);
         // A family of which the pool has none has the router's own address.
-        for family in Family::ALL {
-            let given = nat.pool.iter().filter(|address| Family::of(**address) == family);
+        for family in nat.families.iter().copied() {
+            let given = nat.pool.iter().map(|it| it.address);
             let before = plan.pool.len();
-            plan.pool.extend(given);
+            plan.pool.extend(given.filter(|address| Family::of(*address) == family));
             if plan.pool.len() == before {
                 plan.pool.push(device.address(family));
             }
         }
+        plan.families = nat.families.clone();
+        plan.drops_unasked = nat.drops_unasked;
         plan.quotes = nat.quotes;
         plan.ports = nat.ports.clone();
         plan.limit = nat.limit.unwrap_or(plan.limit);
-        plan.forwards = nat.forwards.iter().flat_map(|rule| forwards(rule, map)).collect();
+        plan.forwards = nat.forwards.iter().flat_map(|rule| forwards(id, nat, rule, map)).collect();
     }
     if let Some(dnat) = &node.dnat {
         let both = Family::ALL.into_iter().flat_map(|family| stand_ins(dnat, family, map));
@@ -291,10 +417,16 @@ pub(crate) fn tracker_plan(id: NodeId, node: &NodePlan, map: &Map) -> Plan {
     plan
 }
 
-/// A rule in both families, for each of its protocols.
-fn forwards(rule: &ForwardPlan, map: &Map) -> Vec<Forward> {
-    let addresses = Family::ALL.map(|family| map.addresses(rule.to, family).first().copied());
-    let each = addresses.into_iter().flatten().flat_map(|to| {
+/// A rule in each family that is translated, for each of its protocols.
+fn forwards(id: NodeId, nat: &NatPlan, rule: &ForwardPlan, map: &Map) -> Vec<Forward> {
+    let addresses: Vec<IpAddr> = match rule.to {
+        Target::Address(stated) => vec![stated.address],
+        Target::Node(to) => {
+            let families = nat.families.iter();
+            families.filter_map(|family| map.address_from(id, nat.out, to, *family)).collect()
+        }
+    };
+    let each = addresses.into_iter().flat_map(|to| {
         rule.protocols.iter().map(move |number| Forward {
             protocol: Some(*number),
             address: None,

@@ -2,10 +2,9 @@
 
 use super::text::{Table, Value};
 use super::{
-    Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, StaticRoute,
-    agents, errors, forwarding, nat, node_id, node_named, tftp,
+    Balance, Lies, LimitPlan, Names, NodePlan, Rate, Reject, Role, RouteBy, RouteTo, Stated,
+    StaticRoute, agents, errors, forwarding, nat, node_id, node_named, tftp,
 };
-use crate::address::parse_prefix;
 use crate::service::{read_clock, read_services};
 use crate::socket::disposition::Stack;
 use crate::{NodeId, ScenarioFault};
@@ -67,6 +66,12 @@ fn read_entry(
     Ok(plan)
 }
 
+/// Whether a node may have a name.
+pub(super) fn may_be_named(name: &str) -> bool {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !name.is_empty() && name.chars().all(is_plain) && name.parse::<IpAddr>().is_err()
+}
+
 /// Claims the name of a node, or of a group and its members; the id behind the last of them.
 fn declare(
     name: &str,
@@ -74,8 +79,7 @@ fn declare(
     first: usize,
     names: &mut Names,
 ) -> Result<usize, ScenarioFault> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if name.is_empty() || !name.chars().all(is_plain) || name.parse::<IpAddr>().is_ok() {
+    if !may_be_named(name) {
         let hint = "letters, digits, - and _".to_string();
         return Err(value.fault_with(format!("`{name}` is no name for a node"), hint));
     }
@@ -129,7 +133,7 @@ fn read_node(
     ];
     let balance = table.take("balance").map(|v| v.word(&balances)).transpose()?;
     let addresses = match table.take("addresses") {
-        Some(list) => list.list()?.iter().map(address).collect::<Result<_, _>>()?,
+        Some(list) => read_addresses(&list)?,
         None => Vec::new(),
     };
     let mut ports = |key| table.take(key).map_or(Ok(Vec::new()), |value| read_ports(&value));
@@ -170,6 +174,19 @@ pub(super) fn address(value: &Value<'_>) -> Result<IpAddr, ScenarioFault> {
     let text = value.text()?;
     let hint = "as in \"192.0.2.7\" or \"2001:db8::7\"".to_string();
     text.parse().map_err(|_| value.fault_with(format!("`{text}` is no address"), hint))
+}
+
+/// Addresses, and where each stands.
+pub(super) fn read_addresses(value: &Value<'_>) -> Result<Vec<Stated>, ScenarioFault> {
+    let mut all: Vec<Stated> = Vec::new();
+    for item in value.list()? {
+        let stated = Stated { address: address(&item)?, at: item.at() };
+        if all.iter().any(|other| other.address == stated.address) {
+            return Err(item.fault(format!("{} stands here twice", stated.address)));
+        }
+        all.push(stated);
+    }
+    Ok(all)
 }
 
 fn read_ports(value: &Value<'_>) -> Result<Vec<u16>, ScenarioFault> {
@@ -232,10 +249,10 @@ fn route(value: &Value<'_>, names: &Names) -> Result<StaticRoute, ScenarioFault>
     let to = table.need("to")?;
     let to = match to.text()? {
         "default" => RouteTo::Default,
-        text => match parse_prefix(text) {
-            Some(prefix) => RouteTo::Network(prefix),
-            None => RouteTo::Node(node_named(&to, names)?),
-        },
+        text if text.contains('/') || text.parse::<IpAddr>().is_ok() => {
+            RouteTo::Network(to.network()?)
+        }
+        _ => RouteTo::Node(node_named(&to, names)?),
     };
     let rejects = [
         ("network", Reject::Network),

@@ -1,12 +1,62 @@
 //! Reading TOML with blame: every value knows where it stands, every unknown key is refused with
 //! the known one nearest to it.
 
-use crate::ScenarioFault;
-use std::cell::RefCell;
+use crate::address::Prefix;
+use crate::{ScenarioFault, rules};
+use std::cell::{OnceCell, RefCell};
+use std::net::IpAddr;
 use std::ops::Range;
 use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use wire::Family;
+
+/// Faults that are gathered at most; reading ends with the last.
+const FAULTS_MAX: usize = 1_000;
+
+/// Characters of a name that a fault repeats at most.
+pub(crate) const NAME_MAX: usize = 64;
+
+/// Characters of a message or hint at most: some list names.
+const MESSAGE_MAX: usize = 1_000;
+
+/// What a scenario may say of time at most: a hundred years.
+const SPAN_MAX: Duration = Duration::from_secs(876_000 * 3_600);
+
+/// Faults of a text, gathered.
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
+    faults: RefCell<Vec<ScenarioFault>>,
+    /// Where the lines of the text begin, once somebody asked.
+    lines: OnceCell<Vec<usize>>,
+}
+
+impl Gathered {
+    /// The faults; what is said twice, of both directions of a link, is one.
+    pub(crate) fn take(&self) -> Vec<ScenarioFault> {
+        in_order(self.faults.take())
+    }
+
+    /// The line with a byte offset, from 0, and where it begins.
+    fn line_of(&self, text: &str, at: usize) -> (usize, usize) {
+        let lines = self.lines.get_or_init(|| {
+            let behind = text.match_indices('\n').map(|(newline, _)| newline + 1);
+            std::iter::once(0).chain(behind).collect()
+        });
+        let line = lines.partition_point(|start| *start <= at) - 1;
+        (line, lines[line])
+    }
+}
+
+/// Faults as they stand in the text, each once.
+pub(crate) fn in_order(mut faults: Vec<ScenarioFault>) -> Vec<ScenarioFault> {
+    faults.sort_by(|a, b| {
+        let place = |it: &ScenarioFault| (it.line, it.column);
+        place(a).cmp(&place(b)).then_with(|| a.message.cmp(&b.message))
+    });
+    faults.dedup();
+    faults
+}
 
 /// The text of a scenario and what it is called.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +64,7 @@ pub(crate) struct Source<'a> {
     pub(crate) text: &'a str,
     pub(crate) origin: &'a str,
     /// Where faults are gathered, if reading goes on after them.
-    gathers: Option<&'a RefCell<Vec<ScenarioFault>>>,
+    gathers: Option<&'a Gathered>,
 }
 
 impl<'a> Source<'a> {
@@ -24,11 +74,7 @@ impl<'a> Source<'a> {
     }
 
     /// Reading goes on wherever what follows can be understood without what is wrong.
-    pub(crate) fn gathering(
-        text: &'a str,
-        origin: &'a str,
-        faults: &'a RefCell<Vec<ScenarioFault>>,
-    ) -> Source<'a> {
+    pub(crate) fn gathering(text: &'a str, origin: &'a str, faults: &'a Gathered) -> Source<'a> {
         Source { text, origin, gathers: Some(faults) }
     }
 
@@ -38,8 +84,8 @@ impl<'a> Source<'a> {
         outcome: Result<T, ScenarioFault>,
     ) -> Result<Option<T>, ScenarioFault> {
         match (outcome, self.gathers) {
-            (Err(fault), Some(gathered)) => {
-                gathered.borrow_mut().push(fault);
+            (Err(fault), Some(gathered)) if self.gathered() < FAULTS_MAX => {
+                gathered.faults.borrow_mut().push(fault);
                 Ok(None)
             }
             (outcome, _) => outcome.map(Some),
@@ -48,7 +94,7 @@ impl<'a> Source<'a> {
 
     /// How many faults are gathered.
     pub(crate) fn gathered(&self) -> usize {
-        self.gathers.map_or(0, |gathered| gathered.borrow().len())
+        self.gathers.map_or(0, |gathered| gathered.faults.borrow().len())
     }
 
     /// The text as TOML.
@@ -59,18 +105,56 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// A fault at a byte offset.
+    /// A fault at a byte offset. Names in it that are long, between backticks, are cut.
     pub(crate) fn fault(&self, at: usize, message: String, hint: Option<String>) -> ScenarioFault {
         let before = &self.text[..self.text.floor_char_boundary(at)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let (line, line_start) = match self.gathers {
+            Some(gathered) => gathered.line_of(self.text, before.len()),
+            None => {
+                let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+                (before.matches('\n').count(), line_start)
+            }
+        };
         ScenarioFault {
             origin: self.origin.to_string(),
-            line: before.matches('\n').count() + 1,
+            line: line + 1,
             column: before[line_start..].chars().count() + 1,
-            message,
-            hint,
+            message: with_short_names(&message),
+            hint: hint.as_deref().map(with_short_names),
         }
     }
+}
+
+/// A text whose names between backticks are cut to [`NAME_MAX`] characters, and the whole to
+/// [`MESSAGE_MAX`].
+fn with_short_names(text: &str) -> String {
+    let pieces: Vec<_> = text.split('`').map(|piece| (piece, cut(piece, NAME_MAX))).collect();
+    let shown = pieces.iter().enumerate().map(|(index, (whole, short))| match index % 2 {
+        1 => short.as_str(),
+        _ => whole,
+    });
+    cut(&shown.collect::<Vec<_>>().join("`"), MESSAGE_MAX)
+}
+
+/// The first characters of a text, and an ellipsis if there are more.
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_string(),
+    }
+}
+
+/// A text from bytes.
+///
+/// # Errors
+/// Where it is not UTF-8.
+pub(crate) fn utf8<'a>(bytes: &'a [u8], origin: &str) -> Result<&'a str, ScenarioFault> {
+    std::str::from_utf8(bytes).map_err(|wrong| {
+        let sound = std::str::from_utf8(&bytes[..wrong.valid_up_to()]).unwrap_or_default();
+        let hint = "a scenario is TOML, and so text in UTF-8".to_string();
+        let message = "this is not UTF-8".to_string();
+        Source::new(sound, origin).fault(sound.len(), message, Some(hint))
+    })
 }
 
 /// A table being read: what is asked for by name is known, what is left at the end is a mistake.
@@ -127,9 +211,12 @@ impl<'a> Table<'a> {
             }
         }
         for key in unknown {
-            let hint = match nearest(key.get_ref(), &self.asked) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("known here: {}", known.join(", ")),
+            let complement = known.iter().find(|it| it.strip_prefix("1-") == Some(key.get_ref()));
+            let hint = match (complement, nearest(key.get_ref(), &self.asked)) {
+                // Of the model of bursts, tc-netem(8) takes what remains of some probabilities.
+                (Some(key), _) => format!("say what is hit, not what is spared: `{key}`"),
+                (None, Some(known)) => format!("did you mean `{known}`?"),
+                (None, None) => format!("known here: {}", known.join(", ")),
             };
             let message = format!("unknown key `{}`", key.get_ref());
             self.source.bear(Err::<(), _>(self.source.fault(
@@ -257,8 +344,38 @@ impl<'a> Value<'a> {
     /// A span of time with its unit: `"10ms"`.
     pub(crate) fn duration(&self) -> Result<Duration, ScenarioFault> {
         const HINT: &str = "a number and a unit: ns, us, ms, s, m or h, as in \"10ms\"";
-        let parsed = self.is_text().then(|| self.text()).transpose()?.and_then(parse_duration);
-        parsed.ok_or_else(|| self.wrong("a span of time", HINT))
+        let text = self.is_text().then(|| self.text()).transpose()?;
+        match text.map(parse_duration) {
+            Some(Number::Is(span)) if span <= SPAN_MAX => Ok(span),
+            Some(Number::Is(_) | Number::TooLarge) => {
+                let hint = "at most a hundred years: \"876000h\"".to_string();
+                Err(self.fault_with(format!("`{}` is too long", self.key), hint))
+            }
+            Some(Number::None) | None => Err(self.wrong("a span of time", HINT)),
+        }
+    }
+
+    /// A network: `"192.0.2.0/28"`; a lone address is itself.
+    pub(crate) fn network(&self) -> Result<Prefix, ScenarioFault> {
+        const HINT: &str = "as in \"192.0.2.0/28\" or \"2001:db8:7::/64\"";
+        let text = self.text()?;
+        let none = || self.fault_with(format!("`{text}` is no network"), HINT.to_string());
+        let Some((address, length)) = text.split_once('/') else {
+            return text.parse().map(Prefix::of_one).map_err(|_| none());
+        };
+        let address: IpAddr = address.parse().map_err(|_| none())?;
+        let family = Family::of(address);
+        let prefix = length.parse().ok().and_then(|length| Prefix::new(address, length));
+        let prefix = prefix.ok_or_else(|| {
+            let bits = rules::of(family).address_bits;
+            let message = format!("`{text}`: prefixes of {family} have 0 to {bits} bits");
+            self.fault_with(message, HINT.to_string())
+        })?;
+        if prefix.first() != address {
+            let hint = format!("the network is {prefix}, the address alone {address}");
+            return Err(self.fault_with(format!("`{text}` has bits behind its prefix"), hint));
+        }
+        Ok(prefix)
     }
 
     /// Bits a second: `"10mbit"`; `None` for `"none"`.
@@ -317,9 +434,27 @@ fn parse_units(text: &str, units: Units) -> Option<u64> {
     parse_decimal(number, *decimals)?.checked_mul(*factor)
 }
 
+/// What a text says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Number<T> {
+    Is(T),
+    TooLarge,
+    /// It is none.
+    None,
+}
+
 /// A span of time: a decimal number and a unit.
-fn parse_duration(text: &str) -> Option<Duration> {
-    parse_units(text, SPANS).map(Duration::from_nanos)
+fn parse_duration(text: &str) -> Number<Duration> {
+    if let Some(ns) = parse_units(text, SPANS) {
+        return Number::Is(Duration::from_nanos(ns));
+    }
+    // With one digit in the place of those before the point, all that was wrong is its size.
+    let unit_and_fraction = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let is_number = unit_and_fraction.len() < text.len();
+    match is_number && parse_units(&format!("0{unit_and_fraction}"), SPANS).is_some() {
+        true => Number::TooLarge,
+        false => Number::None,
+    }
 }
 
 /// A span of time as [`Value::duration`] reads it.
@@ -371,11 +506,19 @@ fn parse_decimal(text: &str, decimals: u32) -> Option<u64> {
     whole.checked_mul(10_u64.checked_pow(decimals)?)?.checked_add(scaled)
 }
 
+/// Words that are compared with one at most: a scenario may have many nodes, and many mistakes.
+const COMPARED_MAX: usize = 1_000;
+
 /// The known word that is closest to `word`, if any is close.
 pub(crate) fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let close = known.iter().map(|candidate| (edits(word, candidate), *candidate));
+    let length = word.chars().count();
+    let most = 1 + length / 4;
+    let may_be = |candidate: &&&str| candidate.chars().count().abs_diff(length) <= most;
+    let few = known.iter().filter(may_be).take(COMPARED_MAX);
+    let close = few.map(|candidate| (edits(word, candidate), *candidate));
     let (distance, candidate) = close.min_by_key(|(distance, _)| *distance)?;
-    (distance <= 1 + word.chars().count() / 4).then_some(candidate)
+    // Of a word of which nothing is left, any other is as near.
+    (distance <= most && distance < length).then_some(candidate)
 }
 
 /// Insertions, deletions and replacements from one word to another (Levenshtein).
@@ -400,13 +543,16 @@ mod tests {
 
     #[test]
     fn durations_have_units() {
-        let ns = |text| parse_duration(text).map(|span| span.as_nanos());
-        assert_eq!(ns("10ms"), Some(10_000_000));
-        assert_eq!(ns("1.5 s"), Some(1_500_000_000));
-        assert_eq!(ns("0.25us"), Some(250));
-        assert_eq!(ns("2m"), Some(120_000_000_000));
-        for wrong in ["10", "ms", "1.5ns", "-1s", "1.s", "1..2s", "1e3s", "99999999999h", ""] {
-            assert_eq!(ns(wrong), None, "{wrong}");
+        let is = |ns| Number::Is(Duration::from_nanos(ns));
+        assert_eq!(parse_duration("10ms"), is(10_000_000));
+        assert_eq!(parse_duration("1.5 s"), is(1_500_000_000));
+        assert_eq!(parse_duration("0.25us"), is(250));
+        assert_eq!(parse_duration("2m"), is(120_000_000_000));
+        for wrong in ["10", "ms", "1.5ns", "-1s", "1.s", "1..2s", "1e3s", ""] {
+            assert_eq!(parse_duration(wrong), Number::None, "{wrong}");
+        }
+        for long in ["99999999999h", "99999999999999999999999.5s"] {
+            assert_eq!(parse_duration(long), Number::TooLarge, "{long}");
         }
     }
 
@@ -426,10 +572,8 @@ mod tests {
     fn what_is_written_is_read_as_the_same() {
         for ns in [0, 1, 999, 1_000, 1_500, 12_300_000, 999_999_999, 1_000_000_000, 60_000_000_000]
         {
-            assert_eq!(
-                parse_duration(&duration(Duration::from_nanos(ns))).map(|it| it.as_nanos()),
-                Some(ns.into())
-            );
+            let span = Duration::from_nanos(ns);
+            assert_eq!(parse_duration(&duration(span)), Number::Is(span));
         }
         for bits in [1, 9_600, 1_000_000, 1_500_001] {
             assert_eq!(parse_units(&rate(bits), RATES), Some(bits));
@@ -444,7 +588,37 @@ mod tests {
         assert_eq!(nearest("dealy", &["delay", "loss"]), Some("delay"));
         assert_eq!(nearest("los", &["delay", "loss"]), Some("loss"));
         assert_eq!(nearest("colour", &["delay", "loss"]), None);
+        assert_eq!(nearest("h", &["p", "r"]), None);
         assert_eq!(edits("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn long_names_are_cut() {
+        let name = "ö".repeat(1_000_000);
+        let source = Source::new("", "t");
+        let hint = format!("it has: {name}");
+        let fault = source.fault(0, format!("no node is named `{name}` here"), Some(hint));
+        let short = "ö".repeat(NAME_MAX);
+        assert_eq!(fault.message, format!("no node is named `{short}…` here"));
+        assert_eq!(fault.hint.map(|hint| hint.chars().count()), Some(MESSAGE_MAX + 1));
+    }
+
+    #[test]
+    fn what_is_not_utf8_has_a_place() {
+        assert_eq!(utf8("ö = 1".as_bytes(), "t"), Ok("ö = 1"));
+        let fault = utf8(b"a = 1\nb = \"\xc3\xb6\xff\"\n", "t").expect_err("it is wrong");
+        assert_eq!((fault.line, fault.column), (2, 7));
+    }
+
+    #[test]
+    fn lines_are_found_alike_once_and_often() {
+        let text = "a\n\nö\nb";
+        let (once, gathered) = (Source::new(text, "t"), Gathered::default());
+        let often = Source::gathering(text, "t", &gathered);
+        for at in 0..=text.len() + 1 {
+            let of = |source: Source<'_>| source.fault(at, String::new(), None);
+            assert_eq!(of(once), of(often), "{at}");
+        }
     }
 
     #[test]

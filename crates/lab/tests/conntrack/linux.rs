@@ -141,6 +141,77 @@ fn a_reset_that_is_all_that_comes_back_ends_it() {
     assert!(tracker.is_empty());
 }
 
+/// Lines of `conntrack -E` on a kernel 6.18 of 250 ticks a second: a reset within the tick of the
+/// SYN, and one that came 300 ms later.
+#[test]
+fn what_is_reset_at_once_ends_as_closed() {
+    let net = v4();
+    for (after_ms, left) in [(3, 120), (300, 119)] {
+        let mut tracker = linux();
+        tracker.watch(true);
+        let (a, s) = ((net.a, 4_000), (net.s, 81));
+        let left_as = out(&mut tracker, seconds(1), &tcp(a, s, SYN, 100, 0)).expect("it leaves");
+        let reset = tcp(s, ends(&left_as).0, RST | ACK, 0, 101);
+        let later = Time(seconds(1).0 + after_ms * 1_000_000);
+        back(&mut tracker, later, &reset).expect("it comes");
+        let told: Vec<String> = tracker.take_events().map(|event| event.to_string()).collect();
+        let ends = "src=192.0.2.2 dst=198.51.100.2 sport=4000 dport=81 [UNREPLIED] \
+                    src=198.51.100.2 dst=203.0.113.5 sport=81 dport=4000";
+        let wanted = [
+            format!("    [NEW] tcp      6 120 SYN_SENT {ends}"),
+            format!("[DESTROY] tcp      6 {left} CLOSE {ends}"),
+        ];
+        assert_eq!(told, wanted);
+        let counted = tracker.statistics();
+        assert_eq!((counted.insert, counted.confirmed), (0, 1));
+        assert!(counted.to_string().ends_with(" chaintoolong=0 "));
+    }
+}
+
+#[test]
+fn a_family_may_be_spared() {
+    for (personality, lets_in) in [(Personality::Linux, true), (Personality::Bcp127, false)] {
+        for drops_unasked in [None, Some(true), Some(false)] {
+            let plan = Plan {
+                pool: vec![v4().n],
+                families: vec![Family::V4],
+                drops_unasked,
+                ..plan(personality.behaviour())
+            };
+            let mut tracker = Tracker::new(plan, 1);
+            let net = v6();
+            let (a, s) = ((net.a, 4_000), (net.s, 53));
+            // It leaves as it is, and is tracked, and so its answer comes in.
+            assert_eq!(out(&mut tracker, Time::ZERO, &udp(a, s)), Ok(udp(a, s)));
+            assert_eq!(tracker.len(), 1);
+            assert_eq!(back(&mut tracker, Time::ZERO, &udp(s, a)), Ok(udp(s, a)));
+            // What nobody asked for is let in or not.
+            let unasked = udp((net.t, 53), a);
+            let came = back(&mut tracker, Time::ZERO, &unasked);
+            match drops_unasked.map_or(lets_in, |drops| !drops) {
+                true => assert_eq!(came, Ok(unasked)),
+                false => assert_eq!(came, Err(Verdict::Drop("unsolicited"))),
+            }
+            // The other is translated.
+            let net = v4();
+            let left = out(&mut tracker, Time::ZERO, &udp((net.a, 4_000), (net.s, 53)));
+            assert_eq!(ends(&left.expect("it leaves")).0.0, net.n);
+        }
+    }
+}
+
+#[test]
+fn a_filter_drops_what_belongs_to_nothing() {
+    let net = v4();
+    let stray = unreachable(net.s, net.a, &udp((net.a, 4_000), (net.s, 53)));
+    let through = |drops_unasked| {
+        let plan = Plan { drops_unasked, ..plan(Personality::Linux.behaviour()) };
+        back(&mut Tracker::new(plan, 1), Time::ZERO, &stray)
+    };
+    assert_eq!(through(None), Ok(stray.clone()));
+    assert_eq!(through(Some(true)), Err(Verdict::Drop("invalid")));
+}
+
 #[test]
 fn damaged_packets_are_not_tracked() {
     let net = v4();

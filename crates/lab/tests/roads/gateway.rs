@@ -202,7 +202,7 @@ fn connections_are_listed_as_conntrack_does() {
     assert!(lines[0].starts_with("icmp     1 "), "{}", lines[0]);
     assert!(lines[0].contains(" src=192.0.2.1 dst="), "{}", lines[0]);
     let statistics = ride.world.tracker(gw).expect("it tracks").statistics();
-    assert_eq!((statistics.insert, statistics.drop), (1, 0));
+    assert_eq!((statistics.confirmed, statistics.drop), (1, 0));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn mistakes_in_gateways_are_shown() {
         ("{ out = \"gw-r1\", ports = \"9-1\" }", "`9-1` are no ports"),
         ("{ out = \"gw-r1\", ports = \"some\" }", "`some` are no ports"),
         ("{ out = \"gw-r1\", pool = [\"192.0.2.9\"] }", "192.0.2.9 is not in the network"),
-        ("{ out = \"gw-r1\", pool = [\"203.0.113.2\"] }", "two nodes hold 203.0.113.2"),
+        ("{ out = \"gw-r1\", pool = [\"203.0.113.2\"] }", "`r1` and `gw` both have 203.0.113.2"),
         ("{ out = \"gw-r1\", forward = [{ port = 80, to = \"x\" }] }", "no node is named `x`"),
         ("{ out = \"gw-r1\", forward = [{ port = 80, to = \"a2:0\" }] }", "`0` is no port"),
         ("{ out = \"gw-r1\", forward = [{ port = 80, to = \"gw\" }] }", "`gw` cannot forward"),
@@ -221,4 +221,50 @@ fn mistakes_in_gateways_are_shown() {
         let fault = World::load(&home(nat, "", ""), "test", None).expect_err("a mistake");
         assert!(fault.message.starts_with(message), "{nat}: {fault}");
     }
+}
+
+#[test]
+fn ports_lead_to_the_address_at_which_a_node_is_reached() {
+    let text = r#"
+        [host]
+        a = {}
+        both = {}
+        [router]
+        gw = { nat = { out = "out", forward = [
+            { proto = "tcp", port = 1, to = "both" },
+            { proto = "tcp", port = 2, to = "deep:22" },
+            { proto = "tcp", port = 3, to = "[fd00::9]:33" },
+        ] } }
+        mid = {}
+        deep = {}
+        [[link]]
+        name = "behind"
+        ends = ["deep", "a"]
+        networks = ["10.0.3.0/24", "fd00:3::/64"]
+        [[link]]
+        name = "out"
+        ends = ["gw", "both"]
+        networks = ["203.0.113.0/24", "2001:db8:b::/64"]
+        [[link]]
+        ends = ["mid", "deep"]
+        networks = ["10.0.2.0/24", "fd00:2::/64"]
+        [[link]]
+        ends = ["gw", "both", "mid"]
+        networks = ["10.0.1.0/24", "fd00:1::/64"]
+    "#;
+    let world = World::load(text, "test", None).expect("a scenario");
+    let tracker = world.node("gw").and_then(|gw| world.tracker(gw)).expect("it tracks");
+    let led = tracker.plan().forwards.iter().map(|it| format!("{:?} {}", it.port, it.to));
+    assert_eq!(
+        led.collect::<Vec<_>>(),
+        [
+            // Not by the link that leads outside, though that is the first.
+            "Some(1) 10.0.1.2",
+            "Some(1) fd00:1::2",
+            // Not what it has on the far side, though that is the first.
+            "Some(2) 10.0.2.2",
+            "Some(2) fd00:2::2",
+            "Some(3) fd00::9",
+        ]
+    );
 }

@@ -8,6 +8,7 @@ use lab::conntrack::{self, Forward, Personality};
 use lab::gateway::Side;
 use std::net::IpAddr;
 use std::str::FromStr;
+use wire::Family;
 use wire::ip::protocol;
 use wire::prefix::Prefix;
 
@@ -25,6 +26,9 @@ pub struct Options {
     /// How it translates: linux, bcp127, full-cone, restricted, port-restricted, symmetric, cgnat
     #[arg(long, value_name = "NAME", value_parser = personality, default_value = "linux")]
     pub personality: Personality,
+    /// The families that it translates: v4, v6. Others are passed on as they are, and tracked
+    #[arg(long, value_name = "FAMILY,...", value_delimiter = ',', default_value = "v4,v6")]
+    pub families: Vec<Translated>,
     /// Who inside answers at a port of the outer addresses
     #[arg(long = "forward", value_name = "PROTOCOL:PORT=ADDRESS[:PORT]")]
     pub forwards: Vec<Rule>,
@@ -63,6 +67,7 @@ pub const CHINESE: Texts = &[
         "personality",
         "怎样转换：linux、bcp127、full-cone、restricted、port-restricted、symmetric、cgnat",
     ),
+    ("families", "转换哪些协议族：v4、v6；其余的原样转发，连接仍被跟踪"),
     ("forwards", "由内侧的谁应答外侧地址的一个端口"),
     ("limit", "最多记住多少个连接"),
     ("mtu_bytes", "两侧最大的分组，字节"),
@@ -114,13 +119,49 @@ impl FromStr for End {
         for one in addresses.split(',') {
             let (address, bits) = one.split_once('/').ok_or_else(|| bad("has no prefix"))?;
             let address: IpAddr = address.parse().map_err(|_| bad("has no address"))?;
-            let bits: u8 = bits.parse().map_err(|_| bad("has no prefix"))?;
+            let prefix = bits.parse().ok().and_then(|bits| Prefix::new(address, bits));
+            let prefix = prefix.ok_or_else(|| bad(no_prefix(address)))?;
+            let bits = prefix.length();
+            if let Some(what) = wire::prefix::unusable(&prefix) {
+                return Err(bad(&format!("has addresses of no device: {what}")));
+            }
+            if prefix.is_broadcast(address) {
+                let what = match address == prefix.first() {
+                    true => "network itself,",
+                    false => "broadcast address of",
+                };
+                return Err(bad(&format!("names the {what} {prefix}")));
+            }
             let other =
                 neighbour(address, bits).ok_or_else(|| bad("leaves no address for the device"))?;
             end.addresses.push((address, bits));
             end.neighbours.push((other, bits));
         }
         Ok(end)
+    }
+}
+
+/// What is wrong with the length of a prefix, if it is too long or no number.
+fn no_prefix(address: IpAddr) -> &'static str {
+    match address {
+        IpAddr::V4(_) => "has no prefix of 0 to 32 bits",
+        IpAddr::V6(_) => "has no prefix of 0 to 128 bits",
+    }
+}
+
+/// A family, by the names of the lab's scenarios.
+#[derive(Clone, Copy, Debug)]
+pub struct Translated(pub Family);
+
+impl FromStr for Translated {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Translated, BadValue> {
+        let known = lab::FAMILIES.iter().find(|(name, _)| *name == text);
+        known.map(|(_, family)| Translated(*family)).ok_or_else(|| BadValue {
+            message: format!("no family is called `{}`", escape(text)),
+            hint: "v4, v6, or v4,v6",
+        })
     }
 }
 
@@ -243,6 +284,7 @@ impl Options {
     pub fn tracking(&self) -> conntrack::Plan {
         let mut plan = conntrack::Plan::new(self.personality.behaviour());
         plan.limit = self.limit;
+        plan.families = self.families.iter().map(|it| it.0).collect();
         plan.forwards = self.forwards.iter().map(|rule| rule.0).collect();
         plan
     }
@@ -273,9 +315,34 @@ impl Options {
         if inner.iter().any(|a| outer.iter().any(|b| a.overlaps(b))) {
             return wrong("the networks inside and outside overlap", "give them different ones");
         }
+        let families = |networks: &[Prefix]| {
+            let has = |family: &Family| networks.iter().any(|it| it.family() == *family);
+            Family::ALL.into_iter().filter(has).collect::<Vec<_>>()
+        };
+        let (inner_families, outer_families) = (families(&inner), families(&outer));
+        if !inner_families.iter().any(|family| outer_families.contains(family)) {
+            let [inside, outside] = [inner_families, outer_families].map(|it| it[0]);
+            let message =
+                format!("nothing can pass: inside is {inside} only, outside {outside} only");
+            return wrong(&message, "give both sides addresses of one family");
+        }
         let inside = |rule: &Rule| inner.iter().any(|network| network.contains(rule.0.to));
         if !self.forwards.iter().all(inside) {
             return wrong("--forward leads to nobody inside", "name an address of its networks");
+        }
+        let is_translated =
+            |rule: &Rule| self.families.iter().any(|family| family.0 == Family::of(rule.0.to));
+        if !self.forwards.iter().all(is_translated) {
+            let hint = "name a family of --families, or leave --families out";
+            return wrong("--forward leads to a family that is not translated", hint);
+        }
+        let asked = |rule: &Rule| (rule.0.protocol, rule.0.port, Family::of(rule.0.to));
+        let all = self.forwards.iter().enumerate();
+        let is_second = |(index, rule): (usize, &Rule)| {
+            self.forwards[..index].iter().any(|it| asked(it) == asked(rule))
+        };
+        if all.clone().any(is_second) {
+            return wrong("--forward names a port twice", "one address answers at a port");
         }
         Ok(())
     }

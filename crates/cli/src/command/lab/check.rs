@@ -1,6 +1,6 @@
 //! `askway lab check FILE...`: what is wrong with scenarios, and what is hardly meant.
 
-use super::{Action, read, refuse_captures, say};
+use super::{Action, refuse_captures, say};
 use crate::args::{Common, Format};
 use crate::escape::{defuse, escape};
 use crate::failure::{Exit, Failure};
@@ -9,6 +9,7 @@ use clap::{ArgMatches, Args, FromArgMatches};
 use lab::{Checked, ScenarioFault};
 use serde_json::json;
 use std::fmt::Write;
+use std::fs;
 use std::path::PathBuf;
 
 pub const ACTION: Action = Action {
@@ -30,9 +31,21 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
     refuse_captures(common)?;
     let mut out = String::new();
     let mut is_wrong = false;
+    let mut unread = Vec::new();
     for file in &options.files {
-        let (text, origin) = read(file)?;
-        let checked = lab::check(&text, &origin);
+        let origin = file.display().to_string();
+        let bytes = match fs::read(file) {
+            Ok(bytes) => bytes,
+            // The others are looked at all the same.
+            Err(error) => {
+                unread.push(format!("cannot read {origin}: {error}"));
+                continue;
+            }
+        };
+        let checked = match lab::text(&bytes, &origin) {
+            Ok(text) => lab::check(text, &origin),
+            Err(fault) => Checked { faults: vec![fault], warnings: Vec::new() },
+        };
         is_wrong |= !checked.faults.is_empty();
         match common.format() {
             Format::Human => tell(&checked, &origin, common.language(), &mut out),
@@ -41,6 +54,9 @@ fn run(matches: &ArgMatches, common: &Common) -> Result<Exit, Failure> {
         }
     }
     say(&out)?;
+    if !unread.is_empty() {
+        return Err(super::wrong(&unread.join("; "), "FILE is a scenario"));
+    }
     Ok(if is_wrong { Exit::Usage } else { Exit::Yes })
 }
 

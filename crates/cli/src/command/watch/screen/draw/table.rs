@@ -184,23 +184,31 @@ fn history(view: &View<'_>, hop: &HopSummary, layout: &Layout, line: &mut Line) 
     line.push((piece, style(last)));
 }
 
+/// By how much of a round a probe may come early.
+const EARLY: f64 = 0.02;
+
 /// A character for each of the last rounds, the newest first. Rounds that left nothing to know yet,
 /// or during a pause, are blank.
 fn cells(view: &View<'_>, hop: &HopSummary, layout: &Layout) -> Vec<char> {
     let ledger = &view.book.roads[view.state.road].ledger;
     let Course::Rounds { interval, .. } = view.book.plan.course else { return Vec::new() };
-    let rounds = |span: Duration| (span.as_secs_f64() / interval.as_secs_f64()).round() as usize;
+    let rounds = |span: Duration| span.as_secs_f64() / interval.as_secs_f64();
     let newest = |hop| ledger.history(hop).next_back().map(|sample| sample.sent_at);
     let Some(mut after) = (1..=ledger.length()).filter_map(newest).max() else {
         return Vec::new();
     };
     let mut cells = Vec::new();
-    // The newest of all stands in the last column itself, not one before it.
-    let mut least = 0;
     for sample in ledger.history(hop.hop).rev().take(layout.history) {
-        let passed = rounds(after.since(sample.sent_at)).saturating_sub(least);
-        cells.extend(std::iter::repeat_n(' ', passed.min(GAP_MAX)));
-        (after, least) = (sample.sent_at, 1);
+        let passed = rounds(after.since(sample.sent_at));
+        let blank = match cells.is_empty() {
+            // The newest of all stands in the last column itself, not one before it.
+            true => passed.round() as usize,
+            // From the first round, which asks all at once, to its turn in the second a hop waits
+            // for nearly two.
+            false => ((passed + EARLY) as usize).saturating_sub(1),
+        };
+        cells.extend(std::iter::repeat_n(' ', blank.min(GAP_MAX)));
+        after = sample.sent_at;
         cells.push(match sample.rtt {
             Some(rtt) => bar(rtt, layout.scale),
             // Eaten by a limit, or nobody knows.
