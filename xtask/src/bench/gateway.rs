@@ -38,7 +38,7 @@ const LOADS: &[Load] = &[
         options: &[],
         is_fast: false,
         figure: gigabits,
-        share: 0.77,
+        share: 0.75,
     },
     Load {
         what: "the same with `--fast`",
