@@ -183,12 +183,11 @@ pub(crate) fn is_one_host(address: IpAddr) -> bool {
 /// Whether routers pass on what comes from an address. Linux does from 0.1.2.3 and from class E,
 /// but not what is of one link alone (RFC 4291 §2.5.6).
 pub(crate) fn may_pass_from(address: IpAddr) -> bool {
-    let is_of_link = matches!(address, IpAddr::V6(a) if a.is_unicast_link_local());
     let is_broadcast = matches!(address, IpAddr::V4(a) if a.is_broadcast());
     !(address.is_unspecified()
         || address.is_loopback()
         || address.is_multicast()
-        || is_of_link
+        || is_of_link(address)
         || is_broadcast)
 }
 

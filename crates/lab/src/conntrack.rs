@@ -202,7 +202,7 @@ impl Tracker {
         listed
     }
 
-    /// Whether a datagram belongs to a connection that is known; changes nothing.
+    /// Whether a datagram belongs to a connection that is known; changes no connection.
     pub fn knows(&mut self, now: Time, datagram: &[u8]) -> bool {
         let Some((_, tuple::Carried::Tuple(tuple))) = tuple::read(datagram, false) else {
             return false;

@@ -3,6 +3,7 @@
 //! Of several ways that are as good, whoever asks picks one.
 
 mod chosen;
+mod on_link;
 mod reach;
 mod table;
 

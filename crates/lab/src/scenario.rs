@@ -566,7 +566,8 @@ mod tests {
             (port("r"), "`r` cannot forward to itself"),
             (port("10.0.0.2"), "10.0.0.2 is an address of `r` itself"),
             (port("127.0.0.1:2"), "nobody can have 127.0.0.1: loopback"),
-            (port("[2001:db8::1]2x"), "`2x` is no port"),
+            (port("[2001:db8::1]:2x"), "`2x` is no port"),
+            (port("[2001:db8::1]2"), "no node is named `[2001:db8::1]2`"),
             (port("b:0"), "`0` is no port"),
             (port("[b"), "no node is named `[b`"),
             (

@@ -23,7 +23,7 @@ pub(super) struct Foreseen {
 }
 
 impl Tracker {
-    /// Fetches from memory what these packets are going to need; changes nothing.
+    /// Fetches from memory what these packets are going to need; changes no connection.
     pub fn foresee<'a>(&mut self, datagrams: impl ExactSizeIterator<Item = &'a [u8]>) {
         self.foreseen.clear();
         if self.table.len() < LEAST || datagrams.len() < 2 {

@@ -305,9 +305,11 @@ fn read_target(value: &Value<'_>, names: &Names) -> Result<(Target, Option<u16>)
     if let Ok(address) = text.parse() {
         return Ok((of_address(address)?, None));
     }
-    let (name, behind) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, "")) => (address, None),
-        Some((address, rest)) => (address, Some(rest.strip_prefix(':').unwrap_or(rest))),
+    let (name, behind) = match text.strip_prefix('[') {
+        Some(rest) => match rest.split_once("]:") {
+            Some((address, port)) => (address, Some(port)),
+            None => (rest.strip_suffix(']').unwrap_or(text), None),
+        },
         None => match text.split_once(':') {
             Some((name, port)) => (name, Some(port)),
             None => (text, None),
